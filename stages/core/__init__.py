@@ -1,0 +1,1 @@
+"""What the steps share. Nothing here knows a step."""

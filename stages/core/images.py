@@ -1,0 +1,153 @@
+"""Reading any picture into RGB pixels of the asked size."""
+
+import math
+import warnings
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+Crop = Literal["center", "letterbox", "none"]
+Pixels = npt.NDArray[np.uint8]
+
+ORIENTATION = 0x0112  # the EXIF tag; https://exiftool.org/TagNames/EXIF.html
+# How to turn a picture stored in each orientation upright, as ImageOps.exif_transpose does.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+WHITE = (255, 255, 255)
+END_OF_PNG = b"IEND"
+
+# Pillow's own limit only warns below 179 megapixels; `check_size` refuses by the header, before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class UnusableImage(ValueError):
+    """A picture that cannot be used: `reason` is one of few, to be counted; `detail` is about this one."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def open_image(source: Path | IO[bytes]) -> Image.Image:
+    """The picture with its header read and nothing decoded.
+
+    Raises:
+        UnusableImage: it is no picture that Pillow knows.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return Image.open(source)
+    except Exception as error:  # A hostile header can raise nearly anything; a bad image is data, not a crash.
+        raise UnusableImage("unreadable", str(error).split(" <_io")[0]) from error
+
+
+def decode(image: Image.Image) -> Image.Image:
+    """The same picture, decoded to its last pixel.
+
+    Raises:
+        UnusableImage: a part is missing or damaged.
+    """
+    try:
+        image.load()
+    except Exception as error:  # As above.
+        reason = "truncated" if "truncated" in str(error) else "unreadable"
+        raise UnusableImage(reason, str(error)) from error
+    return image
+
+
+def check_end(path: Path) -> None:
+    """Nothing, where the file reaches its format's end mark.
+
+    Pillow decodes a PNG without its end chunk, TensorFlow does not.
+
+    Raises:
+        UnusableImage: a PNG file lacks the chunk that ends it.
+    """
+    content = path.read_bytes()
+    if content.startswith(b"\x89PNG") and END_OF_PNG not in content:
+        raise UnusableImage("truncated", "PNG without IEND chunk")
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The picture in RGB: transparency over white, 16 bits scaled to 8, palettes, CMYK and grey converted.
+
+    Raises:
+        UnusableImage: its pixels are floating-point numbers, whose range no format states.
+    """
+    if image.mode == "F":
+        raise UnusableImage("unsupported", "floating-point pixels")
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image, dtype=np.int64).clip(0, 65535) // 257).astype(np.uint8))
+    if image.has_transparency_data or image.mode in ("RGBa", "La"):
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (*WHITE, 255))
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The decoded picture, turned as its EXIF orientation asks."""
+    return ImageOps.exif_transpose(image)
+
+
+def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
+    """The picture as uint8 `(height, width, 3)` RGB of exactly the size `(height, width)`, upright.
+
+    `center` scales the shorter side and cuts the longer one around the middle, `letterbox` fits the whole picture
+    onto white, `none` stretches. Pixels are resampled once, with Lanczos, from the exact box of the original.
+
+    Raises:
+        UnusableImage: it cannot be decoded.
+    """
+    image = open_image(path)
+    orientation = read_orientation(image)
+    # The small picture is turned instead of the large one, so its sides are asked for as they are stored.
+    width, height = size if orientation >= 5 else size[::-1]
+    extent = reduce_decoding(image, (width, height))
+    small = resample(to_rgb(decode(image)), extent, (width, height), crop)
+    return np.asarray(small.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else small)
+
+
+def read_orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none or none that can be read."""
+    try:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # Damaged metadata says nothing about the pixels.
+        return 1
+    return orientation if orientation in UPRIGHT else 1
+
+
+def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
+    """The picture's exact width and height in the pixels that decoding will give.
+
+    A JPEG decodes at 1/2, 1/4 or 1/8 for less work; twice the asked size is left for the resampling (54 dB against a
+    full decode, at a quarter of the time). The decoded sides are rounded up, the exact ones are not.
+    """
+    scale = 2 * max(size[0] / image.width, size[1] / image.height)
+    asked = (math.ceil(image.width * scale), math.ceil(image.height * scale))
+    drafted = image.draft("RGB", asked) if image.mode == "RGB" and scale < 1 else None
+    return (drafted[1][2], drafted[1][3]) if drafted else (float(image.width), float(image.height))
+
+
+def resample(image: Image.Image, extent: tuple[float, float], size: tuple[int, int], crop: Crop) -> Image.Image:
+    """The part `extent` (width, height) of an RGB picture at the size (width, height), cut as `read_pixels` says."""
+    width, height = extent
+    if crop == "letterbox":
+        scale = min(size[0] / width, size[1] / height)
+        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        page = Image.new("RGB", size, WHITE)
+        fitted = image.resize(inner, Image.Resampling.LANCZOS, box=(0, 0, width, height))
+        page.paste(fitted, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+        return page
+    scale = max(size[0] / width, size[1] / height)
+    cut = (size[0] / scale, size[1] / scale) if crop == "center" else extent
+    left, top = (width - cut[0]) / 2, (height - cut[1]) / 2
+    box = (max(0.0, left), max(0.0, top), min(width, left + cut[0]), min(height, top + cut[1]))
+    return image.resize(size, Image.Resampling.LANCZOS, box=box)

@@ -1,0 +1,84 @@
+"""A listed image: its class and provenance, before anything is fetched."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+TABLE = "images.csv"
+SPLITS = ("train", "val", "test")
+SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One image that a source offers. `source_id` names it within its source; empty means unknown elsewhere."""
+
+    source_id: str
+    class_: str
+    title: str = ""
+    url: str = ""
+    page_url: str = ""
+    author: str = ""
+    licence: str = ""
+    licence_url: str = ""
+    given_split: str = ""
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a listed image has no bytes: a short reason to count, and the details of this one."""
+
+    reason: str
+    detail: str = ""
+
+
+def list_tree(files: Iterable[str]) -> Iterator[Listed]:
+    """The files of a tree `<class>/…`, or `<train|val|test>/<class>/…` where every first folder is a split.
+
+    Hidden files are left out. A file outside every class folder is listed under the class ``.
+
+    Args:
+        files: paths relative to the tree's root, with forward slashes.
+    """
+    paths = sorted(path for path in map(PurePosixPath, files) if not any(part.startswith(".") for part in path.parts))
+    is_split = all(path.parts[0].lower() in SPLIT_FOLDERS for path in paths if len(path.parts) > 1)
+    for path in paths:
+        folders = path.parts[:-1]
+        given_split = SPLIT_FOLDERS[folders[0].lower()] if is_split and folders else ""
+        class_folders = folders[1:] if is_split else folders
+        yield Listed(
+            source_id=str(path), class_=class_folders[0] if class_folders else "", given_split=given_split, member=str(path)
+        )
+
+
+def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterator[Listed]:
+    """The rows of a table with columns `file` and `class` and any of provenance, then the files it does not name.
+
+    Raises:
+        ValueError: a needed column is missing, an unknown one is there, or a row's split is none.
+    """
+    _check_columns(table, where)
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        given_split = row.pop("split", "")
+        if given_split not in (*SPLITS, ""):
+            raise ValueError(f"{where} line {line}: expected a split of {', '.join(SPLITS)}, got {given_split}.")
+        member, class_ = row.pop("file"), row.pop("class")
+        source_id = row.pop("source_id", "") or member
+        yield Listed(source_id=source_id, class_=class_, given_split=given_split, member=member, **row)
+    for file in sorted(set(files) - set(table["file"]) - {TABLE}):
+        if not any(part.startswith(".") for part in PurePosixPath(file).parts):
+            yield Listed(source_id=file, class_="", member=file)
+
+
+def _check_columns(table: pd.DataFrame, where: str) -> None:
+    provenance = {field.name for field in fields(Listed)} - {"class_", "member", "given_split"}
+    known = {"file", "class", "split", *provenance}
+    for column in ("file", "class"):
+        if column not in table:
+            raise ValueError(f"{where}: expected the columns file and class, got {', '.join(table.columns)}.")
+    unknown = [column for column in table if column not in known]
+    if unknown:
+        raise ValueError(f"{where}: expected columns of {', '.join(sorted(known))}, got {unknown[0]}.")

@@ -1,0 +1,108 @@
+"""Reading a section of params.yaml into a checked model."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+PARAMS = Path("params.yaml")
+# Sections that more than one step reads, so that no step gives them its name.
+SHARED_SECTIONS = ("networks", "augmentations")
+
+EXPECTED = {
+    "greater_than": "a number > {gt}",
+    "greater_than_equal": "a number >= {ge}",
+    "less_than": "a number < {lt}",
+    "less_than_equal": "a number <= {le}",
+    "literal_error": "{expected}",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "missing": "a value",
+    "model_type": "a table of params",
+}
+
+
+class Section(BaseModel):
+    """A section of params.yaml: unknown keys, wrong types and values out of range are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def read(kind: type[S], *sections: str) -> S:
+    """The named sections (`train.common`, `train.vgg`) as one checked model, later ones overriding earlier ones.
+
+    Raises:
+        FileNotFoundError: there is no params.yaml in the working directory.
+        ValueError: it is no YAML, lacks a section, or holds an unknown key or a value out of range.
+    """
+    document = load()
+    origin: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for section in sections:
+        table = find(document, section)
+        values |= table
+        origin |= dict.fromkeys(table, section)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(explain(error, kind, origin, sections[-1])) from error
+
+
+def load() -> dict[str, Any]:
+    """The whole of params.yaml, read as YAML 1.2, the version that DVC writes.
+
+    Raises:
+        FileNotFoundError: there is none in the working directory.
+        ValueError: it is no YAML, or holds a section that no step reads.
+    """
+    if not PARAMS.is_file():
+        raise FileNotFoundError(f"{PARAMS}: expected a file in {Path.cwd()}, got none.")
+    try:
+        document = YAML(typ="safe").load(PARAMS)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise ValueError(f"{PARAMS} line {line}: expected YAML, got {error.problem}.") from error
+    steps = [path.stem for path in Path(__file__).parents[1].glob("[a-z]*.py")]
+    for section in document:
+        if section not in (*steps, *SHARED_SECTIONS):
+            choices = ", ".join(sorted({*steps, *SHARED_SECTIONS}))
+            raise ValueError(f"{PARAMS}: expected sections of {choices}, got {section}.")
+    return dict(document)
+
+
+def find(document: dict[str, Any], section: str) -> dict[str, Any]:
+    """The table at a dotted name; an empty one counts as a table.
+
+    Raises:
+        ValueError: there is none.
+    """
+    table: Any = document
+    for key in section.split("."):
+        if not isinstance(table, dict) or key not in table:
+            raise ValueError(f"{PARAMS} {section}: expected a table of params, got none.")
+        table = table[key]
+    if table is not None and not isinstance(table, dict):
+        raise ValueError(f"{PARAMS} {section}: expected a table of params, got {table!r}.")
+    return table or {}
+
+
+def explain(error: ValidationError, kind: type[Section], origin: dict[str, str], section: str) -> str:
+    """The first problem as one line: where, what was expected, what was given."""
+    problem = error.errors()[0]
+    keys = [str(key) for key in problem["loc"]]
+    where = ".".join([origin.get(keys[0], section) if keys else section, *keys])
+    given = "nothing" if problem["type"] == "missing" else repr(problem["input"])
+    if problem["type"] == "extra_forbidden":
+        choices = ", ".join(kind.model_fields) if len(keys) == 1 else "the known params"
+        return f"{PARAMS} {where}: expected one of {choices}, got {keys[-1]}."
+    if problem["type"] == "value_error":
+        return f"{PARAMS} {where}: {problem['msg'].removeprefix('Value error, ')}"
+    expected = EXPECTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
+    return f"{PARAMS} {where}: expected {expected.format(**problem.get('ctx', {}))}, got {given}."

@@ -1,0 +1,30 @@
+"""The networks, one file each; a network's name is its file's.
+
+A network is a module with
+
+    MIN_SIDE                                shortest image side in pixels that its layers leave something of
+    Params                                  its section of params.yaml, on top of `train.common`
+    build(shape, n_classes, params)         the model, from what it is fed to class probabilities
+
+A transfer network has also `make_backbone(image_shape)`, and its `build` gets the shape of the frozen part's output.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+
+def names() -> list[str]:
+    """The networks there are, sorted."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def load(name: str) -> ModuleType:
+    """The network's module.
+
+    Raises:
+        ValueError: there is no such network.
+    """
+    if name not in names():
+        raise ValueError(f"params.yaml networks: expected networks of {', '.join(names())}, got {name}.")
+    return import_module(f"{__name__}.{name}")

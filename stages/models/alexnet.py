@@ -1,0 +1,43 @@
+"""AlexNet: five convolutions, three overlapping max poolings, three dense layers, dropout before each of these.
+
+After Krizhevsky, Sutskever and Hinton 2012 (https://papers.nips.cc/paper/4824), in one tower and without local
+response normalisation, as later practice has it. The paper's 227 pixels leave 6x6 positions before the dense layers;
+at 96 pixels 1x1 is left. film_genres has up to three dropout layers, the paper two; we drop before each dense layer.
+"""
+
+import keras
+from keras import layers
+
+from stages.core.hyperparams import Hyperparams
+from stages.core.layers import convolution, dense, probabilities, scaled, scaling_layer
+
+MIN_SIDE = 67
+#          filters, kernel, strides, padding, pooled
+TABLE = (
+    (96, 11, 4, "valid", True),
+    (256, 5, 1, "same", True),
+    (384, 3, 1, "same", False),
+    (384, 3, 1, "same", False),
+    (256, 3, 1, "same", True),
+)  # fmt: skip
+DENSE = (4096, 4096)
+
+
+class Params(Hyperparams):
+    """The section `train.alexnet`."""
+
+
+def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
+    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="alexnet")
+    for filters, kernel_size, strides, padding, is_pooled in TABLE:
+        model.add(convolution(scaled(filters, params.width), kernel_size, strides, padding))
+        if is_pooled:
+            model.add(layers.MaxPooling2D(pool_size=3, strides=2))
+    model.add(layers.Flatten())
+    for units in DENSE:
+        model.add(layers.Dropout(params.dropout))
+        model.add(dense(scaled(units, params.width)))
+    model.add(layers.Dropout(params.dropout))
+    model.add(probabilities(n_classes))
+    return model

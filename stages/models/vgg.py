@@ -1,0 +1,38 @@
+"""VGG as cars_tanks built it: three blocks of two convolutions, two dense layers.
+
+After Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556), whose blocks stack small convolutions and end in a
+pooling. The report takes kernels of 4 where the paper has 3, and drops units after each block. At 224 pixels, width 1
+and two classes it has 208,609,154 parameters.
+"""
+
+import keras
+from keras import layers
+
+from stages.core.hyperparams import Hyperparams
+from stages.core.layers import convolution, dense, probabilities, scaled, scaling_layer
+
+MIN_SIDE = 8
+BLOCKS = (64, 128, 256)  # filters
+CONVOLUTIONS = 2
+KERNEL_SIZE = 4
+DENSE = (1024, 1024)
+
+
+class Params(Hyperparams):
+    """The section `train.vgg`."""
+
+
+def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
+    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="vgg")
+    for filters in BLOCKS:
+        for _ in range(CONVOLUTIONS):
+            model.add(convolution(scaled(filters, params.width), KERNEL_SIZE))
+        model.add(layers.MaxPooling2D())
+        model.add(layers.Dropout(params.dropout))
+    model.add(layers.Flatten())
+    for units in DENSE:
+        model.add(dense(scaled(units, params.width)))
+        model.add(layers.Dropout(params.dropout))
+    model.add(probabilities(n_classes))
+    return model

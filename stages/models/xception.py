@@ -1,0 +1,35 @@
+"""Xception with ImageNet weights, frozen up to its last `trainable_layers` layers, under a small head.
+
+Chollet 2017 (https://arxiv.org/abs/1610.02357), built by `keras.applications`. cars_tanks trained the last 6 layers under
+the head `dense`; the head `linear` is the one of anime_characters.
+"""
+
+from typing import Literal
+
+import keras
+from pydantic import Field
+
+from stages.core import heads
+from stages.core.hyperparams import Hyperparams
+
+MIN_SIDE = 71
+
+
+class Params(Hyperparams):
+    """The section `train.xception`."""
+
+    trainable_layers: int = Field(ge=0)
+    head: Literal["linear", "dense"]
+
+
+def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
+    """The network without its top: images `(batch, *image_shape)` in [-1, 1] to `(batch, h, w, 2048)`.
+
+    Its weights are random, or those that Keras publishes, for `imagenet`.
+    """
+    return keras.applications.Xception(weights=weights, include_top=False, input_shape=image_shape)
+
+
+def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
+    """The backbone's output `(batch, *shape)` to probabilities `(batch, n_classes)`."""
+    return heads.build(params.head, shape, n_classes, params.dropout, params.width)

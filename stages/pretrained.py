@@ -1,0 +1,107 @@
+"""Pretrained: a backbone's published weights, checked tensor by tensor."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import keras
+from pydantic import AfterValidator, Field
+
+from stages import models
+from stages.core import params
+from stages.core.backbones import sha256_of
+from stages.core.files import replacing, write_json
+from stages.core.terminal import command
+from stages.core.weights import MIRRORS, load_pinned
+
+RANDOM = "random"
+
+
+def check_mirror(mirror: str) -> str:
+    """The mirror, where its kind is known.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if mirror.partition(":")[0] not in (*MIRRORS, RANDOM):
+        raise ValueError(f"expected keras, file:<path>, pip:<name>==<version> or random, got {mirror}.")
+    return mirror
+
+
+class Source(params.Section):
+    """Where one network's weights come from, and which ones they are."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    mirrors: list[Annotated[str, AfterValidator(check_mirror)]] = Field(min_length=1)
+
+
+class Pretrained(params.Section):
+    """The section `pretrained` of params.yaml."""
+
+    allow_random: bool
+    seed: int = Field(ge=0)
+    networks: dict[str, Source]
+
+
+def run(name: str, settings: Pretrained, target: Path) -> None:
+    """Nothing, after the folder target holds `backbone.weights.h5` and `weights.json`.
+
+    Raises:
+        ValueError: there is no such transfer network, or no mirror gives the weights.
+    """
+    network = models.load(name)
+    if name not in settings.networks or not hasattr(network, "make_backbone"):
+        raise ValueError(f"params.yaml pretrained.networks: expected an entry of a transfer network, got {name}.")
+    keras.utils.set_random_seed(settings.seed)
+    backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
+    is_pretrained = load_first(name, network, backbone, settings)
+    with replacing(target) as folder:
+        folder.mkdir()
+        backbone.save_weights(folder / "backbone.weights.h5")
+        write_json({"pretrained": is_pretrained, "sha256": sha256_of(backbone)}, folder / "weights.json")
+
+
+def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrained) -> bool:
+    """Whether the weights are pretrained, after the backbone has those of the first mirror that gives them.
+
+    Raises:
+        ValueError: none does.
+    """
+    answers = []
+    for mirror in settings.networks[name].mirrors:
+        try:
+            if mirror == RANDOM:
+                check_random(settings)
+            else:
+                load_pinned(network, backbone, mirror, settings.networks[name].sha256)
+        except ValueError as error:
+            answers.append(str(error))
+            print(f"pretrained {error}", file=sys.stderr)
+        else:
+            print(f"pretrained {name}: weights from {mirror}")
+            return mirror != RANDOM
+    raise ValueError(f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(answers)}")
+
+
+def check_random(settings: Pretrained) -> None:
+    """Nothing, where random weights may stand in for pretrained ones.
+
+    Raises:
+        ValueError: they may not.
+    """
+    if not settings.allow_random:
+        raise ValueError("random: expected pretrained.allow_random to be true, got false.")
+
+
+def main() -> None:
+    """Fetch the named network's weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", help="a transfer network of stages/models")
+    parser.add_argument("target", type=Path, help="the folder of weights to write")
+    arguments = parser.parse_args()
+    run(arguments.network, params.read(Pretrained, "pretrained"), arguments.target)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -12,7 +12,7 @@ from pydantic import Field
 from stages.core import params
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.hashes import Integers, components, near_pairs, phash
+from stages.core.hashes import components, near_pairs, phash
 from stages.core.images import UnusableImage, check_end, decode, open_image, to_rgb, upright
 from stages.core.terminal import command, progress
 
@@ -53,7 +53,8 @@ def run(settings: Clean, source: Path, target: Path) -> dict[str, Any]:
         folder.mkdir()
         write_table(kept.drop(columns=["reason", "detail"]).sort_values("image_id"), folder / "kept.csv")
         order = ["reason", "image_id", "class", "source_id"]
-        write_table(rejected.reindex(columns=REJECTED_COLUMNS).sort_values(order), folder / "rejected.csv")
+        rejected = rejected.reindex(columns=REJECTED_COLUMNS).astype({"distance": "Int64"}).sort_values(order)
+        write_table(rejected, folder / "rejected.csv")
     return count(images, kept, rejected)
 
 
@@ -125,22 +126,19 @@ def find_conflicts(images: pd.DataFrame, settings: Clean) -> pd.DataFrame:
 
     Pictures are the same when pairs within `max_distance` connect them.
     """
-    first, second, distance = near_pairs(hashes_of(images), settings.max_distance)
+    if images.empty:
+        return images.assign(twin="", distance=0)
+    first, second, _ = near_pairs(hashes_of(images), settings.max_distance)
     labels = components(len(images), first, second)
-    is_torn = images["class"].groupby(labels).transform("nunique").to_numpy() > 1 if len(images) else np.empty(0, bool)
-    rows = np.flatnonzero(is_torn)
-    nearest = [nearest_other(images, row, np.flatnonzero(labels == labels[row])) for row in rows]
-    twins = [images["image_id"].iloc[twin] for twin, _ in nearest]
-    return reject(images.iloc[rows], "conflict", twins, [bits for _, bits in nearest])
-
-
-def nearest_other(images: pd.DataFrame, row: int, members: Integers) -> tuple[int, int]:
-    """The row among the members, nearest in bits, whose class is another; the first of equals."""
-    classes, hashes = images["class"].to_numpy(), hashes_of(images.iloc[members])
-    own = int(images["phash"].iloc[row], 16)
-    bits = np.bitwise_count(hashes ^ np.uint64(own)).astype(int)
-    bits[classes[members] == classes[row]] = 65
-    return int(members[bits.argmin()]), int(bits.min())
+    rows = np.flatnonzero(images["class"].groupby(labels).transform("nunique") > 1)
+    hashes, classes, ids = hashes_of(images), images["class"].to_numpy(), images["image_id"].to_numpy()
+    twins, distances = [], []
+    for row in rows:
+        others = np.flatnonzero((labels == labels[row]) & (classes != classes[row]))
+        bits = np.bitwise_count(hashes[others] ^ hashes[row])
+        twins.append(ids[others[bits.argmin()]])
+        distances.append(int(bits.min()))
+    return reject(images.iloc[rows], "conflict", twins, distances)
 
 
 def drop_near_duplicates(images: pd.DataFrame, max_distance: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -149,8 +147,7 @@ def drop_near_duplicates(images: pd.DataFrame, max_distance: int) -> tuple[pd.Da
     best_first = images.assign(pixels=-pixels).sort_values(["pixels", "image_id", "class"]).drop(columns="pixels")
     first, second, distance = near_pairs(hashes_of(best_first), max_distance)
     is_kept = np.ones(len(images), dtype=bool)
-    twin = np.zeros(len(images), dtype=int)
-    bits = np.full(len(images), 65)
+    twin, bits = np.zeros(len(images), dtype=int), np.full(len(images), 65)
     for better, worse, bit in zip(first, second, distance, strict=True):
         if is_kept[better] and bit < bits[worse]:
             is_kept[worse], twin[worse], bits[worse] = False, better, bit

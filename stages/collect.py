@@ -63,7 +63,9 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
 
 def describe_failure(image: Listed, path: Path, content: bytes | Failure) -> dict[str, str]:
     """The image's row of `failures.csv`."""
-    failure = content if isinstance(content, Failure) else Failure("no class", "it lies in no class folder or table row")
+    failure = (
+        content if isinstance(content, Failure) else Failure("no class", "it lies in no class folder or table row")
+    )
     return {"class": image.class_, "source": str(path), "source_id": image.source_id, **asdict(failure)}
 
 

@@ -55,7 +55,9 @@ def run(settings: Preprocess, raw: Path, cleaned: Path, target: Path) -> dict[st
         kept["reason"] = kept["reason"].mask(is_over_cap(kept, settings.per_class), "over per_class")
         taken, failed = kept[kept["reason"] == ""], kept[kept["reason"] != ""]
         if taken.empty:
-            raise ValueError(f"{cleaned / 'kept.csv'}: expected images that can be read, got {tally(failed['reason'])}.")
+            raise ValueError(
+                f"{cleaned / 'kept.csv'}: expected images that can be read, got {tally(failed['reason'])}."
+            )
         np.save(folder / "images.npy", images[np.flatnonzero(kept["reason"] == "")])
         (folder / "all.npy").unlink()
         write_table(taken.drop(columns="reason"), folder / "index.csv")

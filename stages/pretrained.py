@@ -81,7 +81,9 @@ def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrai
         else:
             print(f"pretrained {name}: weights from {mirror}")
             return mirror != RANDOM
-    raise ValueError(f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(answers)}")
+    raise ValueError(
+        f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(answers)}"
+    )
 
 
 def check_random(settings: Pretrained) -> None:

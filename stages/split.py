@@ -46,7 +46,7 @@ def count(table: pd.DataFrame, n_straddling: int) -> dict[str, Any]:
     return {
         "listed": len(table),
         "groups_straddling": n_straddling,
-        "classes": {name: {str(key): int(n) for key, n in counts.loc[name].items()} for name in shown},
+        "classes": {name: counts.loc[name].to_dict() for name in shown},
     }
 
 

@@ -24,7 +24,9 @@ from stages.core.saving import save
 from stages.core.terminal import command
 
 
-def run(name: str, settings: Hyperparams, amounts: Augmentation, source: Path, split: Path, target: Path) -> dict[str, Any]:
+def run(
+    name: str, settings: Hyperparams, amounts: Augmentation, source: Path, split: Path, target: Path
+) -> dict[str, Any]:
     """What the training took, after the folder target holds `model.keras`, `network.json` and `history.csv`.
 
     Raises:
@@ -82,7 +84,12 @@ def assemble(network: ModuleType, inputs: Inputs, n_classes: int, settings: Any,
 
 
 def fit(
-    model: keras.Model, inputs: Inputs, parts: dict[str, Part], settings: Hyperparams, amounts: Augmentation, n_classes: int
+    model: keras.Model,
+    inputs: Inputs,
+    parts: dict[str, Part],
+    settings: Hyperparams,
+    amounts: Augmentation,
+    n_classes: int,
 ) -> dict[str, list[float]]:
     """The losses and accuracies of each epoch; the model then has the weights of its best one by `monitor`."""
     model.compile(

@@ -10,7 +10,6 @@ placeholders and misfiled drawings stay, because sorting them out is the pipelin
 
 import argparse
 import io
-import os
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
@@ -87,7 +86,7 @@ def make(root, target):
         archive.writestr(zipfile.ZipInfo("images.csv", ZIP_DATE), table.to_csv(index=False), zipfile.ZIP_DEFLATED)
         for name, drawing in zip(table["file"], drawings, strict=True):
             archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), drawing)
-    os.replace(unfinished, target)
+    unfinished.replace(target)
     print(f"{target}: {len(table)} drawings, {target.stat().st_size:,} bytes")
 
 

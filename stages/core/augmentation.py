@@ -50,7 +50,7 @@ def augment(image: Pixels, amounts: Augmentation, random: np.random.Generator) -
     matrix = draw_matrix((height, width), amounts, random)
     factor = 1 + random.uniform(-amounts.brightness, amounts.brightness)
     changed = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.convertScaleAbs(changed, alpha=factor) if amounts.brightness else changed
+    return np.asarray(cv2.convertScaleAbs(changed, alpha=factor) if amounts.brightness else changed, dtype=np.uint8)
 
 
 def draw_matrix(size: tuple[int, int], amounts: Augmentation, random: np.random.Generator) -> Matrix:

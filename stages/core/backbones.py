@@ -46,7 +46,9 @@ def cut(backbone: keras.Model, trainable_layers: int) -> tuple[keras.Model, kera
     return keras.Model(backbone.input, boundary), keras.Model(boundary, backbone.output, name=f"{backbone.name}_tail")
 
 
-def read_tail(network: ModuleType, image_shape: tuple[int, ...], trainable_layers: int, source: Path) -> keras.Model | None:
+def read_tail(
+    network: ModuleType, image_shape: tuple[int, ...], trainable_layers: int, source: Path
+) -> keras.Model | None:
     """The tail with the weights that `features` left in the source folder; None for 0 layers."""
     _, tail = cut(network.make_backbone(image_shape), trainable_layers)
     if tail is not None:

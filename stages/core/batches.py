@@ -10,7 +10,7 @@ from stages.core.augmentation import Augmentation, augment
 from stages.core.inputs import Part
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The rows of a part of an array, in batches `(x, y)` or, with class weights, `(x, y, weights)`.
 
     An epoch's order and its augmentations follow from `(seed, epoch)`; Keras calls `on_epoch_end` between epochs.

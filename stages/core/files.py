@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ def replacing(target: Path) -> Iterator[Path]:
         try:
             yield unfinished
             remove(target)
-            os.replace(unfinished, target)
+            unfinished.replace(target)
         finally:
             remove(unfinished)
 

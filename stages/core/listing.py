@@ -8,7 +8,14 @@ import pandas as pd
 
 TABLE = "images.csv"
 SPLITS = ("train", "val", "test")
-SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,10 @@ def list_tree(files: Iterable[str]) -> Iterator[Listed]:
         given_split = SPLIT_FOLDERS[folders[0].lower()] if is_split and folders else ""
         class_folders = folders[1:] if is_split else folders
         yield Listed(
-            source_id=str(path), class_=class_folders[0] if class_folders else "", given_split=given_split, member=str(path)
+            source_id=str(path),
+            class_=class_folders[0] if class_folders else "",
+            given_split=given_split,
+            member=str(path),
         )
 
 
@@ -61,7 +71,8 @@ def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterato
         ValueError: a needed column is missing, an unknown one is there, or a row's split is none.
     """
     _check_columns(table, where)
-    for line, row in enumerate(table.to_dict("records"), start=2):
+    for line, record in enumerate(table.to_dict("records"), start=2):
+        row = {str(column): value for column, value in record.items()}
         given_split = row.pop("split", "")
         if given_split not in (*SPLITS, ""):
             raise ValueError(f"{where} line {line}: expected a split of {', '.join(SPLITS)}, got {given_split}.")

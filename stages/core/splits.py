@@ -119,7 +119,9 @@ def keep_given(index: pd.DataFrame, ratios: Ratios, seed: int, on_leak: OnLeak) 
     without = int((given == "").sum())
     if without or "test" not in given or "train" not in given:
         counts = ", ".join(f"{(given == name).sum()} {name}" for name in NAMES)
-        raise ValueError(f"params.yaml split.ratios: expected a source with given splits, got {counts}, {without} none.")
+        raise ValueError(
+            f"params.yaml split.ratios: expected a source with given splits, got {counts}, {without} none."
+        )
     leaks = straddling(index, given)
     if leaks and on_leak == "error":
         raise ValueError(

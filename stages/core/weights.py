@@ -42,8 +42,9 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
         raise ValueError(f"{mirror}: expected tensors with SHA-256 {sha256}, got {found}.")
     with replacing(kept) as unfinished:
         # Keras writes weights only under this ending.
-        backbone.save_weights(unfinished.with_suffix(".weights.h5"))
-        os.replace(unfinished.with_suffix(".weights.h5"), unfinished)
+        named = unfinished.with_suffix(".weights.h5")
+        backbone.save_weights(named)
+        named.replace(unfinished)
 
 
 def from_keras(network: ModuleType, backbone: keras.Model, address: str) -> None:

@@ -1,7 +1,7 @@
 """Xception with ImageNet weights, frozen up to its last `trainable_layers` layers, under a small head.
 
-Chollet 2017 (https://arxiv.org/abs/1610.02357), built by `keras.applications`. cars_tanks trained the last 6 layers under
-the head `dense`; the head `linear` is the one of anime_characters.
+Chollet 2017 (https://arxiv.org/abs/1610.02357), built by `keras.applications`. cars_tanks trained the last 6 layers
+under the head `dense`; the head `linear` is the one of anime_characters.
 """
 
 from typing import Literal

@@ -26,7 +26,9 @@ def source_of(path: Path) -> ModuleType:
     if path.is_dir():
         return folder
     if not path.exists():
-        raise FileNotFoundError(f"params.yaml collect.source: expected a folder or an archive, got no such path {path}.")
+        raise FileNotFoundError(
+            f"params.yaml collect.source: expected a folder or an archive, got no such path {path}."
+        )
     if archive.is_archive(path):
         return archive
     raise ValueError(f"params.yaml collect.source: expected a folder, .zip or .tar archive, got {path}.")

@@ -33,7 +33,7 @@ class _Tar:
     """The regular members of a tar archive; links and devices are none."""
 
     def __init__(self, path: Path) -> None:
-        self.archive = tarfile.open(path)
+        self.archive = tarfile.open(path)  # noqa: SIM115 (`_opened` closes it)
         self.names = {info.name.removeprefix("./"): info for info in self.archive if info.isfile()}
         self.sizes = {name: info.size for name, info in self.names.items()}
 

@@ -1,0 +1,37 @@
+# Every target puts .venv/bin first on PATH: DVC runs the steps with the `python` that it finds there.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PYTHON ?= python3
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-slow lint lock
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED)  ## Create .venv with the pinned packages
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("make setup: expected Python 3.11 to 3.13, got %d.%d; name one as PYTHON=python3.12." % v)'
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet -r requirements.txt
+	touch $@
+
+repro: setup  ## Run the pipeline, then show the networks side by side
+	dvc repro
+	@echo
+	@cat metrics/summary.md
+
+test: setup  ## Test all but what takes long (at most 6 minutes)
+	pytest -n 2 -m "not slow"
+
+test-slow: setup  ## Test what takes long: full trainings, whole pipelines
+	pytest -m slow
+
+lint: setup  ## Check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+lock: setup  ## Compile requirements.in into requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 requirements.in --output-file requirements.txt

@@ -1,0 +1,58 @@
+"""Figures, the same bytes for the same numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+DPI = 110
+METADATA = {"Software": None}  # no version, so that an update alone changes no figure
+DARK, PALE, ACCENT = "#1f3a5f", "#9db4d0", "#d1495b"
+
+
+def draw_summary(values: dict[str, Any], confusions: dict[str, pd.DataFrame], path: Path) -> None:
+    """The networks' accuracies over the share of the largest class, and their confusion matrices, as a PNG file."""
+    matplotlib.use("Agg")
+    sns.set_theme(style="whitegrid", font_scale=0.9)
+    columns = max(2, -(-len(confusions) // 2))
+    figure = Figure(figsize=(3.6 + 2.5 * columns, 5.4), layout="constrained")
+    grid = figure.add_gridspec(2, columns + 2)
+    draw_accuracies(values, list(confusions), figure.add_subplot(grid[:, :2]))
+    for i, (name, confusion) in enumerate(confusions.items()):
+        draw_confusion(name, confusion, figure.add_subplot(grid[i // columns, 2 + i % columns]))
+    figure.savefig(path, format="png", dpi=DPI, metadata=METADATA)
+
+
+def draw_accuracies(values: dict[str, Any], networks: list[str], axes: Axes) -> None:
+    """Test accuracy with its interval, and validation accuracy, for each network."""
+    for row, name in enumerate(networks):
+        test = values[name]["test"]
+        axes.plot([test["low"], test["high"]], [row, row], color=PALE, linewidth=7, solid_capstyle="round")
+        axes.plot(test["accuracy"], row, "o", color=DARK, markersize=8, label="test, 95 %" if row == 0 else None)
+        val = values[name]["val"]["accuracy"]
+        axes.plot(val, row, "|", color=DARK, markersize=16, label="validation" if row == 0 else None)
+    baseline = values["baseline"]["test"]["accuracy"]
+    axes.axvline(baseline, color=ACCENT, linestyle="--", label="largest class")
+    axes.set(xlim=(0, 1), ylim=(len(networks) - 0.5, -0.5), xlabel="accuracy", title="Accuracy")
+    starred = [f"{name} ★" if name == values["champion"] else name for name in networks]
+    axes.set_yticks(range(len(networks)), starred)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False, fontsize="small")
+
+
+def draw_confusion(name: str, confusion: pd.DataFrame, axes: Axes) -> None:
+    """How many test images of each class were taken for which; shades are shares of the true class."""
+    classes = sorted({*confusion["class"], *confusion["predicted"]})
+    counts = pd.crosstab(confusion["class"], confusion["predicted"]).reindex(
+        index=classes, columns=classes, fill_value=0
+    )
+    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    sns.heatmap(
+        shares, annot=counts, fmt="d", cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, linewidths=1, ax=axes
+    )
+    axes.set(title=name, xlabel="predicted", ylabel="true")
+    axes.tick_params(axis="x", rotation=30)
+    axes.tick_params(axis="y", rotation=0)

@@ -1,0 +1,50 @@
+import keras
+import numpy as np
+import pytest
+
+from stages import models
+from stages.core.backbones import cut, sha256_of, valid_cuts
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    keras.utils.set_random_seed(0)
+    return models.load("xception").make_backbone((71, 71, 3))
+
+
+def test_only_cuts_that_one_tensor_crosses_are_valid(backbone):
+    cuts = valid_cuts(backbone)
+    assert 0 in cuts
+    assert 6 in cuts
+    assert 10 not in cuts
+
+
+def test_an_impossible_cut_names_the_nearest_ones(backbone):
+    with pytest.raises(ValueError, match=r"trainable_layers: expected .*, got 10; the nearest is 7 or 1[0-9]\."):
+        cut(backbone, 10)
+
+
+def test_more_layers_than_there_are_is_refused(backbone):
+    with pytest.raises(ValueError, match=r"got 1000; the nearest is \d+\."):
+        cut(backbone, 1000)
+
+
+def test_frozen_part_and_tail_together_are_the_backbone(backbone):
+    frozen, tail = cut(backbone, 6)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 71, 71, 3)).astype("float32")
+    whole = backbone.predict(images, verbose=0)
+    np.testing.assert_allclose(tail.predict(frozen.predict(images, verbose=0), verbose=0), whole, rtol=1e-5, atol=1e-6)
+    assert frozen.count_params() + tail.count_params() == backbone.count_params()
+
+
+def test_nothing_to_train_on_leaves_no_tail(backbone):
+    assert cut(backbone, 0) == (backbone, None)
+
+
+def test_the_hash_is_of_values_and_not_of_names():
+    def make(seed):
+        keras.utils.set_random_seed(seed)
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, kernel_initializer="glorot_uniform")])
+
+    assert sha256_of(make(0)) == sha256_of(make(0))
+    assert sha256_of(make(0)) != sha256_of(make(1))

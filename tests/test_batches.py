@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+
+from stages.core.augmentation import Augmentation
+from stages.core.batches import Batches, balanced_weights
+from stages.core.inputs import Part
+
+ARRAY = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
+PART = Part(np.array([1, 3, 5, 7, 9]), np.array([0, 1, 0, 1, 0]))
+
+
+def epoch_of(batches):
+    return [batches[i] for i in range(len(batches))]
+
+
+def test_an_epoch_holds_each_row_once_with_its_label():
+    images = np.concatenate([x for x, _ in epoch_of(Batches(ARRAY, PART, 2, seed=0))])
+    labels = np.concatenate([y for _, y in epoch_of(Batches(ARRAY, PART, 2, seed=0))])
+    order = np.argsort(images[:, 0, 0, 0])
+    np.testing.assert_array_equal(images[order], ARRAY[PART.rows][np.argsort(ARRAY[PART.rows][:, 0, 0, 0])])
+    assert [len(x) for x, _ in epoch_of(Batches(ARRAY, PART, 2, seed=0))] == [2, 2, 1]
+    assert sorted(labels) == [0, 0, 0, 1, 1]
+
+
+def test_the_same_seed_and_epoch_give_the_same_batches_in_any_order():
+    amounts = Augmentation(rotation=30)
+    first, second = (Batches(ARRAY, PART, 2, 7, amounts) for _ in range(2))
+    backwards = [second[i] for i in reversed(range(len(second)))][::-1]
+    for one, other in zip(epoch_of(first), backwards, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize("amounts", [None, Augmentation(rotation=30)])
+def test_another_epoch_gives_others(amounts):
+    batches = Batches(ARRAY, PART, 5, 7, amounts)
+    before = batches[0][0]
+    batches.on_epoch_end()
+    assert not np.array_equal(before, batches[0][0])
+
+
+def test_keras_moves_on_one_epoch_at_a_time():
+    class Watched(Batches):
+        seen = []
+
+        def __getitem__(self, batch):
+            self.seen.append((self.epoch, batch))
+            return super().__getitem__(batch)
+
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(Watched(ARRAY, PART, 2, 0), validation_data=Batches(ARRAY, PART, 2, 0), epochs=3, verbose=0)
+    # Keras looks at the first batches before it starts.
+    assert Watched.seen[-9:] == [(epoch, batch) for epoch in range(3) for batch in range(3)]
+
+
+def test_class_weights_make_every_class_weigh_the_same():
+    labels = np.array([0] * 838 + [1] * 699)
+    weights = balanced_weights(labels, 2)
+    assert weights[0] * 838 == pytest.approx(weights[1] * 699)
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+def test_cars_tanks_get_the_weights_that_its_notebook_missed():
+    np.testing.assert_allclose(balanced_weights(np.array([0] * 735 + [1] * 568), 2), [0.886, 1.147], atol=5e-4)

@@ -1,0 +1,126 @@
+"""dvc.yaml, params.yaml and the modules that the stages import, held against each other."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages import models
+from stages.core import params
+
+ROOT = Path(__file__).parents[1]
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+# They hold no step's work: a docstring, and the check that the packages are there.
+WITHOUT_WORK = {Path("stages/__init__.py"), Path("stages/core/__init__.py")}
+
+
+def imported_modules(file):
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def files_of(module):
+    """The module's file, and those of the packages that hold it."""
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        path = Path(*parts[:end])
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if (ROOT / file).is_file():
+                yield file
+
+
+def imported_files(start):
+    found, waiting = set(), [start]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        waiting += [each for module in imported_modules(file) if module for each in files_of(module)]
+    return found - WITHOUT_WORK
+
+
+def expand(name):
+    """(key, definition) for each stage that an entry of dvc.yaml makes."""
+    entry = PIPELINE[name]
+    if "foreach" not in entry:
+        return [("", entry)]
+    keys = params.find(PARAMS, entry["foreach"].strip("${}"))
+    return [(key, entry["do"]) for key in keys]
+
+
+def listed_files(definition, key):
+    for dependency in definition["deps"]:
+        path = Path(dependency.replace("${key}", key))
+        if path.parts[0] == "stages":
+            yield from path.rglob("*.py") if (ROOT / path).is_dir() else [path]
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_stage_depends_on_exactly_what_it_imports(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for key, definition in expand(name):
+        network = {Path(f"stages/models/{key}.py")} if Path("stages/models/__init__.py") in imported_files(
+            Path(f"stages/{name}.py")
+        ) else set()  # fmt: skip
+        needed = set().union(*(imported_files(start) for start in {Path(f"stages/{name}.py"), *network}))
+        listed = set(listed_files(definition, key))
+        assert needed <= listed, f"{name} {key}: missing among deps"
+        # Some networks need what others do not; a foreach lists it for all.
+        for_others = {Path("stages/core/heads.py")} if network else set()
+        assert listed <= needed | for_others, f"{name} {key}: listed but not imported"
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_stage_has_one_name_in_all_places(name):
+    assert (ROOT / "stages" / f"{name}.py").is_file()
+    assert (ROOT / "tests" / f"test_{name}.py").is_file()
+    _, definition = expand(name)[0]
+    assert f"python -m stages.{name} " in definition["cmd"]
+    assert definition["desc"]
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_every_path_of_a_command_is_declared(name):
+    for _, definition in expand(name):
+        declared = str(definition["deps"]) + str(definition.get("outs")) + str(definition.get("metrics"))
+        for path in re.findall(r"(?:data|metrics)/\S+", definition["cmd"]):
+            assert path in declared or path.startswith("metrics/timing/")
+
+
+def test_every_stage_file_is_a_stage():
+    assert {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} == set(PIPELINE)
+
+
+def test_no_stage_imports_another():
+    for name in PIPELINE:
+        others = {Path(f"stages/{other}.py") for other in PIPELINE if other != name}
+        assert not imported_files(Path(f"stages/{name}.py")) & others
+
+
+@pytest.mark.parametrize("folder", ["core", "models", "sources"])
+def test_imports_point_one_way(folder):
+    allowed = ("stages.core",) if folder != "sources" else ("stages.core", "stages.sources")
+    for file in (ROOT / "stages" / folder).glob("*.py"):
+        inside = [module for module in imported_modules(file.relative_to(ROOT)) if module.startswith("stages.")]
+        assert all(module.startswith(allowed) for module in inside), file
+
+
+def test_every_network_has_its_params_and_is_read_without_complaint(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert set(PARAMS["networks"]) == set(models.names())
+    for name in PARAMS["networks"]:
+        params.read(models.load(name).Params, "train.common", f"train.{name}")
+
+
+def test_steps_that_need_no_tensors_import_no_tensorflow():
+    for name in ("collect", "clean", "preprocess", "split", "compare"):
+        modules = {module for file in imported_files(Path(f"stages/{name}.py")) for module in imported_modules(file)}
+        assert not {module for module in modules if module and module.startswith(("keras", "tensorflow"))}, name

@@ -71,10 +71,10 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> pd.DataF
 def inspect(path: Path, settings: Clean) -> dict[str, str]:
     """What is wrong with one file, or its perceptual hash."""
     try:
-        check_end(path)
-        image = open_image(path)
-        check_size(image.width, image.height, settings)
-        digits = f"{phash(to_rgb(upright(decode(image)))):016x}"
+        with open_image(path) as image:
+            check_size(image.width, image.height, settings)
+            check_end(path)
+            digits = f"{phash(to_rgb(upright(decode(image)))):016x}"
     except UnusableImage as error:
         return {"reason": error.reason, "detail": error.detail, "phash": ""}
     return {"reason": "", "detail": "", "phash": digits}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import joblib
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from stages.core import params
 from stages.core.counts import tally
@@ -15,20 +15,30 @@ from stages.core.files import read_table, replacing, write_json, write_table
 from stages.core.images import Crop, Pixels, UnusableImage, read_pixels
 from stages.core.terminal import command, progress
 
-Side = Annotated[int, Field(ge=1)]
+
+def check_sides(size: Any) -> Any:
+    """The size as [height, width].
+
+    Raises:
+        ValueError: it is neither an integer nor two.
+    """
+    sides = size if isinstance(size, list) else [size, size]
+    if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
+        raise ValueError(f"expected an integer >= 1, or [height, width], got {size!r}.")
+    return sides
 
 
 class Preprocess(params.Section):
     """The section `preprocess` of params.yaml."""
 
-    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)]
+    size: Annotated[list[int], BeforeValidator(check_sides)]
     crop: Crop
     per_class: Annotated[int, Field(ge=1)] | None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return (self.size, self.size) if isinstance(self.size, int) else (self.size[0], self.size[1])
+        return (self.size[0], self.size[1])
 
 
 def run(settings: Preprocess, raw: Path, cleaned: Path, target: Path) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
     network = models.load(name)
     if name not in settings.networks or not hasattr(network, "make_backbone"):
         raise ValueError(f"params.yaml pretrained.networks: expected an entry of a transfer network, got {name}.")
+    keras.utils.clear_session()  # Layers' numbers stand in saved files.
     keras.utils.set_random_seed(settings.seed)
     backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
     is_pretrained = load_first(name, network, backbone, settings)

@@ -103,6 +103,7 @@ def fit(
         Batches(inputs.array, parts["train"], settings.batch_size, settings.seed, amounts, weights),
         validation_data=Batches(inputs.array, parts["val"], settings.batch_size, settings.seed),
         epochs=settings.epochs,
+        shuffle=False,  # `Batches` does, by its own seed
         callbacks=[best, keras.callbacks.TerminateOnNaN()],
         verbose=1 if sys.stdout.isatty() else 2,
     )

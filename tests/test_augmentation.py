@@ -61,6 +61,8 @@ def test_an_unknown_name_lists_the_known_ones(project):
 
 
 def test_an_unknown_kind_of_change_is_refused(project):
-    project.change("augmentations", {"odd": {"blur": 1}})
-    with pytest.raises(ValueError, match=r"params.yaml augmentations.odd.blur: expected one of rotation, .*, got blur\."):
+    project("augmentations", {"odd": {"blur": 1}})
+    with pytest.raises(
+        ValueError, match=r"params.yaml augmentations.odd.blur: expected one of rotation, .*, got blur\."
+    ):
         read_augmentation("odd")

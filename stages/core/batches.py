@@ -13,7 +13,8 @@ from stages.core.inputs import Part
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The rows of a part of an array, in batches `(x, y)` or, with class weights, `(x, y, weights)`.
 
-    An epoch's order and its augmentations follow from `(seed, epoch)`; Keras calls `on_epoch_end` between epochs.
+    An epoch's order and its augmentations follow from `(seed, epoch)`. Epochs are counted when they begin: Keras calls
+    `on_epoch_end` once more than there are epochs.
     """
 
     def __init__(
@@ -44,8 +45,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         labels = self.part.labels[chosen]
         return (images, labels) if self.class_weights is None else (images, labels, self.class_weights[labels])
 
-    def on_epoch_end(self) -> None:
-        """The next epoch has its own order and augmentations."""
+    def on_epoch_begin(self) -> None:
+        """Each epoch has its own order and augmentations."""
         self.epoch += 1
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ def replacing(target: Path) -> Iterator[Path]:
         remove(unfinished)
         try:
             yield unfinished
+            unfinished.stat()  # A block that wrote nothing ends here, and the old target stays.
             remove(target)
             unfinished.replace(target)
         finally:
@@ -52,7 +54,7 @@ def remove(path: Path) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV file with every value as text, so that a class called `007` or `NA` stays what it is.
+    """The rows of a CSV file, as `parse_table` reads them.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -60,10 +62,23 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a table, got no such file.")
+    return parse_table(path.read_bytes(), str(path))
+
+
+def parse_table(content: bytes, where: str) -> pd.DataFrame:
+    """The rows of CSV text with every value as text, so that a class called `007` or `NA` stays what it is.
+
+    Raises:
+        ValueError: it is no CSV table, or its rows are longer than its header.
+    """
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected a CSV table, got {error}.") from error
+        raise ValueError(f"{where}: expected a CSV table, got {error}.") from error
+    # With one field too many in every row, pandas takes the first for an index and shifts the others.
+    if not isinstance(table.index, pd.RangeIndex):
+        raise ValueError(f"{where}: expected a CSV table, got rows longer than its header of {len(table.columns)}.")
+    return table
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -106,17 +106,21 @@ def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
     Raises:
         UnusableImage: it cannot be decoded.
     """
-    image = open_image(path)
-    orientation = read_orientation(image)
-    # The small picture is turned instead of the large one, so its sides are asked for as they are stored.
-    width, height = size if orientation >= 5 else size[::-1]
-    extent = reduce_decoding(image, (width, height))
-    small = resample(to_rgb(decode(image)), extent, (width, height), crop)
-    return np.asarray(small.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else small)
+    with open_image(path) as image:
+        orientation = read_orientation(image)
+        # The small picture is turned instead of the large one, so its sides are asked for as they are stored.
+        width, height = size if orientation >= 5 else size[::-1]
+        extent = reduce_decoding(image, (width, height))
+        small = resample(to_rgb(decode(image)), extent, (width, height), crop)
+    if orientation in UPRIGHT:
+        small = small.transpose(UPRIGHT[orientation])
+    return np.asarray(center_on_white(small, size[::-1]))
 
 
 def read_orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or none that can be read."""
+    """The EXIF orientation, 1 to 8; 1 where there is none, none that can be read, or Pillow turns by itself (TIFF)."""
+    if image.format == "TIFF":
+        return 1
     try:
         orientation = image.getexif().get(ORIENTATION, 1)
     except Exception:  # Damaged metadata says nothing about the pixels.
@@ -137,17 +141,26 @@ def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, f
 
 
 def resample(image: Image.Image, extent: tuple[float, float], size: tuple[int, int], crop: Crop) -> Image.Image:
-    """The part `extent` (width, height) of an RGB picture at the size (width, height), cut as `read_pixels` says."""
+    """The part `extent` (width, height) of an RGB picture at the size (width, height), cut as `read_pixels` says.
+
+    With `letterbox` one of its sides may be shorter.
+    """
     width, height = extent
     if crop == "letterbox":
         scale = min(size[0] / width, size[1] / height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        page = Image.new("RGB", size, WHITE)
-        fitted = image.resize(inner, Image.Resampling.LANCZOS, box=(0, 0, width, height))
-        page.paste(fitted, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
-        return page
+        return image.resize(inner, Image.Resampling.LANCZOS, box=(0, 0, width, height))
     scale = max(size[0] / width, size[1] / height)
     cut = (size[0] / scale, size[1] / scale) if crop == "center" else extent
     left, top = (width - cut[0]) / 2, (height - cut[1]) / 2
     box = (max(0.0, left), max(0.0, top), min(width, left + cut[0]), min(height, top + cut[1]))
     return image.resize(size, Image.Resampling.LANCZOS, box=box)
+
+
+def center_on_white(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The RGB picture in the middle of a white page of the size (width, height); an odd pixel goes right and below."""
+    if image.size == size:
+        return image
+    page = Image.new("RGB", size, WHITE)
+    page.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
+    return page

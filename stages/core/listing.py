@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 TABLE = "images.csv"
+OUTSIDE = ("/", ".", "..")  # first parts of a path that leads out of its tree, and no names of classes
 SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = {
     "train": "train",
@@ -45,30 +46,37 @@ class Failure:
 def list_tree(files: Iterable[str]) -> Iterator[Listed]:
     """The files of a tree `<class>/…`, or `<train|val|test>/<class>/…` where every first folder is a split.
 
-    Hidden files are left out. A file outside every class folder is listed under the class ``.
+    Hidden files are left out. A file in no class folder, or outside the tree, is listed with an empty class.
 
     Args:
         files: paths relative to the tree's root, with forward slashes.
     """
-    paths = sorted(path for path in map(PurePosixPath, files) if not any(part.startswith(".") for part in path.parts))
+    paths = sorted(PurePosixPath(file) for file in files if not is_hidden(file))
     is_split = all(path.parts[0].lower() in SPLIT_FOLDERS for path in paths if len(path.parts) > 1)
     for path in paths:
         folders = path.parts[:-1]
         given_split = SPLIT_FOLDERS[folders[0].lower()] if is_split and folders else ""
         class_folders = folders[1:] if is_split else folders
+        is_outside = any(part in OUTSIDE for part in path.parts)
         yield Listed(
             source_id=str(path),
-            class_=class_folders[0] if class_folders else "",
+            class_=class_folders[0] if class_folders and not is_outside else "",
             given_split=given_split,
             member=str(path),
         )
+
+
+def is_hidden(file: str) -> bool:
+    """Whether the file, or a folder that holds it, has a name with a leading dot."""
+    return any(part.startswith(".") and part not in OUTSIDE for part in PurePosixPath(file).parts)
 
 
 def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterator[Listed]:
     """The rows of a table with columns `file` and `class` and any of provenance, then the files it does not name.
 
     Raises:
-        ValueError: a needed column is missing, an unknown one is there, or a row's split is none.
+        ValueError: a needed column is missing, an unknown one is there, or a row's split is none
+            or its class cannot name a folder.
     """
     _check_columns(table, where)
     for line, record in enumerate(table.to_dict("records"), start=2):
@@ -77,10 +85,12 @@ def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterato
         if given_split not in (*SPLITS, ""):
             raise ValueError(f"{where} line {line}: expected a split of {', '.join(SPLITS)}, got {given_split}.")
         member, class_ = row.pop("file"), row.pop("class")
+        if "/" in class_ or "\0" in class_ or class_ in OUTSIDE:
+            raise ValueError(f"{where} line {line}: expected a class that can name a folder, got {class_!r}.")
         source_id = row.pop("source_id", "") or member
         yield Listed(source_id=source_id, class_=class_, given_split=given_split, member=member, **row)
     for file in sorted(set(files) - set(table["file"]) - {TABLE}):
-        if not any(part.startswith(".") for part in PurePosixPath(file).parts):
+        if not is_hidden(file):
             yield Listed(source_id=file, class_="", member=file)
 
 

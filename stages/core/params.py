@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import YAMLError
 
 PARAMS = Path("params.yaml")
 # Sections that more than one step reads, so that no step gives them its name.
@@ -66,15 +66,22 @@ def load() -> dict[str, Any]:
         raise FileNotFoundError(f"{PARAMS}: expected a file in {Path.cwd()}, got none.")
     try:
         document = YAML(typ="safe").load(PARAMS)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise ValueError(f"{PARAMS} line {line}: expected YAML, got {error.problem}.") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{PARAMS}{locate(error)}: expected YAML, got {getattr(error, 'problem', error)}.") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{PARAMS}: expected a table of sections, got {document!r}.")
     steps = [path.stem for path in Path(__file__).parents[1].glob("[a-z]*.py")]
     for section in document:
         if section not in (*steps, *SHARED_SECTIONS):
             choices = ", ".join(sorted({*steps, *SHARED_SECTIONS}))
             raise ValueError(f"{PARAMS}: expected sections of {choices}, got {section}.")
-    return dict(document)
+    return document
+
+
+def locate(error: Exception) -> str:
+    """The line at which a YAML error says it lies, as words to follow the file's name; empty where it does not."""
+    mark = getattr(error, "problem_mark", None)
+    return f" line {mark.line + 1}" if mark else ""
 
 
 def find(document: dict[str, Any], section: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def save(model: keras.Model, path: Path) -> None:
     Keras puts the time into the zip's entries and its metadata; both are fixed here, or else every run would change
     `dvc.lock`.
     """
-    bare = keras.models.clone_model(model)
+    bare = type(model).from_config(model.get_config())  # `clone_model` would clone the optimizer too
     bare.set_weights(model.get_weights())
     written = path.with_name(f"dated_{path.name}")
     bare.save(written)

@@ -45,10 +45,10 @@ def assign(index: pd.DataFrame, shares: tuple[int, ...], seed: int) -> npt.NDArr
     """For each row of a table with `class` and `group` its split, groups undivided, drawn by the seed.
 
     Groups of several images are dealt first, largest first, then single ones; each goes where its classes lack most
-    of their share. So single images meet the shares to within one image a class, whatever the groups did.
+    of their share. Where all groups are of one image, each class meets its shares to within one.
 
     Raises:
-        ValueError: a class has fewer groups than there are splits.
+        ValueError: a class has fewer groups than there are splits, or is left out of one by groups of several classes.
     """
     names = NAMES[: len(shares)]
     check_size(index, names)
@@ -62,11 +62,13 @@ def assign(index: pd.DataFrame, shares: tuple[int, ...], seed: int) -> npt.NDArr
     for row in order:
         images = counts.to_numpy()[row]
         # The share of its quota that each split still lacks, weighted by the group's own classes.
-        lack = (missing / np.maximum(wanted, 1) * images).sum(axis=1)
+        lack = ((missing / wanted).clip(min=0) * images).sum(axis=1)
         chosen = int(lack.argmax())
         missing[chosen] -= images
         split_of[counts.index[row]] = names[chosen]
-    return index["group"].map(split_of).to_numpy(dtype=str)
+    split = index["group"].map(split_of).to_numpy(dtype=str)
+    check_filled(index, split, names)
+    return split
 
 
 def quotas(totals: npt.NDArray[np.int64], shares: tuple[int, ...]) -> npt.NDArray[np.int64]:
@@ -99,6 +101,22 @@ def check_size(index: pd.DataFrame, names: tuple[str, ...]) -> None:
             )
 
 
+def check_filled(index: pd.DataFrame, split: npt.NDArray[np.str_], names: tuple[str, ...]) -> None:
+    """Nothing, where every class lies in every split.
+
+    Raises:
+        ValueError: one does not.
+    """
+    counts = pd.crosstab(split, index["class"].to_numpy()).reindex(names, fill_value=0)
+    for name in counts.columns:
+        if (counts[name] == 0).any():
+            found = ", ".join(f"{n} {part}" for part, n in zip(names, counts[name], strict=True))
+            raise ValueError(
+                f"split: expected groups of duplicates that let every class lie in every split, got {found} for class "
+                f"{name}; a smaller clean.group_distance or another split.seed may do."
+            )
+
+
 def straddling(index: pd.DataFrame, split: npt.NDArray[np.str_]) -> list[str]:
     """The groups whose images lie in more than one split, those dropped left out."""
     is_used = split != DROPPED
@@ -110,7 +128,7 @@ def keep_given(index: pd.DataFrame, ratios: Ratios, seed: int, on_leak: OnLeak) 
     """The source's own test rows (and val rows, if it has any) as they are, and val drawn from its train rows.
 
     A group that the source put on both sides is a leak: `error` stops, `report` leaves it, `drop_from_train` takes
-    its train and val rows out, as `dropped`.
+    its rows out, as `dropped`, down to those of one side: test before val before train.
 
     Raises:
         ValueError: a row has no given split, there are no test rows, or there is a leak and `on_leak` is `error`.
@@ -128,10 +146,12 @@ def keep_given(index: pd.DataFrame, ratios: Ratios, seed: int, on_leak: OnLeak) 
             f"params.yaml split.on_leak: expected no duplicates across the given splits, got {len(leaks)} groups of "
             f"them, the first {leaks[0][:16]}. Set report or drop_from_train to go on."
         )
-    split = given.copy()
+    split = given.astype(f"<U{len(DROPPED)}")
     if on_leak == "drop_from_train":
-        is_seen = np.isin(index["group"], index["group"].to_numpy()[given == "test"])
+        group = index["group"].to_numpy()
+        is_seen = np.isin(group, group[given == "test"])
         split[is_seen & (given != "test")] = DROPPED
+        split[np.isin(group, group[split == "val"]) & (split == "train")] = DROPPED
     is_train = split == "train"
     if "val" not in given:
         split[is_train] = assign(index[is_train], ratios.shares, seed)

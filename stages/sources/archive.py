@@ -1,15 +1,13 @@
 """A zip or tar archive, laid out as a folder would be. Its members are read one by one, never unpacked to a path."""
 
-import io
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
+from stages.core.files import parse_table
 from stages.core.listing import TABLE, Failure, Listed, list_table, list_tree
 
 # A password raises RuntimeError, an unknown compression NotImplementedError.
@@ -17,15 +15,21 @@ DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, R
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
+def _tidy(name: str) -> str:
+    """The member's name without the `./` and `//` that some programs write."""
+    return str(PurePosixPath(name))
+
+
 class _Zip:
     """The regular members of a zip archive."""
 
     def __init__(self, path: Path) -> None:
         self.archive = zipfile.ZipFile(path)
-        self.sizes = {info.filename: info.file_size for info in self.archive.infolist() if not info.is_dir()}
+        self.names = {_tidy(info.filename): info for info in self.archive.infolist() if not info.is_dir()}
+        self.sizes = {name: info.file_size for name, info in self.names.items()}
 
     def read(self, member: str, at_most: int) -> bytes:
-        with self.archive.open(member) as stream:
+        with self.archive.open(self.names[member]) as stream:
             return stream.read(at_most)
 
 
@@ -34,7 +38,11 @@ class _Tar:
 
     def __init__(self, path: Path) -> None:
         self.archive = tarfile.open(path)  # noqa: SIM115 (`_opened` closes it)
-        self.names = {info.name.removeprefix("./"): info for info in self.archive if info.isfile()}
+        try:
+            self.names = {_tidy(info.name): info for info in self.archive if info.isfile()}
+        except BaseException:
+            self.archive.close()
+            raise
         self.sizes = {name: info.size for name, info in self.names.items()}
 
     def read(self, member: str, at_most: int) -> bytes:
@@ -66,9 +74,11 @@ def listing(path: Path) -> Iterator[Listed]:
     with _opened(path) as members:
         if TABLE not in members.sizes:
             return list_tree(members.sizes)
-        text = members.read(TABLE, members.sizes[TABLE])
-        table = pd.read_csv(io.BytesIO(text), dtype=str, keep_default_na=False)
-        return list_table(table, members.sizes, f"{path} {TABLE}")
+        try:
+            content = members.read(TABLE, members.sizes[TABLE])
+        except DAMAGE as error:
+            raise ValueError(f"{path} {TABLE}: expected a readable table, got {error}.") from error
+        return list_table(parse_table(content, f"{path} {TABLE}"), members.sizes, f"{path} {TABLE}")
 
 
 def fetching(path: Path, listed: Iterable[Listed], max_bytes: int) -> Iterator[tuple[Listed, bytes | Failure]]:

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+# Drawn by a fixed seed, so that a red test stays red, and without a folder of past examples.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.load_profile("repeatable")
+
+
+def drawn(seed, size=(64, 48), mode="RGB"):
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).convert(mode)
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def draw():
+    """A smooth picture of (width, height); two seeds differ in about half of their hash's bits."""
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def write_tree():
+    """Write `<class>/<number>.png` for {class: number of images}, no picture twice."""
+
+    def write(folder, classes):
+        seed = 0
+        for name, number in classes.items():
+            (folder / name).mkdir(parents=True)
+            for image in range(number):
+                drawn(seed).save(folder / name / f"{image}.png")
+                seed += 1
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Work in tmp_path with a copy of the project's params.yaml, and return what changes one of its values."""
+    monkeypatch.chdir(tmp_path)
+    yaml = YAML()
+    document = yaml.load(ROOT / "params.yaml")
+    yaml.dump(document, tmp_path / "params.yaml")
+
+    def change(name, value):
+        *sections, key = name.split(".")
+        table = document
+        for section in sections:
+            table = table[section]
+        table[key] = value
+        yaml.dump(document, tmp_path / "params.yaml")
+
+    return change

@@ -1,0 +1,201 @@
+import hashlib
+import multiprocessing
+
+import pandas as pd
+import pytest
+
+from stages.core.files import read_json, read_table, remove, replacing, sha256, write_json, write_table
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+
+
+def test_a_finished_file_takes_the_place_of_the_old(tmp_path):
+    (tmp_path / "out").write_text("old")
+    with replacing(tmp_path / "out") as unfinished:
+        unfinished.write_text("new")
+        assert (tmp_path / "out").read_text() == "old"
+    assert (tmp_path / "out").read_text() == "new"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_finished_folder_holds_nothing_of_the_old(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").touch()
+    with replacing(tmp_path / "out") as unfinished:
+        unfinished.mkdir()
+        (unfinished / "new").touch()
+    assert names(tmp_path / "out") == ["new"]
+
+
+def test_a_folder_may_take_the_place_of_a_file(tmp_path):
+    (tmp_path / "out").touch()
+    with replacing(tmp_path / "out") as unfinished:
+        unfinished.mkdir()
+    assert (tmp_path / "out").is_dir()
+
+
+def test_missing_parents_are_made(tmp_path):
+    with replacing(tmp_path / "a" / "b" / "out") as unfinished:
+        unfinished.touch()
+    assert (tmp_path / "a" / "b" / "out").is_file()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_target_and_nothing_else(tmp_path, error):
+    (tmp_path / "out").write_text("old")
+    with pytest.raises(error), replacing(tmp_path / "out") as unfinished:
+        unfinished.write_text("half")
+        raise error
+    assert (tmp_path / "out").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_block_that_writes_nothing_leaves_the_old_target(tmp_path):
+    (tmp_path / "out").write_text("old")
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "out"):
+        pass
+    assert (tmp_path / "out").read_text() == "old"
+
+
+def test_leftovers_of_a_killed_run_are_removed(tmp_path):
+    (tmp_path / ".out.part").mkdir()
+    (tmp_path / ".out.part" / "stale").touch()
+    with replacing(tmp_path / "out") as unfinished:
+        unfinished.mkdir()
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == []
+
+
+def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path):
+    with replacing(tmp_path / "out") as first:
+        first.write_text("first")
+        with (
+            pytest.raises(ValueError, match=r"out: expected no other step writing it, got one"),
+            replacing(tmp_path / "out") as second,
+        ):
+            second.write_text("second")
+    assert (tmp_path / "out").read_text() == "first"
+
+
+def write_and_wait(target, started, finish):
+    with replacing(target) as unfinished:
+        unfinished.write_text("first")
+        started.set()
+        finish.wait(10)
+
+
+def test_a_writer_in_another_process_is_refused_until_that_ends(tmp_path):
+    context = multiprocessing.get_context("fork")
+    started, finish = context.Event(), context.Event()
+    other = context.Process(target=write_and_wait, args=(tmp_path / "out", started, finish))
+    other.start()
+    assert started.wait(10)
+    with pytest.raises(ValueError, match="expected no other step"), replacing(tmp_path / "out"):
+        pass
+    finish.set()
+    other.join()
+    assert (tmp_path / "out").read_text() == "first"
+    with replacing(tmp_path / "out") as unfinished:
+        unfinished.write_text("second")
+    assert (tmp_path / "out").read_text() == "second"
+
+
+def test_two_targets_of_one_folder_are_written_at_once(tmp_path):
+    with replacing(tmp_path / "a") as a, replacing(tmp_path / "b") as b:
+        a.touch()
+        b.touch()
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_removing_a_link_leaves_what_it_points_to(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    remove(tmp_path / "link")
+    assert names(tmp_path) == ["folder"]
+
+
+def test_removing_nothing_is_no_error(tmp_path):
+    remove(tmp_path / "none")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["NA", "007", "", "null", "None", "nan", "1e3", "True", "ein Tier, klein", 'say "ä"'])
+def test_every_class_name_comes_back_as_it_was(tmp_path, name):
+    table = pd.DataFrame({"class": [name, "x"], "file": ["a", "b"]})
+    write_table(table, tmp_path / "table.csv")
+    assert read_table(tmp_path / "table.csv").to_dict("list") == table.to_dict("list")
+
+
+def test_a_table_is_the_same_bytes_on_every_system(tmp_path):
+    write_table(pd.DataFrame({"a": [1], "b": ["x"]}), tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_bytes() == b"a,b\n1,x\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbffile,class\na,b\n", b"file,class\r\na,b\r\n", b"file,class\na,b", b'"file","class"\na,b\n'],
+)
+def test_tables_of_other_programs_are_read(tmp_path, content):
+    (tmp_path / "table.csv").write_bytes(content)
+    assert read_table(tmp_path / "table.csv").to_dict("list") == {"file": ["a"], "class": ["b"]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"file,class\na,b,c,d\n", b'file,class\n"a,b\n', b"file,class\n\xff,b\n"],
+    ids=["empty", "too many fields", "open quote", "not UTF-8"],
+)
+def test_what_is_no_table_is_refused_by_name(tmp_path, content):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"table\.csv: expected a CSV table, got "):
+        read_table(tmp_path / "table.csv")
+
+
+def test_a_row_with_one_field_too_many_does_not_shift_the_others(tmp_path):
+    (tmp_path / "table.csv").write_text("file,class\na.png,cat,\nb.png,dog,\n")
+    try:
+        table = read_table(tmp_path / "table.csv")
+    except ValueError:
+        return
+    assert table["file"].tolist() == ["a.png", "b.png"]
+
+
+def test_a_row_with_one_field_too_few_has_texts_only(tmp_path):
+    (tmp_path / "table.csv").write_text("file,class,title\na.png,cat\n")
+    try:
+        table = read_table(tmp_path / "table.csv")
+    except ValueError:
+        return
+    assert table.to_dict("list") == {"file": ["a.png"], "class": ["cat"], "title": [""]}
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv: expected a table, got no such file\.$"):
+        read_table(tmp_path / "none.csv")
+
+
+def test_json_comes_back_as_it_was(tmp_path):
+    values = {"b": [1, 2.5, None], "a": {"ä": True}}
+    write_json(values, tmp_path / "deep" / "values.json")
+    assert read_json(tmp_path / "deep" / "values.json") == values
+    assert list(read_json(tmp_path / "deep" / "values.json")) == ["b", "a"]
+
+
+def test_json_that_cannot_be_written_leaves_the_old(tmp_path):
+    write_json({"a": 1}, tmp_path / "values.json")
+    with pytest.raises(TypeError):
+        write_json({"a": object()}, tmp_path / "values.json")
+    assert read_json(tmp_path / "values.json") == {"a": 1}
+
+
+def test_missing_json_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.json: expected a JSON file, got no such file\.$"):
+        read_json(tmp_path / "none.json")
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path):
+    content = bytes(range(256)) * 5000
+    (tmp_path / "file").write_bytes(content)
+    assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()

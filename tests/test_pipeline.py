@@ -1,0 +1,152 @@
+"""The whole pipeline through DVC, on few small drawings: which stages a change runs, and what a clone shows."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+NETWORKS = ("vgg", "alexnet", "peetznet", "xception")
+
+
+def run(folder, *command, expect=0):
+    result = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    output = result.stdout + result.stderr
+    assert result.returncode == expect, output
+    return output
+
+
+def stages_run(output):
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def shrink(params):
+    """The smallest run that still passes through every step; random weights, so that nothing is downloaded."""
+    params["preprocess"] |= {"size": 72}
+    params["train"]["common"] |= {"epochs": 1, "width": 0.02}
+    params["train"]["alexnet"] |= {"epochs": 1, "width": 0.02}
+    params["train"]["xception"] |= {"epochs": 2}
+    params["pretrained"]["allow_random"] = True
+    params["pretrained"]["networks"]["xception"]["mirrors"] = ["random"]
+    params["collect"]["source"] = "data/own"
+
+
+def draw_classes(folder):
+    random = np.random.default_rng(0)
+    for number, name in enumerate(("bars", "blobs", "dots")):
+        (folder / name).mkdir(parents=True)
+        for i in range(24):
+            cells = random.integers(0, 256, (6 + 4 * number, 6 + 2 * number, 3), dtype=np.uint8)
+            Image.fromarray(cells).resize((90, 80), Image.Resampling.BICUBIC).save(folder / name / f"{i}.png")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A repository with this working tree's files, small params and one's own images, after `dvc repro`."""
+    folder = tmp_path_factory.mktemp("repository")
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock", "data/0_embedded/clipart.zip")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    shrink(params)
+    yaml.dump(params, folder / "params.yaml")
+    draw_classes(folder / "data" / "own")
+    run(folder, "git", "init", "--quiet")
+    for key in ("user.name", "user.email"):
+        run(folder, "git", "config", key, "test")
+    output = run(folder, "dvc", "repro")
+    assert len(stages_run(output)) == 4 + 2 + 2 * len(NETWORKS) + 1
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "commit", "--quiet", "--message", "first")
+    return folder
+
+
+def test_a_second_run_does_nothing(repository):
+    assert stages_run(run(repository, "dvc", "repro")) == []
+    assert run(repository, "git", "status", "--porcelain") == ""
+
+
+def test_a_rerun_from_scratch_gives_the_same_lock_and_metrics(repository):
+    run(repository, "dvc", "repro", "--force")
+    changed = run(repository, "git", "status", "--porcelain").split()[1::2]
+    assert all(name.startswith("metrics/timing/") for name in changed), changed
+    run(repository, "git", "checkout", "--quiet", ".")
+
+
+def test_a_rate_of_one_network_reruns_that_network_alone(repository):
+    output = run(repository, "dvc", "exp", "run", "-S", "train.vgg.learning_rate=1e-5", "evaluate@vgg")
+    assert stages_run(output) == ["train@vgg", "evaluate@vgg"]
+    run(repository, "git", "checkout", "--quiet", ".")
+    run(repository, "dvc", "checkout", "--force")
+
+
+def test_another_split_decodes_no_image_and_runs_no_backbone(repository):
+    ran = stages_run(run(repository, "dvc", "exp", "run", "-S", "split.ratios=60/20/20"))
+    assert ran[0] == "split"
+    assert not {"preprocess", "features@xception"} & set(ran)
+    run(repository, "git", "checkout", "--quiet", ".")
+    run(repository, "dvc", "checkout", "--force")
+
+
+def test_a_clone_without_a_remote_shows_and_diffs_the_metrics(repository, tmp_path):
+    run(repository, "dvc", "repro")
+    path = repository / "metrics" / "vgg.json"
+    path.write_text(path.read_text().replace('"pretrained": false', '"pretrained": true'))
+    run(repository, "git", "commit", "--quiet", "--all", "--message", "second")
+    run(tmp_path, "git", "clone", "--quiet", str(repository), "clone")
+    shown = run(tmp_path / "clone", "dvc", "metrics", "show", "--md")
+    assert all(f"metrics/{name}.json" in shown for name in NETWORKS)
+    assert "metrics/vgg.json" in run(tmp_path / "clone", "dvc", "metrics", "diff", "HEAD~1")
+
+
+def test_plots_hold_the_curves_and_the_confusion_of_every_network(repository):
+    run(repository, "dvc", "plots", "show", "--out", "plots")
+    page = (repository / "plots" / "index.html").read_text()
+    shutil.rmtree(repository / "plots")
+    for name in NETWORKS:
+        assert f"Loss and accuracy of {name}" in page
+        assert f"what {name} took them for" in page
+    assert "<DVC_METRIC" not in page
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "message"),
+    [
+        ("split.ratios=70/20/20", "split", "split.ratios: expected three positive shares that add up to 100"),
+        ("preprocess.size=70", "features@xception", "preprocess.size: expected at least 71 for xception, got 70x70."),
+        ("clean.min_side=5000", "clean", "expected an image that passes `clean`, got 72 too small."),
+        ("train.vgg.augmentation=huge", "train@vgg", "augmentations: expected an entry of none, "),
+    ],
+)
+def test_bad_params_stop_with_one_line_and_the_results_stay(repository, change, stage, message):
+    output = run(repository, "dvc", "exp", "run", "-S", change, stage, expect=255)
+    assert len([line for line in output.splitlines() if message in line]) == 1
+    assert "Traceback" not in output
+    run(repository, "git", "checkout", "--quiet", ".")
+    run(repository, "dvc", "checkout", "--force")
+    assert stages_run(run(repository, "dvc", "repro")) == []
+
+
+def test_the_notebooks_run(repository, monkeypatch):
+    import json
+
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    for path in sorted((repository / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        code = "\n".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code")
+        exec(compile(code, str(path), "exec"), {})

@@ -1,0 +1,91 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from stages.core.terminal import command, progress
+
+
+def run(root, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value", "message"),
+    [
+        (
+            ("collect", "raw"),
+            "collect.source",
+            "none.zip",
+            "params.yaml collect.source: expected a folder or an archive",
+        ),
+        (("collect", "raw"), "collect.source", "damaged.zip", "damaged.zip: expected a whole zip or tar archive, got"),
+        (("collect", "raw"), "collect.size", 1, "params.yaml collect.size: expected one of source, max_megabytes"),
+        (("clean", "raw", "cleaned"), "clean.min_side", 0, "params.yaml clean.min_side: expected a number >= 1, got 0"),
+        (("split", "index.csv", "split.csv"), "split.ratios", "70/15/16", "params.yaml split.ratios: expected three"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_1(project, root, tmp_path, arguments, name, value, message):
+    (tmp_path / "damaged.zip").write_bytes(b"PK\x03\x04 and no more")
+    project(name, value)
+    done = run(root, f"stages.{arguments[0]}", *arguments[1:], "metrics.json")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(message)
+    assert done.stdout == ""
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_a_good_run_is_silent_and_writes_its_metrics(project, root, tmp_path, write_tree):
+    write_tree(tmp_path / "source", {"a": 1})
+    project("collect.source", "source")
+    done = run(root, "stages.collect", "raw", "metrics/collect.json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    counts = json.loads((tmp_path / "metrics" / "collect.json").read_text())
+    assert counts == {"listed": 1, "kept": 1, "failed": {}, "classes": {"a": 1}}
+
+
+def fail(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("error", [ValueError("a\n  b"), TypeError("a b"), FileNotFoundError("a b")])
+def test_what_a_person_got_wrong_becomes_one_line(monkeypatch, error):
+    monkeypatch.delenv("TRACEBACK", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        command(fail(error))
+    assert caught.value.code == "a b"
+
+
+def test_an_interrupt_says_that_nothing_is_half_written(monkeypatch):
+    monkeypatch.delenv("TRACEBACK", raising=False)
+    with pytest.raises(SystemExit, match=r"^interrupted: nothing half-written"):
+        command(fail(KeyboardInterrupt()))
+
+
+def test_the_traceback_is_shown_on_request(monkeypatch):
+    monkeypatch.setenv("TRACEBACK", "1")
+    with pytest.raises(ValueError, match=r"^a$"):
+        command(fail(ValueError("a")))
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
+    monkeypatch.delenv("TRACEBACK", raising=False)
+    with pytest.raises(KeyError):
+        command(fail(KeyError("a")))
+
+
+def test_the_bar_passes_the_items_on_and_is_silent_in_a_pipe(capsys):
+    assert list(progress(iter("abc"), 3, "title")) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""

@@ -32,9 +32,8 @@ def stages_run(output):
 def shrink(params):
     """The smallest run that still passes through every step; random weights, so that nothing is downloaded."""
     params["preprocess"] |= {"size": 72}
-    params["train"]["common"] |= {"epochs": 1, "width": 0.02}
-    params["train"]["alexnet"] |= {"epochs": 1, "width": 0.02}
-    params["train"]["xception"] |= {"epochs": 2}
+    for name in NETWORKS:
+        params["train"][name] |= {"epochs": 1, "width": 0.02}
     params["pretrained"]["allow_random"] = True
     params["pretrained"]["networks"]["xception"]["mirrors"] = ["random"]
     params["collect"]["source"] = "data/own"

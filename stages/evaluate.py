@@ -12,11 +12,9 @@ from pydantic import Field
 from stages.core import params
 from stages.core.determinism import fix
 from stages.core.files import read_json, read_table, replacing, write_json, write_table
-from stages.core.inputs import Inputs, divide, read_inputs
+from stages.core.inputs import SPLITS, Inputs, divide, read_inputs
 from stages.core.scores import score
 from stages.core.terminal import command
-
-SPLITS = ("train", "val", "test")
 
 
 class Evaluate(params.Section):

@@ -14,7 +14,7 @@ from stages.core import params
 from stages.core.backbones import TAIL_WEIGHTS, cut
 from stages.core.determinism import fix
 from stages.core.files import read_json, replacing, write_json
-from stages.core.inputs import BACKBONE, FEATURES, Inputs, read_inputs
+from stages.core.inputs import BACKBONE, FEATURES, Inputs, check_side, read_inputs
 from stages.core.layers import scaling_layer
 from stages.core.terminal import command
 
@@ -34,9 +34,7 @@ def run(name: str, settings: Features, training: Any, source: Path, weights: Pat
     """
     network = models.load(name)
     inputs = read_inputs(source)
-    if min(inputs.shape[:2]) < network.MIN_SIDE:
-        size = "x".join(map(str, inputs.shape[:2]))
-        raise ValueError(f"params.yaml preprocess.size: expected at least {network.MIN_SIDE} for {name}, got {size}.")
+    check_side(inputs.shape, network.MIN_SIDE, name)
     fix(0, settings.threads)
     backbone = network.make_backbone(inputs.shape)
     backbone.load_weights(weights / "backbone.weights.h5")

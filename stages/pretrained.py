@@ -70,17 +70,20 @@ def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrai
         ValueError: none does.
     """
     answers = []
+    initial = backbone.get_weights()
     for mirror in settings.networks[name].mirrors:
         try:
             if mirror == RANDOM:
                 check_random(settings)
+                backbone.set_weights(initial)  # A refused mirror has left its own.
+                origin = "a random generator"
             else:
-                load_pinned(network, backbone, mirror, settings.networks[name].sha256)
+                origin = load_pinned(network, backbone, mirror, settings.networks[name].sha256)
         except ValueError as error:
             answers.append(str(error))
             print(f"pretrained {error}", file=sys.stderr)
         else:
-            print(f"pretrained {name}: weights from {mirror}")
+            print(f"pretrained {name}: weights from {origin}")
             return mirror != RANDOM
     raise ValueError(
         f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(answers)}"

@@ -19,7 +19,7 @@ from stages.core.batches import Batches, balanced_weights
 from stages.core.determinism import fix
 from stages.core.files import read_table, replacing, sha256, write_json, write_table
 from stages.core.hyperparams import Hyperparams
-from stages.core.inputs import Inputs, Part, divide, read_inputs
+from stages.core.inputs import Inputs, Part, check_side, divide, read_inputs
 from stages.core.saving import save
 from stages.core.terminal import command
 
@@ -61,9 +61,7 @@ def check(name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams,
     Raises:
         ValueError: the images are too small, or activations were to be augmented.
     """
-    if min(inputs.image_shape[:2]) < network.MIN_SIDE:
-        size = "x".join(map(str, inputs.image_shape[:2]))
-        raise ValueError(f"params.yaml preprocess.size: expected at least {network.MIN_SIDE} for {name}, got {size}.")
+    check_side(inputs.image_shape, network.MIN_SIDE, name)
     if inputs.backbone and amounts.changes:
         raise ValueError(
             f"params.yaml train.{name}.augmentation: expected one without changes, because the frozen part's "

@@ -62,3 +62,11 @@ def project(tmp_path, monkeypatch):
         yaml.dump(document, tmp_path / "params.yaml")
 
     return change
+
+
+@pytest.fixture(scope="session")
+def tensors():
+    """Fix TensorFlow's threads before anything makes a tensor: they cannot be changed later."""
+    from stages.core.determinism import fix
+
+    fix(seed=0, threads=1)

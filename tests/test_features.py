@@ -54,8 +54,11 @@ def test_activations_are_those_of_the_whole_model(pixels, weights, training, tmp
     assert (tmp_path / "out" / "index.csv").read_bytes() == (pixels / "index.csv").read_bytes()
 
 
-def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, tmp_path):
-    partly = training.model_copy(update={"trainable_layers": 6, "epochs": 1, "threads": 1, "learning_rate": 1e-12})
+@pytest.mark.parametrize(("head", "head_parameters"), [("linear", 2 * 2048 + 2), ("dense", None)])
+def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, tmp_path, head, head_parameters):
+    partly = training.model_copy(
+        update={"trainable_layers": 6, "epochs": 1, "threads": 1, "learning_rate": 1e-12, "head": head, "width": 0.02}
+    )
     features.run("xception", FEATURES, partly, pixels, weights, tmp_path / "out")
     train.run("xception", partly, Augmentation(), tmp_path / "out", tmp_path / "split.csv", tmp_path / "model")
     model = keras.models.load_model(tmp_path / "model" / "model.keras", compile=False)
@@ -65,7 +68,9 @@ def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, t
     kernel = backbone.get_layer("block14_sepconv2").get_weights()[0]
     np.testing.assert_allclose(tail.get_layer("block14_sepconv2").get_weights()[0], kernel, atol=1e-8)
     parameters = read_json(tmp_path / "model" / "network.json")["parameters"]
-    assert parameters == 20_861_480 + 2 * 2048 + 2
+    if head_parameters is None:  # flatten 3x3x2048, batch norm, two dense layers of 2 % of 1024 units
+        head_parameters = 4 * 18432 + (18432 + 1) * 20 + (20 + 1) * 20 + (20 + 1) * 2
+    assert parameters == 20_861_480 + head_parameters
 
 
 def test_images_too_small_for_the_backbone_are_refused(pixels, weights, training, tmp_path):

@@ -13,7 +13,7 @@ SIDE = 72  # enough for every network, and quick
 
 def settings_of(name, **changes):
     settings = params.read(models.load(name).Params, "train.common", f"train.{name}")
-    return settings.model_copy(update={"width": 0.05, "dropout": 0.0, **changes})
+    return settings.model_copy(update={"width": 0.05, "dropout": 0.1, **changes})
 
 
 def input_shape_of(name):
@@ -61,10 +61,8 @@ def test_saving_twice_gives_the_same_bytes_and_no_optimizer(built, tmp_path):
     save(model, tmp_path / "untrained.keras")
     model.compile(keras.optimizers.Adam(0.0), "sparse_categorical_crossentropy")
     model.fit(inputs, labels, verbose=0)
-    if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
-        save(model, tmp_path / "trained_at_rate_0.keras")
-        content = (tmp_path / "trained_at_rate_0.keras").read_bytes()
-        assert content == (tmp_path / "untrained.keras").read_bytes()
+    save(model, tmp_path / "trained_at_rate_0.keras")
+    assert (tmp_path / "trained_at_rate_0.keras").read_bytes() == (tmp_path / "untrained.keras").read_bytes()
     assert not list(tmp_path.glob("dated_*"))
 
 
@@ -72,7 +70,7 @@ def test_saving_twice_gives_the_same_bytes_and_no_optimizer(built, tmp_path):
 def test_takes_images_of_its_smallest_side_and_not_one_pixel_less(name, project):
     network = models.load(name)
     network.build((network.MIN_SIDE, network.MIN_SIDE, 3), 2, settings_of(name))
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"output size would be (zero or )?negative"):
         side = network.MIN_SIDE - 1
         network.build((side, side, 3), 2, settings_of(name))
 
@@ -128,5 +126,5 @@ def test_alexnet_at_227_pixels_has_the_papers_positions(project):
 
 
 def test_an_unknown_network_is_one_line_with_the_choices():
-    with pytest.raises(ValueError, match=r"expected networks of alexnet, peetznet, vgg, xception, got resnet\."):
+    with pytest.raises(ValueError, match=rf"expected networks of {', '.join(models.names())}, got resnet\."):
         models.load("resnet")

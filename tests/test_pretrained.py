@@ -95,6 +95,26 @@ def test_random_weights_need_leave_and_are_recorded(published, tmp_path):
     assert read_json(tmp_path / "out" / "weights.json")["pretrained"] is False
 
 
+def test_random_after_a_refused_mirror_is_random_and_not_the_refused(published, tmp_path):
+    refused, path = published
+    mirrors = {"first": ["random"], "second": [f"file:{path}", "random"]}
+    for name, choice in mirrors.items():
+        pretrained.run("xception", settings_of("1" * 64, choice, allow_random=True), tmp_path / name)
+    first, second = (read_json(tmp_path / name / "weights.json") for name in mirrors)
+    assert first == second
+    assert first["sha256"] != refused
+
+
+def test_a_damaged_kept_file_sends_to_the_mirror(published, tmp_path):
+    sha256, path = published
+    kept = tmp_path / "kept" / f"{sha256}.weights.h5"
+    kept.parent.mkdir()
+    kept.write_bytes(b"garbage")
+    pretrained.run("xception", settings_of(sha256, [f"file:{path}"]), tmp_path / "out")
+    assert read_json(tmp_path / "out" / "weights.json")["sha256"] == sha256
+    assert kept.read_bytes() != b"garbage"
+
+
 def test_an_unknown_mirror_is_refused_with_the_choices(project):
     project("pretrained.networks.xception.mirrors", ["ftp:somewhere"])
     with pytest.raises(

@@ -251,6 +251,16 @@ def test_no_leak_is_left_after_dropping_where_the_source_has_val_rows(splits):
     assert straddling(index, split_given(index, "drop_from_train")) == []
 
 
+def test_a_class_that_the_source_only_tests_is_refused():
+    index = given_index(names=("train", "test"))
+    extra = index[index["given_split"] == "test"].assign(**{"class": "unseen"})
+    extra["group"] = extra["image_id"] = [f"unseen{i}" for i in range(len(extra))]
+    with pytest.raises(
+        ValueError, match=r"expected images of every class in every split, got 0 train, .* class unseen"
+    ):
+        split_given(pd.concat([index, extra], ignore_index=True))
+
+
 @pytest.mark.parametrize(
     ("names", "extra", "counts"),
     [

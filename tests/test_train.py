@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import train
+from stages import evaluate, train
 from stages.core import params
 from stages.core.augmentation import Augmentation
 from stages.core.files import read_json, read_table, sha256
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("tensors")
 
 @pytest.fixture
 def settings(project):
-    quick = {"width": 0.02, "epochs": 4, "batch_size": 8, "threads": 1, "dropout": 0.0, "learning_rate": 3e-3}
+    quick = {"width": 0.02, "epochs": 4, "batch_size": 8, "threads": 1, "dropout": 0.1, "learning_rate": 3e-3}
     return params.read(vgg.Params, "train.common", "train.vgg").model_copy(update=quick)
 
 
@@ -64,15 +64,49 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(settings, d
 
 
 def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
-    from stages import evaluate
+    # Validation images with their classes swapped: what is learned on train makes them worse.
+    pixels, split = data
+    table = read_table(split)
+    is_val = table["split"] == "val"
+    table.loc[is_val, "class"] = table.loc[is_val, "class"].map({"dark": "light", "light": "dark"})
+    table.to_csv(split, index=False)
+    learning = settings.model_copy(update={"width": 0.1, "epochs": 8, "monitor": "val_loss"})
+    train.run("vgg", learning, Augmentation(), pixels, split, tmp_path / "vgg")
+    history = read_table(tmp_path / "vgg" / "history.csv").set_index("split").loc["val"].astype(float)
+    best, last = history.iloc[history["loss"].argmin()], history.iloc[-1]
+    assert last["accuracy"] < best["accuracy"]
+    metrics = evaluate.run(evaluate.Evaluate(batch_size=8, threads=1), pixels, split, tmp_path / "vgg", tmp_path / "e")
+    assert metrics["val"]["accuracy"] == pytest.approx(best["accuracy"], abs=1e-4)
 
-    # A rate at which later epochs are worse than an early one.
-    wild = settings.model_copy(update={"learning_rate": 0.05, "epochs": 6, "patience": 6, "monitor": "val_accuracy"})
-    train.run("vgg", wild, Augmentation(), *data, tmp_path / "vgg")
-    history = read_table(tmp_path / "vgg" / "history.csv")
-    best = history.loc[history["split"] == "val", "accuracy"].astype(float).max()
-    metrics = evaluate.run(evaluate.Evaluate(batch_size=8, threads=1), *data, tmp_path / "vgg", tmp_path / "e")
-    assert metrics["val"]["accuracy"] == pytest.approx(best, abs=1e-4)
+
+def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path):
+    # At this rate nothing is learned: the loss on validation is that of the model as it is saved.
+    still = settings.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
+    train.run("vgg", still, Augmentation(brightness=1, rotation=90), *data, tmp_path / "augmented")
+    train.run("vgg", still, Augmentation(), *data, tmp_path / "plain")
+    first, second = (read_table(tmp_path / name / "history.csv").set_index("split") for name in ("augmented", "plain"))
+    assert first.loc["val", "loss"] == second.loc["val", "loss"]
+    assert first.loc["train", "loss"] != second.loc["train", "loss"]
+    predictions = [
+        evaluate.run(evaluate.Evaluate(batch_size=8, threads=1), *data, tmp_path / name, tmp_path / f"e_{name}")
+        for name in ("augmented", "plain")
+    ]
+    assert predictions[0] == predictions[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"class_weights": False}, {"learning_rate": 2e-3}, {"dropout": 0.2}, {"batch_size": 6}, {"scaling": "signed"}],
+)
+def test_every_param_reaches_the_training(settings, data, tmp_path, change):
+    pixels, split = data
+    table = read_table(split)
+    table.loc[:7, "split"] = ["train", "test"] * 4  # so that the classes differ in number
+    table.to_csv(split, index=False)
+    brief = settings.model_copy(update={"epochs": 1})
+    train.run("vgg", brief, Augmentation(), pixels, split, tmp_path / "as_it_is")
+    train.run("vgg", brief.model_copy(update=change), Augmentation(), pixels, split, tmp_path / "changed")
+    assert sha256(tmp_path / "as_it_is" / "model.keras") != sha256(tmp_path / "changed" / "model.keras")
 
 
 def test_stops_when_patience_is_over(settings, data, tmp_path):

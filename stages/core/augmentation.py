@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from stages.core.images import Pixels
 from stages.core.params import PARAMS, Section, load, read
 
+Pixels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 
 

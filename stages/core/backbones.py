@@ -50,6 +50,8 @@ def read_tail(
     network: ModuleType, image_shape: tuple[int, ...], trainable_layers: int, source: Path
 ) -> keras.Model | None:
     """The tail with the weights that `features` left in the source folder; None for 0 layers."""
+    if trainable_layers == 0:
+        return None  # without building the whole backbone for nothing
     _, tail = cut(network.make_backbone(image_shape), trainable_layers)
     if tail is not None:
         tail.load_weights(source / TAIL_WEIGHTS)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stages.core.files import read_json, read_table
 
+SPLITS = ("train", "val", "test")
 PIXELS, FEATURES, BACKBONE = "images.npy", "features.npy", "backbone.json"
 
 
@@ -46,6 +47,17 @@ def read_inputs(folder: Path) -> Inputs:
     raise FileNotFoundError(f"{folder}: expected {PIXELS} or {FEATURES}, got neither.")
 
 
+def check_side(image_shape: tuple[int, ...], smallest: int, network: str) -> None:
+    """Nothing, where the network can take images of that height and width.
+
+    Raises:
+        ValueError: their shorter side is under its smallest.
+    """
+    if min(image_shape[:2]) < smallest:
+        size = "x".join(map(str, image_shape[:2]))
+        raise ValueError(f"params.yaml preprocess.size: expected at least {smallest} for {network}, got {size}.")
+
+
 @dataclass(frozen=True)
 class Part:
     """The rows of one split: where they lie in the inputs, and their class numbers."""
@@ -65,7 +77,7 @@ def divide(inputs: Inputs, split: pd.DataFrame) -> tuple[list[str], dict[str, Pa
     classes = sorted(split["class"].unique())
     labels = split["class"].map(classes.index).to_numpy(dtype=np.int64)
     parts = {}
-    for name in ("train", "val", "test"):
+    for name in SPLITS:
         rows = np.flatnonzero(split["split"] == name)
         parts[name] = Part(rows, labels[rows])
     return classes, parts

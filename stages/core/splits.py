@@ -112,8 +112,8 @@ def check_filled(index: pd.DataFrame, split: npt.NDArray[np.str_], names: tuple[
         if (counts[name] == 0).any():
             found = ", ".join(f"{n} {part}" for part, n in zip(names, counts[name], strict=True))
             raise ValueError(
-                f"split: expected groups of duplicates that let every class lie in every split, got {found} for class "
-                f"{name}; a smaller clean.group_distance or another split.seed may do."
+                f"split: expected images of every class in every split, got {found} of class {name}. Where "
+                "groups of duplicates hold several classes, a smaller clean.group_distance may do."
             )
 
 
@@ -131,7 +131,8 @@ def keep_given(index: pd.DataFrame, ratios: Ratios, seed: int, on_leak: OnLeak) 
     its rows out, as `dropped`, down to those of one side: test before val before train.
 
     Raises:
-        ValueError: a row has no given split, there are no test rows, or there is a leak and `on_leak` is `error`.
+        ValueError: a row has no given split, there are no test rows, there is a leak and `on_leak` is `error`, or a
+            class is left out of a split.
     """
     given = index["given_split"].to_numpy(dtype=str)
     without = int((given == "").sum())
@@ -155,4 +156,5 @@ def keep_given(index: pd.DataFrame, ratios: Ratios, seed: int, on_leak: OnLeak) 
     is_train = split == "train"
     if "val" not in given:
         split[is_train] = assign(index[is_train], ratios.shares, seed)
+    check_filled(index, split, NAMES)
     return split

@@ -22,17 +22,15 @@ DOWNLOAD_TIMEOUT_S = 600
 CONNECT_TIMEOUT_S = 20
 
 
-def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256: str) -> None:
-    """The backbone has the weights with this hash: those kept from an earlier run, or the mirror's.
+def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256: str) -> str:
+    """Where the weights with this hash came from, the file kept by an earlier run or the mirror; the backbone has them.
 
     Raises:
         ValueError: the mirror does not answer, or what it gives has another hash.
     """
     kept = KEPT_WEIGHTS / f"{sha256}.weights.h5"
-    if kept.is_file():
-        backbone.load_weights(kept)
-        if sha256_of(backbone) == sha256:
-            return
+    if is_kept(kept, backbone, sha256):
+        return str(kept)
     kind, _, address = mirror.partition(":")
     try:
         MIRRORS[kind](network, backbone, address)
@@ -45,6 +43,16 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
         named = unfinished.with_suffix(".weights.h5")
         backbone.save_weights(named)
         named.replace(unfinished)
+    return mirror
+
+
+def is_kept(kept: Path, backbone: keras.Model, sha256: str) -> bool:
+    """Whether an earlier run kept the weights with this hash; then the backbone has them."""
+    try:
+        backbone.load_weights(kept)
+    except (OSError, ValueError, KeyError):  # Not there, or damaged: a mirror may do.
+        return False
+    return sha256_of(backbone) == sha256
 
 
 def from_keras(network: ModuleType, backbone: keras.Model, address: str) -> None:

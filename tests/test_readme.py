@@ -1,0 +1,54 @@
+"""The README's tree, table and commands, held against the repository."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def test_no_placeholder_is_left():
+    assert not re.findall(r"@[A-Z]+@|TODO", README)
+
+
+def test_the_table_of_steps_is_dvc_yaml_in_its_order():
+    assert re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE) == list(PIPELINE)
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)]+)\)", README))
+def test_a_linked_file_exists(path):
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("target", re.findall(r"^    make ([\w-]+)", README, re.MULTILINE))
+def test_a_make_target_exists(target):
+    command = ["make", "--dry-run", "--always-make", target]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(("key", "values"), re.findall(r"-S '?([\w.]+)=(\S+?)'?[ \n]", README))
+def test_a_changed_param_exists(key, values):
+    table = PARAMS
+    for part in key.split("."):
+        table = table[part]
+    assert values
+
+
+@pytest.mark.parametrize(("stage", "network"), re.findall(r"(\w+)@(\w+)", README))
+def test_a_named_stage_exists(stage, network):
+    assert "foreach" in PIPELINE[stage]
+    assert network in PARAMS["networks"]
+
+
+def test_the_table_of_experiments_fits_120_columns():
+    assert max(map(len, README.splitlines())) <= 210  # a row of the table of steps
+    experiments = [line for line in README.splitlines() if "├──" in line or "Experiment  " in line]
+    assert experiments
+    assert max(map(len, experiments)) <= 120

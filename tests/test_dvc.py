@@ -95,6 +95,28 @@ def test_every_path_of_a_command_is_declared(name):
             assert path in declared or path.startswith("metrics/timing/")
 
 
+def keys_of(table):
+    for key, value in table.items():
+        yield key
+        if isinstance(value, dict):
+            yield from keys_of(value)
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_no_table_of_params_holds_a_key_that_dvcs_run_cache_ignores(name):
+    for key, definition in expand(name):
+        for listed in definition.get("params", []):
+            value = PARAMS
+            for part in listed.replace("${key}", key).split("."):
+                value = value[part]
+            assert not isinstance(value, dict) or not {"size", "nfiles"} & set(keys_of(value)), listed
+
+
+def test_preprocess_lists_all_of_its_params():
+    _, definition = expand("preprocess")[0]
+    assert definition["params"] == [f"preprocess.{key}" for key in PARAMS["preprocess"]]
+
+
 def test_every_stage_file_is_a_stage():
     assert {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} == set(PIPELINE)
 

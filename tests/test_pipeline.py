@@ -26,6 +26,12 @@ def run(folder, *command, expect=0):
     return output
 
 
+def restore(repository):
+    """Bring back what is committed, code, params and data."""
+    run(repository, "git", "reset", "--quiet", "--hard")
+    run(repository, "dvc", "checkout", "--force")
+
+
 def stages_run(output):
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
@@ -84,22 +90,20 @@ def test_a_rerun_from_scratch_gives_the_same_lock_and_metrics(repository):
     assert len(stages_run(run(repository, "dvc", "repro", "--force"))) == N_STAGES
     changed = run(repository, "git", "status", "--porcelain").split()[1::2]
     assert all(name.startswith("metrics/timing/") for name in changed), changed
-    run(repository, "git", "checkout", "--quiet", "HEAD", "--", ".")
+    restore(repository)
 
 
 def test_a_rate_of_one_network_reruns_that_network_alone(repository):
     output = run(repository, "dvc", "exp", "run", "-S", "train.vgg.learning_rate=1e-5", "evaluate@vgg")
     assert stages_run(output) == ["train@vgg", "evaluate@vgg"]
-    run(repository, "git", "checkout", "--quiet", "HEAD", "--", ".")
-    run(repository, "dvc", "checkout", "--force")
+    restore(repository)
 
 
 def test_another_split_decodes_no_image_and_runs_no_backbone(repository):
     ran = stages_run(run(repository, "dvc", "exp", "run", "-S", "split.ratios=60/20/20"))
     assert ran[0] == "split"
     assert not {"preprocess", "features@xception"} & set(ran)
-    run(repository, "git", "checkout", "--quiet", "HEAD", "--", ".")
-    run(repository, "dvc", "checkout", "--force")
+    restore(repository)
 
 
 def test_a_clone_without_a_remote_shows_and_diffs_the_metrics(repository, tmp_path):
@@ -109,7 +113,7 @@ def test_a_clone_without_a_remote_shows_and_diffs_the_metrics(repository, tmp_pa
     run(tmp_path, "git", "clone", "--quiet", str(repository), "clone")
     shown = run(tmp_path / "clone", "dvc", "metrics", "show", "--md")
     assert all(f"metrics/{name}.json" in shown for name in NETWORKS)
-    difference = run(tmp_path / "clone", "dvc", "metrics", "diff", "HEAD~1")
+    difference = run(tmp_path / "clone", "dvc", "metrics", "diff", "--all", "HEAD~1")
     assert all(f"metrics/{name}.json" in difference for name in NETWORKS)
 
 
@@ -135,12 +139,12 @@ def test_plots_hold_the_curves_and_the_confusion_of_every_network(repository):
         ("+networks.resnet.input=data/3_pixels", "train@resnet", "stages/models/resnet.py"),
     ],
 )
-def test_bad_params_stop_with_one_line_and_the_results_stay(repository, change, stage, message):
+def test_bad_params_stop_with_one_line_and_the_results_stay(repository, request, change, stage, message):
+    request.addfinalizer(lambda: restore(repository))
     output = run(repository, "dvc", "exp", "run", "-S", change, stage, expect=255)
     assert len([line for line in output.splitlines() if message in line]) == 1
     assert "Traceback" not in output
-    run(repository, "git", "checkout", "--quiet", "HEAD", "--", ".")
-    run(repository, "dvc", "checkout", "--force")
+    restore(repository)
     assert stages_run(run(repository, "dvc", "repro")) == []
 
 

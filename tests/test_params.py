@@ -160,3 +160,10 @@ def test_a_missing_network_is_named(project):
     write("train: {common: {rate: 1}}")
     with pytest.raises(ValueError, match=r"^params\.yaml train\.vgg: expected a table of params, got none\.$"):
         params.read(Rates, "train.common", "train.vgg")
+
+
+def test_a_mistyped_key_is_named_and_not_the_one_it_should_have_been(project):
+    text = Path("params.yaml").read_text().replace("min_side:", "min_sid:")
+    Path("params.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"^params\.yaml clean\.min_sid: expected one of min_side, .*, got min_sid\.$"):
+        params.read(Clean, "clean")

@@ -135,7 +135,7 @@ def test_plots_hold_the_curves_and_the_confusion_of_every_network(repository):
         ("clean.min_side=5000", "clean", "expected an image that passes `clean`, got 72 too small."),
         ("train.vgg.augmentation=huge", "train@vgg", "augmentations: expected an entry of none, "),
         ("train.vgg.epochs=0", "train@vgg", "params.yaml train.vgg.epochs: expected a number >= 1, got 0."),
-        # Longer than what it replaces: after a failed experiment git takes a file of equal size for unchanged.
+        # Longer than the path and the blanks it replaces: with a params.yaml of equal size, git did not restore it.
         ("collect.source=data/there/is/no/such/archive.zip", "collect", "no/such/archive.zip"),
         ("+networks.resnet.input=data/3_pixels", "train@resnet", "stages/models/resnet.py"),
     ],

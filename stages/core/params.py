@@ -102,7 +102,8 @@ def find(document: dict[str, Any], section: str) -> dict[str, Any]:
 
 def explain(error: ValidationError, kind: type[Section], origin: dict[str, str], section: str) -> str:
     """The first problem as one line: where, what was expected, what was given."""
-    problem = error.errors()[0]
+    # A mistyped key is unknown, and the right one then missing: the first of the two says more.
+    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     keys = [str(key) for key in problem["loc"]]
     where = ".".join([origin.get(keys[0], section) if keys else section, *keys])
     given = "nothing" if problem["type"] == "missing" else repr(problem["input"])

@@ -1,0 +1,78 @@
+"""Contact sheets: many small pictures on one page, in titled sections, the same bytes for the same pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+INK, PALE, PAPER, FRAME = "#22303c", "#6b7a86", "#ffffff", "#d5dce2"
+CAPTION, TITLE = 11, 16  # font sizes in pixels
+GAP, MARGIN = 8, 16
+LINE = 14  # height of a line of a caption
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture, at most `side` pixels wide and high, and one caption for each line under it."""
+
+    image: Image.Image
+    captions: tuple[str, ...] = ()
+    colour: str = FRAME
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title, and what is shown under it."""
+
+    title: str
+    tiles: list[Tile]
+
+
+def draw_sheet(sections: list[Section], path: Path, side: int = 112, columns: int = 8) -> None:
+    """The sections, one under the other, are at the path as a PNG file; without any, a page that says so."""
+    shown = [section for section in sections if section.tiles] or [Section("nothing to show", [])]
+    heights = [measure(section, side, columns) for section in shown]
+    page = Image.new("RGB", (2 * MARGIN + columns * (side + GAP) - GAP, 2 * MARGIN + sum(heights)), PAPER)
+    draw = ImageDraw.Draw(page)
+    top = MARGIN
+    for section, height in zip(shown, heights, strict=True):
+        draw.text((MARGIN, top), section.title, fill=INK, font=ImageFont.load_default(TITLE))
+        for number, tile in enumerate(section.tiles):
+            row, column = divmod(number, columns)
+            left = MARGIN + column * (side + GAP)
+            place(tile, page, (left, top + 2 * TITLE + row * tile_height(section, side)), side)
+        top += height
+    page.save(path, format="PNG", optimize=True)
+
+
+def tile_height(section: Section, side: int) -> int:
+    """The height of a section's rows, captions and gap included."""
+    return side + GAP + LINE * max((len(tile.captions) for tile in section.tiles), default=0)
+
+
+def measure(section: Section, side: int, columns: int) -> int:
+    """The section's height, title included."""
+    rows = -(-len(section.tiles) // columns)
+    return 3 * TITLE + rows * tile_height(section, side)
+
+
+def place(tile: Tile, page: Image.Image, corner: tuple[int, int], side: int) -> None:
+    """The tile is on the page: its picture in the middle of a frame, its captions cut to the frame's width."""
+    draw = ImageDraw.Draw(page)
+    left, top = corner
+    image = tile.image
+    page.paste(image, (left + (side - image.width) // 2, top + (side - image.height) // 2))
+    draw.rectangle((left - 1, top - 1, left + side, top + side), outline=tile.colour)
+    for line, caption in enumerate(tile.captions):
+        text = fit(caption, side)
+        draw.text((left, top + side + 2 + line * LINE), text, fill=PALE, font=ImageFont.load_default(CAPTION))
+
+
+def fit(text: str, width: int) -> str:
+    """The text, shortened to a width in pixels."""
+    font = ImageFont.load_default(CAPTION)
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"

@@ -4,7 +4,7 @@ PYTHON ?= python3
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow lint lock
+.PHONY: help setup repro test test-slow bench lint lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,16 @@ test: setup  ## Test all but what takes long (at most 6 minutes)
 
 test-slow: setup  ## Test what takes long: full trainings, whole pipelines
 	pytest -m slow
+
+bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with what others use (40 minutes)
+	python -m benchmarks.duplicates
+	python -m benchmarks.hashing
+	python -m benchmarks.pairing
+
+.venv-peers/.installed: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --no-deps -r $<
+	touch $@
 
 lint: setup  ## Check style and types
 	ruff check .

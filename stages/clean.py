@@ -6,95 +6,117 @@ from typing import Any, Literal
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
 from stages.core import params
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.hashes import components, near_pairs, phash
-from stages.core.images import UnusableImage, check_end, decode, open_image, to_rgb, upright
+from stages.core.findings import draw_kept, draw_pairs, draw_rejected
+from stages.core.hashes import phash
+from stages.core.inspection import Finding, Limits, inspect
+from stages.core.reviews import Decision, read_decisions
 from stages.core.terminal import command, progress
+from stages.core.twins import LOOK_ALIKE, SAME, compare, find_pairs, group, nearest_of_another_class, repeats
 
 REJECTED_COLUMNS = ["image_id", "class", "source_id", "file", "reason", "detail", "twin", "distance"]
+PAIR_COLUMNS = ["first", "second", "distance", "similarity", "form", "relation"]
+Thumbnails = npt.NDArray[np.uint8]
 
 
-class Clean(params.Section):
+class Clean(Limits):
     """The section `clean` of params.yaml."""
 
-    min_side: int = Field(ge=1)
-    max_megapixels: float = Field(gt=0)
     max_distance: int = Field(ge=0, le=64)
+    min_similarity: float = Field(ge=0, le=1)
     group_distance: int = Field(ge=0, le=64)
+    mirrored: bool
+    rotated: bool
+    placeholder_copies: int = Field(ge=2)
+    placeholder_hashes: list[str]
+    on_duplicate: Literal["reject", "keep"]
     on_conflict: Literal["reject", "keep"]
 
 
-def run(settings: Clean, source: Path, target: Path) -> dict[str, Any]:
-    """The counts, after the folder target holds `kept.csv` and `rejected.csv`; no image is copied or changed.
+def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, Any]:
+    """The counts, after the folder target holds `kept.csv`, `rejected.csv`, `pairs.csv` and contact sheets.
 
     `kept.csv` has the columns of the source's `images.csv` and `phash` (16 hexadecimal digits) and `group`: the
-    smallest image_id among the images that hashes within `clean.group_distance` connect. Of equal or near-equal
-    images the one with most pixels stays, among those the one with the smallest image_id.
+    smallest image_id among those that `pairs.csv` connects with it. An image_id stands there once for each of the
+    source's own splits. Of the same pictures the one that a person decided to keep stays, then the one with most
+    pixels, then the one with the smallest image_id. A person's decisions stand over everything but damage.
 
     Raises:
-        ValueError: no image is left.
+        FileNotFoundError: there is no table of decisions, or of images.
+        ValueError: no image is left, or a decision is not about these images.
     """
-    images = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
-    inspected = inspect_all(images, source, settings)
-    is_usable = inspected["reason"] == ""
-    usable, copies = drop_copies(inspected[is_usable])
-    usable = usable.assign(group=group(usable, settings.group_distance))
-    conflicts = find_conflicts(usable, settings) if settings.on_conflict == "reject" else usable.head(0)
-    kept, twins = drop_near_duplicates(usable.drop(conflicts.index), settings.max_distance)
-    rejected = pd.concat([inspected[~is_usable], mark_copies(copies, conflicts), conflicts, twins])
+    listed = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
+    decisions = read_decisions(review, listed)
+    images, thumbnails = inspect_all(decide(listed.reset_index(drop=True), decisions), source, settings)
+    unfit = images[images["reason"] != ""]
+    usable, copies = drop_copies(images[images["reason"] == ""], settings)
+    thumbnails, usable = thumbnails[usable.index], usable.reset_index(drop=True)
+    pairs = pair(usable, thumbnails, source, settings)
+    usable["group"] = group(usable["image_id"], pairs)
+    kept, conflicts, twins = sort_out(usable, pairs[pairs["relation"] == SAME], settings)
+    rejected = pd.concat([unfit, mark_copies(copies, conflicts), conflicts, twins])
     if kept.empty:
         raise ValueError(f"{source}: expected an image that passes `clean`, got {describe(rejected)}.")
+    kept, rejected = arrange(kept), arrange(rejected)
     with replacing(target) as folder:
         folder.mkdir()
-        write_table(kept.drop(columns=["reason", "detail"]).sort_values("image_id"), folder / "kept.csv")
-        order = ["reason", "image_id", "class", "source_id"]
-        rejected = rejected.reindex(columns=REJECTED_COLUMNS).astype({"distance": "Int64"}).sort_values(order)
-        write_table(rejected, folder / "rejected.csv")
-    return count(images, kept, rejected)
+        write_table(kept.drop(columns=["reason", "detail", "decision"]), folder / "kept.csv")
+        write_table(rejected.reindex(columns=REJECTED_COLUMNS).astype({"distance": "Int64"}), folder / "rejected.csv")
+        write_table(name_pairs(pairs, usable), folder / "pairs.csv")
+        draw_kept(kept, source, folder / "kept.png")
+        draw_rejected(rejected, source, folder / "rejected.png")
+        draw_pairs(pairs, usable, source, folder / "pairs.png")
+    return {**count(listed, kept, rejected), "pairs": tally(pairs["relation"]), "decisions": tally_of(decisions)}
 
 
-def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> pd.DataFrame:
-    """The rows with `reason` and `detail` of what makes a file unusable, or with its `phash`."""
+def decide(images: pd.DataFrame, decisions: dict[str, Decision]) -> pd.DataFrame:
+    """The rows with a person's `decision` (keep, reject or move; empty without one), in the class that it says."""
+    decided = [decisions.get(image_id) for image_id in images["image_id"]]
+    classes = [each.class_ if each else class_ for each, class_ in zip(decided, images["class"], strict=True)]
+    return images.assign(**{"class": classes, "decision": [each.decision if each else "" for each in decided]})
+
+
+def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd.DataFrame, Thumbnails]:
+    """The rows with `phash`, and `reason` and `detail` of what makes a picture unfit; and their grey thumbnails."""
     files = images["file"].unique()
     work = (joblib.delayed(inspect)(source / file, settings) for file in files)
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
     found = dict(zip(files, progress(results, len(files), "clean"), strict=True))
-    columns = pd.DataFrame([found[file] for file in images["file"]], index=images.index)
-    return images.join(columns)
+    thumbnails = np.stack([found[file].thumbnail for file in images["file"]])
+    images = images.assign(phash=[f"{bits:016x}" for bits in phash(thumbnails)])
+    verdicts = [judge(found[file], decision) for file, decision in zip(images["file"], images["decision"], strict=True)]
+    images[["reason", "detail"]] = pd.DataFrame(verdicts, index=images.index, dtype=str)
+    is_placeholder = find_placeholders(images, settings)
+    images.loc[is_placeholder, "reason"] = "placeholder"
+    images.loc[is_placeholder, "detail"] = "perceptual hash " + images.loc[is_placeholder, "phash"]
+    return images, thumbnails
 
 
-def inspect(path: Path, settings: Clean) -> dict[str, str]:
-    """What is wrong with one file, or its perceptual hash."""
-    try:
-        with open_image(path) as image:
-            check_size(image.width, image.height, settings)
-            check_end(path)
-            digits = f"{phash(to_rgb(upright(decode(image)))):016x}"
-    except UnusableImage as error:
-        return {"reason": error.reason, "detail": error.detail, "phash": ""}
-    return {"reason": "", "detail": "", "phash": digits}
+def judge(finding: Finding, decision: str) -> tuple[str, str]:
+    """Reason and detail of a rejection, or two empty texts: damage first, then the decision, then the measures."""
+    if finding.reason and not finding.can_be_kept:
+        return finding.reason, finding.detail
+    if decision == "reject":
+        return "review", "a person's decision"
+    return ("", "") if decision else (finding.reason, finding.detail)
 
 
-def check_size(width: int, height: int, settings: Clean) -> None:
-    """Nothing, where the size is within the params' limits.
-
-    Raises:
-        UnusableImage: the shorter side is too small, or the area too large.
-    """
-    if min(width, height) < settings.min_side:
-        raise UnusableImage("too small", f"{width}x{height}, expected a shorter side >= {settings.min_side}")
-    if width * height > settings.max_megapixels * 1e6:
-        raise UnusableImage("too large", f"{width}x{height}, expected at most {settings.max_megapixels} megapixels")
+def find_placeholders(images: pd.DataFrame, settings: Clean) -> pd.Series:
+    """For each row whether it stands for a picture that was not to be had: a hash that is known, or repeated often."""
+    is_open = (images["reason"] == "") & (images["decision"] == "")
+    copies = images[is_open].groupby("phash")["phash"].transform("size").reindex(images.index, fill_value=0)
+    return is_open & ((copies >= settings.placeholder_copies) | images["phash"].isin(settings.placeholder_hashes))
 
 
-def drop_copies(images: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows without those that repeat an image_id within its class, and those."""
-    is_copy = images.duplicated(["image_id", "class"])
+def drop_copies(images: pd.DataFrame, settings: Clean) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows without those that repeat the bytes of one of their class and given split, and those."""
+    is_copy = images.duplicated(["image_id", "class", "given_split"]) & (settings.on_duplicate == "reject")
     return images[~is_copy], reject(images[is_copy], "duplicate", images.loc[is_copy, "image_id"], 0)
 
 
@@ -108,54 +130,60 @@ def reject(images: pd.DataFrame, reason: str, twins: Any, distances: Any) -> pd.
     return images.assign(reason=reason, twin=twins, distance=distances)
 
 
-def hashes_of(images: pd.DataFrame) -> np.ndarray:
-    """The rows' perceptual hashes as uint64."""
-    return np.array([int(digits, 16) for digits in images["phash"]], dtype=np.uint64)
+def pair(images: pd.DataFrame, thumbnails: Thumbnails, source: Path, settings: Clean) -> pd.DataFrame:
+    """All pairs of rows that show the same picture or look alike, with distance, similarity and `relation`.
 
-
-def group(images: pd.DataFrame, max_distance: int) -> list[str]:
-    """For each row the smallest image_id of its group."""
-    first, second, _ = near_pairs(hashes_of(images), max_distance)
-    labels = components(len(images), first, second)
-    smallest = images["image_id"].groupby(labels).min()
-    return [smallest[label] for label in labels]
-
-
-def find_conflicts(images: pd.DataFrame, settings: Clean) -> pd.DataFrame:
-    """All rows of every picture that lies in several classes, each with the nearest one of another class.
-
-    Pictures are the same when pairs within `max_distance` connect them.
+    The same: hashes within `max_distance`, and pixels at least `min_similarity` alike. Look-alikes: other pairs whose
+    hashes are within `group_distance`.
     """
-    if images.empty:
-        return images.assign(twin="", distance=0)
-    first, second, _ = near_pairs(hashes_of(images), settings.max_distance)
-    labels = components(len(images), first, second)
-    rows = np.flatnonzero(images["class"].groupby(labels).transform("nunique") > 1)
-    hashes, classes, ids = hashes_of(images), images["class"].to_numpy(), images["image_id"].to_numpy()
-    twins, distances = [], []
-    for row in rows:
-        others = np.flatnonzero((labels == labels[row]) & (classes != classes[row]))
-        bits = np.bitwise_count(hashes[others] ^ hashes[row])
-        twins.append(ids[others[bits.argmin()]])
-        distances.append(int(bits.min()))
-    return reject(images.iloc[rows], "conflict", twins, distances)
+    farthest = max(settings.max_distance, settings.group_distance)
+    pairs = find_pairs(thumbnails, farthest, settings.mirrored, settings.rotated)
+    files = [source / file for file in images["file"]]
+    pairs["similarity"] = compare(pairs, thumbnails, files, settings.min_similarity)
+    is_same = (pairs["distance"] <= settings.max_distance) & (pairs["similarity"] >= settings.min_similarity)
+    pairs["relation"] = np.where(is_same, SAME, LOOK_ALIKE)
+    return pairs[is_same | (pairs["distance"] <= settings.group_distance)].reset_index(drop=True)
 
 
-def drop_near_duplicates(images: pd.DataFrame, max_distance: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that stay, and the rest with the nearest staying row; the best of each set stays."""
+def sort_out(images: pd.DataFrame, same: pd.DataFrame, settings: Clean) -> tuple[pd.DataFrame, ...]:
+    """The rows that stay, those whose picture lies in several classes, and those that repeat one that stays."""
+    ids, is_decided = images["image_id"].to_numpy(), (images["decision"] != "").to_numpy()
+    rivals = {}
+    if settings.on_conflict == "reject":
+        is_open = ~is_decided[same["first"]] & ~is_decided[same["second"]]
+        rivals = nearest_of_another_class(images["class"], same[is_open])
+    copies = {}
+    if settings.on_duplicate == "reject":
+        given = images["given_split"].to_numpy()
+        is_left = ~same["first"].isin(list(rivals)) & ~same["second"].isin(list(rivals))
+        copies = repeats(rank(images), same[is_left & (given[same["first"]] == given[same["second"]])], is_decided)
+    found = []
+    for reason, others in (("conflict", rivals), ("near-duplicate", copies)):
+        twins, bits = zip(*others.values(), strict=True) if others else ((), ())
+        found.append(reject(images.loc[list(others)], reason, ids[list(twins)], pd.array(bits, dtype="Int64")))
+    conflicts, repeated = found
+    repeated["reason"] = repeated["reason"].mask(repeated["image_id"] == repeated["twin"], "duplicate")
+    return images.drop(index=[*rivals, *copies]), conflicts, repeated
+
+
+def rank(images: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """For each row its place from the best on: decided to keep, most pixels, smallest image_id."""
     pixels = images["width"].astype(int) * images["height"].astype(int)
-    best_first = images.assign(pixels=-pixels).sort_values(["pixels", "image_id", "class"]).drop(columns="pixels")
-    first, second, distance = near_pairs(hashes_of(best_first), max_distance)
-    is_kept = np.ones(len(images), dtype=bool)
-    twin, bits = np.zeros(len(images), dtype=int), np.full(len(images), 65)
-    for better, worse, bit in zip(first, second, distance, strict=True):
-        if is_kept[better] and bit < bits[worse]:
-            is_kept[worse], twin[worse], bits[worse] = False, better, bit
-    ids = best_first["image_id"].to_numpy()
-    dropped = best_first[~is_kept]
-    twins = ids[twin[~is_kept]]
-    reason = np.where(dropped["image_id"].to_numpy() == twins, "duplicate", "near-duplicate")
-    return best_first[is_kept], reject(dropped, "", twins, bits[~is_kept]).assign(reason=reason)
+    keys = images.assign(is_open=images["decision"] == "", fewer=-pixels)
+    order = keys.sort_values(["is_open", "fewer", "image_id", "class"], kind="stable").index
+    return np.argsort(order.to_numpy())
+
+
+def arrange(images: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order of their table."""
+    return images.sort_values(["reason", "image_id", "class", "source_id"], kind="stable")
+
+
+def name_pairs(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with image_ids instead of rows, the nearest first."""
+    ids = images["image_id"].to_numpy()
+    named = pairs.assign(first=ids[pairs["first"]], second=ids[pairs["second"]])
+    return named.sort_values(["distance", "first", "second"], kind="stable")[PAIR_COLUMNS]
 
 
 def describe(rejected: pd.DataFrame) -> str:
@@ -174,14 +202,21 @@ def count(images: pd.DataFrame, kept: pd.DataFrame, rejected: pd.DataFrame) -> d
     }
 
 
+def tally_of(decisions: dict[str, Decision]) -> dict[str, int]:
+    """How many decisions of each kind stand."""
+    return tally(each.decision for each in decisions.values())
+
+
 def main() -> None:
     """Clean what was collected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", type=Path, help="the folder of raw images")
+    parser.add_argument("review", type=Path, help="the table of a person's decisions")
     parser.add_argument("target", type=Path, help="the folder of kept and rejected rows to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
-    write_json(run(params.read(Clean, "clean"), arguments.source, arguments.target), arguments.metrics)
+    settings = params.read(Clean, "clean")
+    write_json(run(settings, arguments.source, arguments.review, arguments.target), arguments.metrics)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Preprocess: the kept images as one array of RGB pixels, all of one size."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import joblib
 import numpy as np
@@ -11,9 +13,16 @@ from pydantic import BeforeValidator, Field
 
 from stages.core import params
 from stages.core.counts import tally
+from stages.core.faces import NO_FACE, Box, Face, open_detector, outline, read_face
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.images import Crop, Pixels, UnusableImage, read_pixels
+from stages.core.images import Crop, Pixels, UnusableImage, read_pixels, read_upright
+from stages.core.sheets import Section, Tile, draw_sheet
 from stages.core.terminal import command, progress
+
+Reader = Callable[[Path], tuple[Pixels, list[Box]]]
+
+N_FACES, N_WITHOUT = 48, 24  # pictures on the contact sheet
+SIDE = 160  # of each there, in pixels
 
 
 def check_sides(size: Any) -> Any:
@@ -32,8 +41,9 @@ class Preprocess(params.Section):
     """The section `preprocess` of params.yaml."""
 
     size: Annotated[list[int], BeforeValidator(check_sides)]
-    crop: Crop
+    crop: Literal[Crop, "face"]
     per_class: Annotated[int, Field(ge=1)] | None
+    face: Face
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -41,37 +51,33 @@ class Preprocess(params.Section):
         return (self.size[0], self.size[1])
 
 
-def run(settings: Preprocess, raw: Path, cleaned: Path, target: Path) -> dict[str, Any]:
-    """The counts, after the folder target holds `images.npy`, `index.csv` and `failures.csv`.
+def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str, Any]:
+    """The counts, after the folder target holds `images.npy`, `index.csv`, `failures.csv` and with faces `faces.png`.
 
     `images.npy` is uint8 `(n, height, width, 3)`, RGB, and can be memory-mapped; row i belongs to row i of
-    `index.csv`, sorted by image_id. With `preprocess.per_class` the images with the smallest image_id are taken, as
-    good as a random choice; the others stand in `failures.csv` as `over per_class`.
+    `index.csv`, sorted by image_id, where the columns `face_left` to `face_height` say which face was cut out. With
+    `preprocess.per_class` the images with the smallest image_id are taken, as good as a random choice; the others
+    stand in `failures.csv` as `over per_class`.
 
     Raises:
-        ValueError: no image can be read.
+        ValueError: no image can be read, or the cascade for faces cannot.
     """
-    kept = read_table(cleaned / "kept.csv").sort_values("image_id", kind="stable")
-    reasons: list[str] = []
+    kept = read_table(source).sort_values("image_id", kind="stable")
     with replacing(target) as folder:
         folder.mkdir()
         shape = (len(kept), *settings.shape, 3)
         images = np.lib.format.open_memmap(folder / "all.npy", mode="w+", dtype=np.uint8, shape=shape)
-        for row, pixels in enumerate(progress(read_all(kept, raw, settings), len(kept), "preprocess")):
-            reasons.append(pixels if isinstance(pixels, str) else "")
-            if not isinstance(pixels, str):
-                images[row] = pixels
-        kept = kept.assign(reason=reasons)
+        kept = kept.join(read_all(kept, raw, settings, images))
         kept["reason"] = kept["reason"].mask(is_over_cap(kept, settings.per_class), "over per_class")
         taken, failed = kept[kept["reason"] == ""], kept[kept["reason"] != ""]
         if taken.empty:
-            raise ValueError(
-                f"{cleaned / 'kept.csv'}: expected images that can be read, got {tally(failed['reason'])}."
-            )
+            raise ValueError(f"{source}: expected images that can be used, got {tally(failed['reason'])}.")
         np.save(folder / "images.npy", images[np.flatnonzero(kept["reason"] == "")])
         (folder / "all.npy").unlink()
-        write_table(taken.drop(columns="reason"), folder / "index.csv")
+        write_table(make_index(taken), folder / "index.csv")
         write_table(failed[["image_id", "class", "source_id", "file", "reason"]], folder / "failures.csv")
+        if settings.crop == "face":
+            draw_sheet(show_faces(kept, raw), folder / "faces.png", SIDE)
     return {
         "listed": len(kept),
         "kept": len(taken),
@@ -80,18 +86,59 @@ def run(settings: Preprocess, raw: Path, cleaned: Path, target: Path) -> dict[st
     }
 
 
-def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess) -> Any:
-    """The rows' pixels in their order, or the reason why there are none, as a generator."""
-    work = (joblib.delayed(read_or_reason)(raw / file, settings) for file in kept["file"])
-    return joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
+def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, images: Pixels) -> pd.DataFrame:
+    """For each row the `reason` why `images` lacks its pixels, empty where it has them, and the `faces` found."""
+    read = open_reader(settings)
+    work = (joblib.delayed(read_into)(page, read, raw / file) for page, file in zip(images, kept["file"], strict=True))
+    results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
+    found = list(progress(results, len(kept), "preprocess"))
+    return pd.DataFrame(found, index=kept.index, columns=["reason", "faces"])
 
 
-def read_or_reason(path: Path, settings: Preprocess) -> Pixels | str:
-    """The image's pixels, or why it has none."""
+def open_reader(settings: Preprocess) -> Reader:
+    """What gives the pixels of a file, and the faces in it, the largest first; none where they are not looked for."""
+    crop = settings.crop
+    if crop == "face":
+        return partial(read_face, size=settings.shape, detector=open_detector(settings.face))
+    return lambda path: (read_pixels(path, settings.shape, crop), [])
+
+
+def read_into(page: Pixels, read: Reader, path: Path) -> tuple[str, list[Box]]:
+    """Why the image has no pixels, empty after the page holds them, and its faces."""
     try:
-        return read_pixels(path, settings.shape, settings.crop)
+        page[:], faces = read(path)
     except UnusableImage as error:
-        return error.reason
+        return error.reason, []
+    return "", faces
+
+
+def make_index(taken: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they came; where faces were looked for, with the box of the largest."""
+    boxes = [faces[0] for faces in taken["faces"] if faces]
+    table = taken.drop(columns=["reason", "faces"])
+    return table.join(pd.DataFrame(boxes, index=table.index).add_prefix("face_")) if boxes else table
+
+
+def show_faces(kept: pd.DataFrame, raw: Path) -> list[Section]:
+    """Pictures with their faces framed, and pictures in which none was found, both evenly spread over the rows."""
+    with_face, without = kept[kept["faces"].map(len) > 0], kept[kept["reason"] == NO_FACE]
+    shown = (
+        (f"of {len(with_face)} pictures with a face, the one cut out framed thickly", spread(with_face, N_FACES)),
+        (f"of {len(without)} pictures in which none was found", spread(without, N_WITHOUT)),
+    )
+    return [
+        Section(f"{len(rows)} {title}", [show(row, raw) for row in rows.to_dict("records")]) for title, rows in shown
+    ]
+
+
+def spread(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """At most so many of the rows, evenly spread, the first among them."""
+    return rows.iloc[np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int)]
+
+
+def show(row: Any, raw: Path) -> Tile:
+    """A small picture of the row's image with its faces framed, and which one it is."""
+    return Tile(outline(read_upright(raw / row["file"]), row["faces"], SIDE), (row["class"], row["image_id"][:16]))
 
 
 def is_over_cap(kept: pd.DataFrame, per_class: int | None) -> pd.Series:
@@ -105,12 +152,12 @@ def main() -> None:
     """Preprocess what was kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("raw", type=Path, help="the folder of raw images")
-    parser.add_argument("cleaned", type=Path, help="the folder with kept.csv")
+    parser.add_argument("kept", type=Path, help="the table of images to take")
     parser.add_argument("target", type=Path, help="the folder of pixels to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
     settings = params.read(Preprocess, "preprocess")
-    write_json(run(settings, arguments.raw, arguments.cleaned, arguments.target), arguments.metrics)
+    write_json(run(settings, arguments.raw, arguments.kept, arguments.target), arguments.metrics)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
 from stages.core import params
+from stages.core.dealing import assign, ungroup
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.splits import DROPPED, NAMES, OnLeak, assign, keep_given, parse_ratios, straddling
+from stages.core.leaks import DROPPED, LEAK_COLUMNS, OnLeak, count_leaks, find_leaks, measure_closeness, straddling
+from stages.core.splits import NAMES, keep_given, name_parts, parse_ratios
 from stages.core.terminal import command
 
 
@@ -17,35 +21,74 @@ class Split(params.Section):
     """The section `split` of params.yaml."""
 
     ratios: str
+    fold: int = Field(ge=0)
+    grouped: bool
     seed: int = Field(ge=0)
     on_leak: OnLeak
 
 
-def run(settings: Split, source: Path, target: Path) -> dict[str, Any]:
-    """The counts, after the table target lists every image of the index with its class, group and split.
+class Likeness(params.Section, extra="ignore"):
+    """What of the section `clean` of params.yaml says how close two look-alikes are."""
+
+    group_distance: int = Field(ge=0, le=64)
+
+
+def run(settings: Split, group_distance: int, source: Path, target: Path, leaks: Path) -> dict[str, Any]:
+    """The counts, after the table target lists every row of the index with its class, group and split.
+
+    The table leaks lists all rows of the groups that lie in several splits, or did before their rows were dropped:
+    `identical` where the same bytes are on another side, else `near`.
 
     Raises:
-        ValueError: the ratios make no sense, or the images cannot fill them.
+        ValueError: the ratios make no sense, the images cannot fill them, or a given split leaks.
     """
-    ratios = parse_ratios(settings.ratios)
+    parse_ratios(settings.ratios)  # what is wrong with the params is said before the table is read
     index = read_table(source)
-    if ratios.is_given:
-        split = keep_given(index, ratios, settings.seed, settings.on_leak)
-    else:
-        split = assign(index, ratios.shares, settings.seed)
+    split = divide(settings, index)
+    found = find_leaks(index, split)
     table = index[["image_id", "class", "group"]].assign(split=split)
-    with replacing(target) as unfinished:
+    with replacing(target) as unfinished, replacing(leaks) as unfinished_leaks:
         write_table(table, unfinished)
-    return count(table, len(straddling(index, split)))
-
-
-def count(table: pd.DataFrame, n_straddling: int) -> dict[str, Any]:
-    """How many images of each class each split has, and how many groups lie in several."""
-    counts = pd.crosstab(table["split"], table["class"])
-    shown = [name for name in (*NAMES, DROPPED) if name in counts.index]
+        write_table(found[LEAK_COLUMNS], unfinished_leaks)
+    near, closest = measure_closeness(index, split, group_distance)
     return {
         "listed": len(table),
-        "groups_straddling": n_straddling,
+        "groups_straddling": len(straddling(index, split)),
+        "leaks": count_leaks(found),
+        "near_pairs_across_splits": near,
+        "closest_across_splits": closest,
+        **count(table),
+    }
+
+
+def divide(settings: Split, index: pd.DataFrame) -> npt.NDArray[np.str_]:
+    """The split of each row: drawn by the seed, or the source's own, with val drawn from its train rows if it has none.
+
+    Raises:
+        ValueError: the ratios make no sense, the images cannot fill them, or a given split leaks.
+    """
+    ratios = parse_ratios(settings.ratios)
+    names = name_parts(ratios, settings.fold)
+    dealt = index if settings.grouped else ungroup(index)
+    if ratios.kind != "given":
+        return assign(dealt, ratios.shares, names, settings.seed)
+    split = keep_given(index, settings.on_leak)
+    if "val" not in split:
+        is_train = split == "train"
+        split[is_train] = assign(dealt[is_train], ratios.shares, names, settings.seed)
+    return split
+
+
+def count(table: pd.DataFrame) -> dict[str, Any]:
+    """How many images of each class each split has, their share of it, and how far that is from their share of all."""
+    counts = pd.crosstab(table["split"], table["class"])
+    shown = [name for name in (*NAMES, DROPPED) if name in counts.index]
+    used = counts.loc[list(NAMES)]
+    shares = used.div(used.sum(axis=1), axis=0)
+    imbalance = (shares - used.sum() / used.to_numpy().sum()).abs()
+    return {
+        "largest_imbalance": round(float(imbalance.to_numpy().max()), 4),
+        "balance": {name: shares.loc[name].round(4).to_dict() for name in NAMES},
         "classes": {name: counts.loc[name].to_dict() for name in shown},
     }
 
@@ -55,9 +98,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", type=Path, help="the table of images that have pixels")
     parser.add_argument("target", type=Path, help="the table of splits to write")
+    parser.add_argument("leaks", type=Path, help="the table of look-alikes in several splits to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
-    write_json(run(params.read(Split, "split"), arguments.source, arguments.target), arguments.metrics)
+    settings, distance = params.read(Split, "split"), params.read(Likeness, "clean").group_distance
+    counts = run(settings, distance, arguments.source, arguments.target, arguments.leaks)
+    write_json(counts, arguments.metrics)
 
 
 if __name__ == "__main__":

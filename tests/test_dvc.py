@@ -117,8 +117,12 @@ def test_preprocess_lists_all_of_its_params():
     assert definition["params"] == [f"preprocess.{key}" for key in PARAMS["preprocess"]]
 
 
-def test_every_stage_file_is_a_stage():
-    assert {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} == set(PIPELINE)
+def test_every_stage_file_is_a_stage_or_a_command_of_the_readme():
+    commands = {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")} - set(PIPELINE)
+    for name in commands:
+        assert (ROOT / "tests" / f"test_{name}.py").is_file()
+        assert f"python -m stages.{name}" in (ROOT / "README.md").read_text()
+    assert set(PIPELINE) <= {path.stem for path in (ROOT / "stages").glob("[a-z]*.py")}
 
 
 def test_no_stage_imports_another():
@@ -143,6 +147,6 @@ def test_every_network_has_its_params_and_is_read_without_complaint(monkeypatch)
 
 
 def test_steps_that_need_no_tensors_import_no_tensorflow():
-    for name in ("collect", "clean", "preprocess", "split", "compare"):
+    for name in ("collect", "clean", "preprocess", "split", "suggest", "compare", "review"):
         modules = {module for file in imported_files(Path(f"stages/{name}.py")) for module in imported_modules(file)}
         assert not {module for module in modules if module and module.startswith(("keras", "tensorflow"))}, name

@@ -42,7 +42,11 @@ def test_the_projects_own_params_are_valid(project, section):
         ("clean.min_sides", 32, r"clean\.min_sides: expected one of min_side, max_megapixels, .*, got min_sides\.$"),
         ("collect.source", 5, r"collect\.source: expected a text, got 5\.$"),
         ("collect.max_megabytes", 0, r"collect\.max_megabytes: expected a number >= 1, got 0\.$"),
-        ("preprocess.crop", "centre", r"preprocess\.crop: expected 'center', 'letterbox' or 'none', got 'centre'\.$"),
+        (
+            "preprocess.crop",
+            "centre",
+            r"preprocess\.crop: expected 'center', 'letterbox', 'none' or 'face', got 'centre'",
+        ),
         ("preprocess.per_class", 0, r"preprocess\.per_class: expected a number >= 1, got 0\.$"),
         ("preprocess.size", 0, r"preprocess\.size: expected .*, got 0\.$"),
         ("preprocess.size", [96], r"preprocess\.size: expected .*, got \[96\]\.$"),

@@ -1,13 +1,24 @@
 import hashlib
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.cbook import get_sample_data
+from PIL import Image
 
+from stages.core.faces import Face, open_detector, read_face
 from stages.core.files import read_table
 from stages.core.images import read_pixels
-from stages.preprocess import Preprocess, run
+from stages.preprocess import N_FACES, N_WITHOUT, Preprocess, run, spread
+
+FACE = {
+    "cascade": "haarcascade_frontalface_default", "sha256": None, "scale_factor": 1.1, "neighbours": 5,
+    "min_side": 60, "margin": 0.1,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -30,9 +41,9 @@ def cleaned(tmp_path, draw):
     return table
 
 
-def preprocess(folder, size=16, crop="center", per_class=None, target="pixels"):
-    settings = Preprocess(size=size, crop=crop, per_class=per_class)
-    counts = run(settings, folder / "raw", folder / "cleaned", folder / target)
+def preprocess(folder, size=16, crop="center", per_class=None, target="pixels", **face):
+    settings = Preprocess(size=size, crop=crop, per_class=per_class, face=Face(**FACE | face))
+    counts = run(settings, folder / "raw", folder / "cleaned" / "kept.csv", folder / target)
     assert counts["listed"] == counts["kept"] + sum(counts["failed"].values())
     images = np.load(folder / target / "images.npy", mmap_mode="r")
     index, failures = (read_table(folder / target / f"{name}.csv") for name in ("index", "failures"))
@@ -118,7 +129,7 @@ def test_what_cannot_be_read_does_not_count_for_the_cap(tmp_path, cleaned):
 
 def test_no_readable_image_is_an_error(tmp_path, cleaned):
     damage(tmp_path, cleaned)
-    message = r"kept\.csv: expected images that can be read, got .*unreadable.*5"
+    message = r"kept\.csv: expected images that can be used, got .*unreadable.*5"
     with pytest.raises(ValueError, match=message):
         preprocess(tmp_path)
     assert not (tmp_path / "pixels").exists()
@@ -126,7 +137,7 @@ def test_no_readable_image_is_an_error(tmp_path, cleaned):
 
 def test_an_empty_table_is_an_error(tmp_path, cleaned):
     cleaned.head(0).to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
-    with pytest.raises(ValueError, match=r"kept\.csv: expected images that can be read"):
+    with pytest.raises(ValueError, match=r"kept\.csv: expected images that can be used"):
         preprocess(tmp_path)
 
 
@@ -144,3 +155,139 @@ def test_class_names_stay_texts(tmp_path, cleaned):
         tmp_path / "cleaned" / "kept.csv", index=False
     )
     assert preprocess(tmp_path)[0]["classes"] == {"007": 2, "NA": 3}
+
+
+def test_without_faces_asked_for_no_cascade_is_opened(tmp_path, cleaned):
+    assert preprocess(tmp_path, cascade="there is none")[0]["kept"] == 5
+
+
+@pytest.fixture
+def people(tmp_path, cleaned):
+    """The five drawings, and for each side in pixels a portrait: under `person` twice, as train and as test."""
+    with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
+        portrait = image.convert("RGB")
+    rows = []
+    (tmp_path / "raw" / "person").mkdir()
+    for side in (180, 240, 300):
+        stream = io.BytesIO()
+        portrait.resize((side, side * 600 // 512)).save(stream, "PNG")
+        image_id, file = hashlib.sha256(stream.getvalue()).hexdigest(), f"person/{side}.png"
+        (tmp_path / "raw" / file).write_bytes(stream.getvalue())
+        rows += [
+            {"image_id": image_id, "class": "person", "source_id": file, "given_split": split, "file": file}
+            for split in ("train", "test")
+        ]
+    table = pd.concat([cleaned, pd.DataFrame(rows)]).fillna("")
+    table.to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
+    return table
+
+
+def test_faces_are_cut_out_and_their_boxes_listed(tmp_path, people):
+    counts, images, index, failures = preprocess(tmp_path, crop="face")
+    assert counts == {"listed": 11, "kept": 6, "failed": {"no face": 5}, "classes": {"person": 6}}
+    assert index.columns.tolist() == [*people.columns, "face_left", "face_top", "face_width", "face_height"]
+    detector = open_detector(Face(**FACE))
+    boxes = index[["face_left", "face_top", "face_width", "face_height"]].astype(int)
+    for pixels, file, box in zip(images, index["file"], boxes.to_numpy(), strict=True):
+        expected, faces = read_face(tmp_path / "raw" / file, (16, 16), detector)
+        assert np.array_equal(pixels, expected)
+        assert faces[0] == tuple(box)
+    assert set(failures["reason"]) == {"no face"}
+    assert set(failures["class"]) == {"cat", "dog"}
+
+
+def test_an_image_listed_for_two_splits_has_a_row_for_each(tmp_path, people):
+    _, images, index, _ = preprocess(tmp_path, crop="face")
+    assert index["image_id"].tolist() == sorted(people[people["class"] == "person"]["image_id"])
+    assert index["given_split"].tolist() == ["train", "test"] * 3
+    assert np.array_equal(images[::2], images[1::2])
+    assert not np.array_equal(images[0], images[2])
+
+
+def test_the_listed_box_is_the_face_without_the_margin(tmp_path, people):
+    index = [preprocess(tmp_path, crop="face", margin=margin)[2] for margin in (0.0, 0.4)]
+    assert index[0].equals(index[1])
+
+
+def test_an_image_without_a_face_does_not_count_for_the_cap(tmp_path, people):
+    counts, _, index, failures = preprocess(tmp_path, crop="face", per_class=2)
+    assert counts["failed"] == {"no face": 5, "over per_class": 4}
+    assert index["image_id"].nunique() == 1
+    assert len(failures) == 9
+
+
+def test_only_faces_of_the_smallest_side_are_taken(tmp_path, people):
+    counts, _, index, _ = preprocess(tmp_path, crop="face", min_side=100)
+    assert 0 < counts["kept"] < 6
+    assert index["face_width"].astype(int).min() >= 100
+
+
+def test_an_unreadable_image_and_one_without_a_face_keep_their_reasons(tmp_path, people):
+    damage(tmp_path, people.head(2))
+    assert preprocess(tmp_path, crop="face")[0]["failed"] == {"no face": 3, "unreadable": 2}
+
+
+def test_no_face_at_all_is_an_error(tmp_path, cleaned):
+    with pytest.raises(ValueError, match=r"kept\.csv: expected images that can be used, got \{'no face': 5\}\.$"):
+        preprocess(tmp_path, crop="face")
+    assert not (tmp_path / "pixels").exists()
+
+
+def test_a_second_run_cuts_the_same_faces_and_draws_the_same_sheet(tmp_path, people):
+    preprocess(tmp_path, crop="face")
+    preprocess(tmp_path, crop="face", target="again")
+    names = sorted(path.name for path in (tmp_path / "pixels").iterdir())
+    assert names == ["faces.png", "failures.csv", "images.npy", "index.csv"]
+    for name in names:
+        assert (tmp_path / "pixels" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_the_sheet_shows_pictures_with_and_without_a_face(tmp_path, people):
+    heights = {}
+    for name, rows in {"both": people, "with": people[people["class"] == "person"]}.items():
+        rows.to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
+        preprocess(tmp_path, crop="face", target=name)
+        with Image.open(tmp_path / name / "faces.png") as sheet:
+            heights[name] = sheet.height
+    # A section is a title and a row of pictures; an empty one is not drawn.
+    assert heights["both"] - 32 == 2 * (heights["with"] - 32)
+
+
+@pytest.mark.parametrize("number", [0, 1, 23, 24, 25, 47, 48, 49, 1000])
+@pytest.mark.parametrize("most", [N_FACES, N_WITHOUT])
+def test_rows_for_the_sheet_are_spread_evenly(number, most):
+    shown = spread(pd.DataFrame({"row": range(number)}), most)["row"].tolist()
+    assert len(shown) == min(number, most)
+    assert len(set(np.diff(shown))) <= 2
+    assert not shown or (shown[0], shown[-1]) == (0, number - 1)
+
+
+def call(root, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "stages.preprocess", *arguments, "raw", "cleaned/kept.csv", "pixels", "metrics.json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=False,
+    )
+
+
+def test_the_command_cuts_faces_out_with_the_projects_own_cascade(project, root, tmp_path, people):
+    project("preprocess.crop", "face")
+    project("preprocess.face.min_side", 60)
+    done = call(root)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(read_table(tmp_path / "pixels" / "index.csv")) == 6
+
+
+@pytest.mark.parametrize("cascade", ["haarcascade_frontal", "cleaned/kept.csv", "http://127.0.0.1:9/cascade.xml"])
+def test_a_cascade_that_cannot_be_had_is_one_line_and_leaves_nothing(project, root, tmp_path, people, cascade):
+    project("preprocess.crop", "face")
+    project("preprocess.face.cascade", cascade)
+    project("preprocess.face.sha256", "0" * 64 if "//" in cascade else None)
+    done = call(root)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert cascade in done.stderr
+    assert "expected " in done.stderr
+    assert not [path for name in ("pixels", "metrics.json") for path in tmp_path.glob(f"{name}*")]

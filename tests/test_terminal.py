@@ -29,8 +29,13 @@ def run(root, *arguments):
         ),
         (("collect", "raw"), "collect.source", "damaged.zip", "damaged.zip: expected a whole zip or tar archive, got"),
         (("collect", "raw"), "collect.size", 1, "params.yaml collect.size: expected one of source, max_megabytes"),
-        (("clean", "raw", "cleaned"), "clean.min_side", 0, "params.yaml clean.min_side: expected a number >= 1, got 0"),
-        (("split", "index.csv", "split.csv"), "split.ratios", "70/15/16", "params.yaml split.ratios: expected three"),
+        (
+            ("clean", "raw", "review.csv", "to"),
+            "clean.min_side",
+            0,
+            "params.yaml clean.min_side: expected a number >= 1",
+        ),
+        (("split", "index", "split", "leaks"), "split.ratios", "70/15/16", "params.yaml split.ratios: expected three"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_1(project, root, tmp_path, arguments, name, value, message):

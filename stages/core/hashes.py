@@ -1,43 +1,185 @@
-"""Perceptual hashes, the pairs of them that lie close, and the groups that such pairs form."""
+"""Perceptual hashes, all pairs of them that lie close, and the groups that such pairs form."""
 
-import imagehash
+from collections.abc import Iterator
+from itertools import combinations
+from math import comb
+
+import joblib
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+import scipy.fft
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
-ROWS_AT_ONCE = 1024
+Pairs = tuple[Integers, Integers, Integers]
+
+SIDE, LOW = 32, 8  # of the picture that is transformed, and of the block of lowest frequencies that is kept
+BITS = LOW * LOW
+MIRROR = (-1.0) ** np.arange(LOW)  # a mirrored signal has the cosines of odd frequencies with the other sign
+# Measured: looking up one key in a band takes about as long as comparing ten hashes in a block.
+LOOKUP_COST = 10
+COMPARED_AT_ONCE = 4_000_000  # pairs; 32 MB of differing bits
+LOOKED_AT_ONCE = 100_000  # pairs in a band: what a processor's cache holds
 
 
-def phash(image: Image.Image) -> int:
-    """The 64 bits of `imagehash.phash`: the signs of the lowest 8x8 DCT coefficients against their median.
+def phash(thumbnails: npt.NDArray[np.uint8]) -> Hashes:
+    """The 64 bits of `imagehash.phash` of each grey thumbnail `(n, 32, 32)`.
 
-    Source: https://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html
+    They are the signs of the 8x8 lowest coefficients of the cosine transform (DCT-II, horizontal frequency last)
+    against their median. Source: https://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html
     """
-    return int(str(imagehash.phash(image)), 16)
+    return signs(low_frequencies(thumbnails))
 
 
-def near_pairs(hashes: Hashes, max_distance: int) -> tuple[Integers, Integers, Integers]:
+def phash_forms(thumbnails: npt.NDArray[np.uint8], mirrored: bool, rotated: bool) -> dict[str, Hashes]:
+    """The hashes of each thumbnail's other forms, by name, from one transform.
+
+    `mirror` swaps left and right; `90`, `180` and `270` are turned counter-clockwise; with both asked for there are
+    also `mirror 90` and so on, mirrored first. Rounding in the resampling aside, they are the hashes of such pictures.
+    """
+    low = low_frequencies(thumbnails)
+    flips = {"": low, "mirror": low * MIRROR} if mirrored else {"": low}
+    turns = range(4) if rotated else range(1)
+    forms = {
+        f"{name} {90 * turn or ''}".strip(): signs(turn_left(each, turn))
+        for name, each in flips.items()
+        for turn in turns
+    }
+    return {name: hashes for name, hashes in forms.items() if name}
+
+
+def low_frequencies(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """The block `(n, 8, 8)` of lowest frequencies, vertical ones first."""
+    # The order of the axes and the type are imagehash's: its bits at a tie depend on them.
+    columns = scipy.fft.dct(thumbnails.astype(np.float64), axis=1)[:, :LOW]
+    low: npt.NDArray[np.float64] = scipy.fft.dct(columns, axis=2)[:, :, :LOW]
+    return low
+
+
+def turn_left(low: npt.NDArray[np.float64], times: int) -> npt.NDArray[np.float64]:
+    """The frequencies of the picture turned counter-clockwise by 90 degrees so many times."""
+    for _ in range(times):
+        low = low.transpose(0, 2, 1) * MIRROR[:, None]
+    return low
+
+
+def signs(low: npt.NDArray[np.float64]) -> Hashes:
+    """For each block whether its numbers are above their median, as the bits of one integer, the first one highest."""
+    flat = low.reshape(len(low), BITS)
+    bits = flat > np.median(flat, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)
+
+
+def near_pairs(hashes: Hashes, max_distance: int) -> Pairs:
     """All pairs first < second of rows whose hashes differ in at most `max_distance` bits, and in how many.
 
-    Sorted by first, then second row.
+    Sorted by first, then second row. Few hashes are compared each with each; of many only those that agree nearly in
+    one of several bands of bits, which misses none: multi-index hashing, Norouzi et al. 2012,
+    https://arxiv.org/abs/1307.2982.
     """
-    firsts, seconds, distances = [], [], []
-    for start in range(0, len(hashes), ROWS_AT_ONCE):
-        block = np.bitwise_count(hashes[start : start + ROWS_AT_ONCE, None] ^ hashes[None, :])
-        first, second = np.nonzero(block <= max_distance)
-        is_pair = first + start < second
-        firsts.append(first[is_pair] + start)
-        seconds.append(second[is_pair])
-        distances.append(block[first[is_pair], second[is_pair]].astype(np.int64))
-    return _joined(firsts), _joined(seconds), _joined(distances)
+    bands = choose_bands(len(hashes), max_distance)
+    found = list(pairs_in_bands(hashes, max_distance, bands) if bands else pairs_in_blocks(hashes, max_distance))
+    first, second, distance = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((second, first))
+    return first[order], second[order], distance[order]
 
 
-def _joined(blocks: list[Integers]) -> Integers:
-    return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int64)
+def choose_bands(n: int, max_distance: int) -> list[tuple[int, int]]:
+    """(width, radius) in bits of the bands that cost least, or none where comparing each with each costs less.
+
+    With radii whose sum, each plus one, is `max_distance` + 1, a pair within the distance is within the radius of at
+    least one band: otherwise its bits would differ by more.
+    """
+    best, cheapest = [], n * n / 2
+    for count in range(2, 9):
+        widths = [BITS * (band + 1) // count - BITS * band // count for band in range(count)]
+        radii = [(max_distance + 1 + count - 1 - band) // count - 1 for band in range(count)]
+        bands = [(width, radius) for width, radius in zip(widths, radii, strict=True) if width <= 24]
+        if len(bands) < count:
+            continue
+        cost = sum(n * neighbours(*band) * (LOOKUP_COST + n / 2 ** band[0]) / 2 for band in bands)
+        if cost < cheapest:
+            best, cheapest = bands, cost
+    return best
+
+
+def neighbours(width: int, radius: int) -> int:
+    """How many keys of so many bits differ from one in at most `radius`."""
+    return sum(comb(width, changed) for changed in range(radius + 1))
+
+
+def pairs_in_blocks(hashes: Hashes, max_distance: int) -> Iterator[Pairs]:
+    """The pairs, by comparing each hash with all later ones, a block of rows at a time."""
+    rows = max(1, COMPARED_AT_ONCE // max(1, len(hashes)))
+    for start in range(0, max(1, len(hashes)), rows):
+        block = np.bitwise_count(hashes[start : start + rows, None] ^ hashes[None, start:])
+        first, second = np.nonzero(np.triu(block <= max_distance, k=1))
+        yield first + start, second + start, block[first, second].astype(np.int64)
+
+
+def pairs_in_bands(hashes: Hashes, max_distance: int, bands: list[tuple[int, int]]) -> Iterator[Pairs]:
+    """The pairs, by looking up in each band the keys that differ in at most its radius; each pair once."""
+    shifts = np.cumsum([0, *(width for width, _ in bands)])
+    parts = [
+        (np.uint64(shift), np.uint64(2**width - 1), radius)
+        for shift, (width, radius) in zip(shifts, bands, strict=False)
+    ]
+    for number, (shift, mask, radius) in enumerate(parts):
+        keys = ((hashes >> shift) & mask).astype(np.int64)
+        order = np.argsort(keys, kind="stable")
+        index = Index(keys[order], hashes[order], np.searchsorted(keys[order], np.arange(int(mask) + 2)))
+        work = (joblib.delayed(index.near)(change, max_distance) for change in changes(bands[number][0], radius))
+        for first, second in joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator_unordered")(work):
+            differing = index.hashes[first] ^ index.hashes[second]
+            is_new = np.ones(len(first), dtype=bool)
+            for shift_, mask_, radius_ in parts[:number]:
+                is_new &= np.bitwise_count((differing >> shift_) & mask_) > radius_
+            rows = np.sort(order[np.stack([first[is_new], second[is_new]])], axis=0)
+            yield rows[0], rows[1], np.bitwise_count(differing[is_new]).astype(np.int64)
+
+
+def changes(width: int, radius: int) -> Iterator[int]:
+    """Every way to change at most `radius` of so many bits, as an integer to combine by exclusive or."""
+    for changed in range(radius + 1):
+        for bits in combinations(range(width), changed):
+            yield sum(1 << bit for bit in bits)
+
+
+class Index:
+    """Hashes sorted by the key that one band of their bits forms; key k has the rows starts[k] to starts[k + 1]."""
+
+    def __init__(self, keys: Integers, hashes: Hashes, starts: Integers) -> None:
+        self.keys, self.hashes, self.starts = keys, hashes, starts
+
+    def near(self, change: int, max_distance: int) -> tuple[Integers, Integers]:
+        """The rows of each pair within the distance whose keys differ in exactly the bits of `change`."""
+        if change:
+            # Of the two orders of each pair, the one in which the highest changed bit is not set.
+            first = np.flatnonzero(self.keys & (1 << (change.bit_length() - 1)) == 0)
+            begin, end = self.starts[self.keys[first] ^ change], self.starts[(self.keys[first] ^ change) + 1]
+        else:
+            first = np.arange(len(self.keys))
+            begin, end = first + 1, self.starts[self.keys + 1]
+        counts = end - begin
+        is_met = counts > 0
+        first, begin, counts = first[is_met], begin[is_met], counts[is_met]
+        ends = np.cumsum(counts)
+        cuts = np.searchsorted(ends, np.arange(LOOKED_AT_ONCE, ends[-1] if len(ends) else 0, LOOKED_AT_ONCE))
+        found = [np.empty((2, 0), dtype=np.int64)]
+        for rows in np.split(np.arange(len(first)), cuts):
+            found.append(self.compare(first[rows], begin[rows], counts[rows], max_distance))
+        pairs = np.concatenate(found, axis=1)
+        return pairs[0], pairs[1]
+
+    def compare(self, first: Integers, begin: Integers, counts: Integers, max_distance: int) -> Integers:
+        """The pairs `(2, n)` within the distance of each row `first` with the `counts` rows from `begin`."""
+        ends = np.cumsum(counts)
+        right = np.arange(ends[-1] if len(ends) else 0) + np.repeat(begin - ends + counts, counts)
+        differing = np.repeat(self.hashes[first], counts) ^ self.hashes[right]
+        near = np.flatnonzero(np.bitwise_count(differing) <= max_distance)
+        return np.stack([first[np.searchsorted(ends, near, side="right")], right[near]])
 
 
 def components(n: int, first: Integers, second: Integers) -> Integers:

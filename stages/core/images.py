@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 Crop = Literal["center", "letterbox", "none"]
 Pixels = npt.NDArray[np.uint8]
+Edges = tuple[float, float, float, float]  # left, top, right and bottom of a part of a picture, in its pixels
 
 ORIENTATION = 0x0112  # the EXIF tag; https://exiftool.org/TagNames/EXIF.html
 # How to turn a picture stored in each orientation upright, as ImageOps.exif_transpose does.
@@ -20,7 +21,6 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 WHITE = (255, 255, 255)
-END_OF_PNG = b"IEND"
 
 # Pillow's own limit only warns below 179 megapixels; `check_size` refuses by the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -62,19 +62,6 @@ def decode(image: Image.Image) -> Image.Image:
     return image
 
 
-def check_end(path: Path) -> None:
-    """Nothing, where the file reaches its format's end mark.
-
-    Pillow decodes a PNG without its end chunk, TensorFlow does not.
-
-    Raises:
-        UnusableImage: a PNG file lacks the chunk that ends it.
-    """
-    content = path.read_bytes()
-    if content.startswith(b"\x89PNG") and END_OF_PNG not in content:
-        raise UnusableImage("truncated", "PNG without IEND chunk")
-
-
 def to_rgb(image: Image.Image) -> Image.Image:
     """The picture in RGB: transparency over white, 16 bits scaled to 8, palettes, CMYK and grey converted.
 
@@ -97,6 +84,18 @@ def upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
+def read_upright(path: Path) -> Image.Image:
+    """The whole picture in RGB, upright.
+
+    Raises:
+        UnusableImage: it cannot be decoded.
+    """
+    with open_image(path) as image:
+        orientation = read_orientation(image)
+        whole = to_rgb(decode(image))
+    return whole.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else whole
+
+
 def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
     """The picture as uint8 `(height, width, 3)` RGB of exactly the size `(height, width)`, upright.
 
@@ -111,7 +110,7 @@ def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
         # The small picture is turned instead of the large one, so its sides are asked for as they are stored.
         width, height = size if orientation >= 5 else size[::-1]
         extent = reduce_decoding(image, (width, height))
-        small = resample(to_rgb(decode(image)), extent, (width, height), crop)
+        small = resample(to_rgb(decode(image)), (0, 0, *extent), (width, height), crop)
     if orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[orientation])
     return np.asarray(center_on_white(small, size[::-1]))
@@ -140,21 +139,21 @@ def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, f
     return (drafted[1][2], drafted[1][3]) if drafted else (float(image.width), float(image.height))
 
 
-def resample(image: Image.Image, extent: tuple[float, float], size: tuple[int, int], crop: Crop) -> Image.Image:
-    """The part `extent` (width, height) of an RGB picture at the size (width, height), cut as `read_pixels` says.
+def resample(image: Image.Image, box: Edges, size: tuple[int, int], crop: Crop) -> Image.Image:
+    """The box of an RGB picture at the size (width, height), cut as `read_pixels` says.
 
     With `letterbox` one of its sides may be shorter.
     """
-    width, height = extent
+    width, height = box[2] - box[0], box[3] - box[1]
     if crop == "letterbox":
         scale = min(size[0] / width, size[1] / height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return image.resize(inner, Image.Resampling.LANCZOS, box=(0, 0, width, height))
+        return image.resize(inner, Image.Resampling.LANCZOS, box=box)
     scale = max(size[0] / width, size[1] / height)
-    cut = (size[0] / scale, size[1] / scale) if crop == "center" else extent
-    left, top = (width - cut[0]) / 2, (height - cut[1]) / 2
-    box = (max(0.0, left), max(0.0, top), min(width, left + cut[0]), min(height, top + cut[1]))
-    return image.resize(size, Image.Resampling.LANCZOS, box=box)
+    cut = (size[0] / scale, size[1] / scale) if crop == "center" else (width, height)
+    left, top = box[0] + (width - cut[0]) / 2, box[1] + (height - cut[1]) / 2
+    inside = (max(box[0], left), max(box[1], top), min(box[2], left + cut[0]), min(box[3], top + cut[1]))
+    return image.resize(size, Image.Resampling.LANCZOS, box=inside)
 
 
 def center_on_white(image: Image.Image, size: tuple[int, int]) -> Image.Image:

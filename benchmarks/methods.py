@@ -1,0 +1,138 @@
+"""Ways to find duplicates in a folder, each run in a process of its own and, for the peers, in their environment.
+
+    python -m benchmarks.methods <method> <folder> <threshold> <result.json>
+
+The result holds `pairs` of files with their distance, and the files that were `refused`; paths are relative to the
+folder. Only the standard library is imported before a method is chosen: no environment has all packages. What a
+method imports is not timed.
+"""
+
+import csv
+import itertools
+import sys
+import tempfile
+import types
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.rounds import now, report
+
+Pairs = list[tuple[str, str, float]]
+# imagededup imports its network, torch and figures with its hashes, which need none of them: 5 GB not installed.
+STANDINS = (
+    ("imagededup.methods.cnn", "CNN"),
+    ("imagededup.utils.models", "CustomModel"),
+    ("imagededup.utils.plotter", "plot_duplicates"),
+)
+
+
+def ours(folder: Path, form: str, result: Path) -> None:
+    """Our step `clean` on a folder of raw images, with the params in params.yaml; the form is `plain` or `mirrored`."""
+    from stages.clean import Clean, run
+    from stages.core import params
+
+    settings = params.read(Clean, "clean").model_copy(update={"mirrored": form == "mirrored"})
+    files = defaultdict(list)
+    for row in read_rows(folder / "images.csv"):
+        files[row["image_id"]].append(row["source_id"])
+    with tempfile.TemporaryDirectory() as name:
+        review, target = Path(name, "review.csv"), Path(name, "clean")
+        review.write_text("image_id,decision,class,reason,time\n")
+        start = now()
+        run(settings, folder, review, target)
+        report(
+            result,
+            start,
+            pairs=[
+                (first, second, float(row["distance"]))
+                for row in read_rows(target / "pairs.csv")
+                for first, second in itertools.product(files[row["first"]], files[row["second"]])
+                if row["relation"] == "same"
+            ],
+            refused=[row["source_id"] for row in read_rows(target / "rejected.csv") if not row["twin"]],
+        )
+
+
+def imagehash_phash(folder: Path, threshold: str, result: Path) -> None:
+    """`imagehash.phash` of every file that opens, and a loop over all pairs."""
+    import imagehash
+    from PIL import Image
+
+    start = now()
+    hashes, refused = {}, []
+    for file in list_files(folder):
+        try:
+            hashes[file] = imagehash.phash(Image.open(folder / file))
+        except Exception:  # As a script of a few lines would have to, or end at the first broken file.
+            refused.append(file)
+    pairs = []
+    for (first, one), (second, other) in itertools.combinations(hashes.items(), 2):
+        distance = one - other
+        if distance <= int(threshold):
+            pairs.append((first, second, float(distance)))
+    report(result, start, pairs=pairs, refused=refused)
+
+
+def imagededup(kind: str) -> Callable[[Path, str, Path], None]:
+    """A hash of imagededup, with its own search."""
+
+    def find(folder: Path, threshold: str, result: Path) -> None:
+        for name, part in (
+            ("methods.cnn", "CNN"),
+            ("utils.models", "CustomModel"),
+            ("utils.plotter", "plot_duplicates"),
+        ):
+            module = types.ModuleType(f"imagededup.{name}")
+            setattr(module, part, None)
+            sys.modules[f"imagededup.{name}"] = module
+        from imagededup import methods
+
+        start = now()
+        hasher = getattr(methods, kind)(verbose=False)
+        matches = hasher.find_duplicates(folder, max_distance_threshold=int(threshold), scores=True, recursive=True)
+        pairs = [(file, other, float(bits)) for file, near in matches.items() for other, bits in near if file < other]
+        report(result, start, pairs=pairs, refused=sorted(set(list_files(folder)) - set(matches)))
+
+    return find
+
+
+def difpy(folder: Path, threshold: str, result: Path) -> None:
+    """Pictures of any sizes, which difPy compares with same_dim=False only."""
+    import difPy
+
+    start = now()
+    build = difPy.build(str(folder), show_progress=False)
+    search = difPy.search(build, similarity=float(threshold), same_dim=False, show_progress=False)
+    pairs = [
+        (name_in(folder, file), name_in(folder, other), float(error))
+        for file, near in search.result.items()
+        for other, error in near
+    ]
+    refused = [name_in(folder, file) for file in build.stats["invalid_files"]["logs"]]
+    report(result, start, pairs=pairs, refused=refused)
+
+
+def list_files(folder: Path) -> list[str]:
+    """All files in the folder's folders, sorted."""
+    return sorted(name_in(folder, path) for path in folder.glob("*/*"))
+
+
+def name_in(folder: Path, path: Path | str) -> str:
+    """The path relative to the folder, with forward slashes."""
+    return Path(path).relative_to(folder).as_posix()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+METHODS = {
+    "ours": ours, "imagehash": imagehash_phash, "imagededup PHash": imagededup("PHash"),
+    "imagededup DHash": imagededup("DHash"), "difPy": difpy,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    METHODS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))

@@ -1,0 +1,117 @@
+"""What one file holds, seen by itself: whether it is a picture fit for use, and what it looks like."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydantic import Field
+
+from stages.core.formats import check_type, check_whole
+from stages.core.hashes import SIDE
+from stages.core.images import UnusableImage, open_image
+from stages.core.params import Section
+from stages.core.thumbnails import Look, look_at
+
+# Formats that hold films. The second picture of the others is a smaller version, a depth map or a page.
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+
+
+class Limits(Section):
+    """What a picture must be to be fit for use."""
+
+    min_side: int = Field(ge=1)
+    max_megapixels: float = Field(gt=0)
+    max_aspect: float = Field(ge=1)
+    max_frames: int = Field(ge=1)
+    min_contrast: float = Field(ge=0, le=128)
+    min_sharpness: float = Field(ge=0)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A picture's grey thumbnail `(32, 32)`, and what speaks against it, if anything.
+
+    `can_be_kept` says whether a person may decide to keep it all the same: it can be decoded.
+    """
+
+    thumbnail: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.uint8))
+    reason: str = ""
+    detail: str = ""
+    can_be_kept: bool = False
+
+
+def inspect(path: Path, limits: Limits) -> Finding:
+    """What one file holds. A header too large is refused before anything is decoded."""
+    try:
+        content = path.read_bytes()
+        check_type(content)
+        with open_image(io.BytesIO(content)) as image:
+            width, height = image.size
+            check_area(width, height, limits)
+            check_frames(image, limits)
+            check_whole(content)
+            look = look_at(image)
+    except UnusableImage as error:
+        return Finding(reason=error.reason, detail=error.detail)
+    try:
+        check_shape(width, height, limits)
+        check_look(look, limits)
+    except UnusableImage as error:
+        return Finding(look.thumbnail, error.reason, error.detail, can_be_kept=True)
+    return Finding(look.thumbnail)
+
+
+def check_area(width: int, height: int, limits: Limits) -> None:
+    """Nothing, where the picture can be decoded in bounded memory.
+
+    Raises:
+        UnusableImage: it has too many pixels.
+    """
+    if width * height > limits.max_megapixels * 1e6:
+        raise UnusableImage("too large", f"{width}x{height}, expected at most {limits.max_megapixels:g} megapixels")
+
+
+def check_frames(image: Image.Image, limits: Limits) -> None:
+    """Nothing, where the picture is none of a film. Frames are looked for no further than the limit.
+
+    Raises:
+        UnusableImage: it has too many of them, or damaged ones.
+    """
+    if image.format not in ANIMATED:
+        return
+    try:
+        image.seek(limits.max_frames)
+    except EOFError:
+        image.seek(0)
+        return
+    except Exception as error:  # As in `decode`: a damaged frame can raise nearly anything.
+        raise UnusableImage("unreadable", str(error)) from error
+    raise UnusableImage("animated", f"more than {limits.max_frames} frames")
+
+
+def check_shape(width: int, height: int, limits: Limits) -> None:
+    """Nothing, where the sides are within the limits.
+
+    Raises:
+        UnusableImage: the shorter one is too small, or the longer one too long for it.
+    """
+    shorter, longer = sorted((width, height))
+    if shorter < limits.min_side:
+        raise UnusableImage("too small", f"{width}x{height}, expected a shorter side >= {limits.min_side}")
+    if longer > limits.max_aspect * shorter:
+        raise UnusableImage("extreme aspect", f"{width}x{height}, expected sides of 1 to {limits.max_aspect:g} at most")
+
+
+def check_look(look: Look, limits: Limits) -> None:
+    """Nothing, where there is something to be seen.
+
+    Raises:
+        UnusableImage: the picture is nearly of one grey, or has no edges.
+    """
+    if look.contrast < limits.min_contrast:
+        raise UnusableImage("blank", f"contrast {look.contrast:.1f}, expected at least {limits.min_contrast:g}")
+    if look.sharpness < limits.min_sharpness:
+        raise UnusableImage("blurred", f"sharpness {look.sharpness:.3f}, expected at least {limits.min_sharpness:g}")

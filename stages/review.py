@@ -1,0 +1,191 @@
+"""Review: a page in the browser on which a person decides about single images; `clean` heeds it in the next run."""
+
+import argparse
+import io
+import logging
+import socket
+import threading
+import webbrowser
+from dataclasses import asdict
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, abort, request
+from PIL import Image
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
+
+from stages.core.gallery import FILTERS
+from stages.core.images import UnusableImage, read_pixels
+from stages.core.sessions import Paths, Session
+from stages.core.terminal import command
+from stages.core.views import next_undecided, overview, page
+
+ADDRESS = "127.0.0.1"
+LOOPBACK = (ADDRESS, "localhost")
+PAGES = Path(__file__).with_name("pages")
+SMALL, LARGE = 320, 1280  # pixels; a small picture is not blown up beyond the first
+MAX_BODY = 64 * 1024  # bytes
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def create_app(session: Session) -> Flask:
+    """The web application of a review: the page, its tiles and pictures, and the way for decisions."""
+    app = Flask(__name__, static_folder=PAGES, static_url_path="/pages")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.before_request(refuse_strangers)
+    app.after_request(protect)
+    app.register_error_handler(HTTPException, explain)
+    app.add_url_rule("/", "index", partial(app.send_static_file, "review.html"))
+    app.add_url_rule("/api/page", "page", partial(get_page, session))
+    app.add_url_rule("/api/next", "next", partial(get_next, session))
+    app.add_url_rule("/api/decisions", "decisions", partial(post_decision, session), methods=["POST"])
+    app.add_url_rule("/small/<image_id>", "small", partial(get_picture, session, is_large=False))
+    app.add_url_rule("/large/<image_id>", "large", partial(get_picture, session, is_large=True))
+    return app
+
+
+def refuse_strangers() -> None:
+    """Nothing, where the request comes from our own page; other web sites and names are refused."""
+    host, port = request.headers.get("Host", ""), request.environ["SERVER_PORT"]
+    if host not in {f"{name}:{port}" for name in LOOPBACK} | (set(LOOPBACK) if port == "80" else set()):
+        abort(403, f"Host: expected {' or '.join(LOOPBACK)} with port {port}, got {host!r}.")
+    if request.method == "POST":
+        origin = request.headers.get("Origin", "")
+        if origin != f"http://{host}":
+            abort(403, f"Origin: expected http://{host}, got {origin!r}.")
+        if request.mimetype != "application/json":
+            abort(415, f"Content-Type: expected application/json, got {request.mimetype!r}.")
+
+
+def protect(response: Response) -> Response:
+    """The response with headers that let the page use nothing but this server, and no other page use it."""
+    response.headers.update(HEADERS)
+    if request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def explain(error: HTTPException) -> tuple[dict[str, str | None], int]:
+    """What is wrong with a request, as JSON."""
+    return {"error": error.description}, error.code or 500
+
+
+def asked(session: Session) -> tuple[str, str]:
+    """The filter and the class that a request names; an empty class means all."""
+    name, class_ = request.args.get("filter", "all"), request.args.get("class", "")
+    if name not in FILTERS:
+        abort(400, f"filter: expected one of {', '.join(FILTERS)}, got {name!r}.")
+    if class_ and class_ not in session.gallery.classes:
+        abort(404, f"class: expected one of {', '.join(session.gallery.classes)}, got {class_!r}.")
+    return name, class_
+
+
+def get_page(session: Session) -> dict[str, Any]:
+    """A page of tiles and what stands around it."""
+    return page(session, *asked(session), request.args.get("page", type=int))
+
+
+def get_next(session: Session) -> dict[str, Any]:
+    """Where the next undecided tile is, or null."""
+    return {"next": next_undecided(session, *asked(session), request.args.get("after", -1, type=int))}
+
+
+def post_decision(session: Session) -> tuple[dict[str, Any], int]:
+    """What now stands, or what no more; it is on the disk when the answer comes."""
+    body = request.get_json()
+    keys = ("image_id", "decision", "class", "reason")
+    if not isinstance(body, dict) or not all(isinstance(body.get(key, ""), str) for key in keys):
+        abort(400, f"body: expected an object of texts {', '.join(keys)}.")
+    image_id, decision, class_, reason = (body.get(key, "") for key in keys)
+    name, shown = asked(session)
+    try:
+        is_undo = decision == "undo"
+        done = session.undo(image_id) if is_undo else session.decide(image_id, decision, class_, reason)
+    except (ValueError, OSError) as error:
+        return {"error": str(error)}, 409
+    return overview(session, name, shown) | {"undone" if is_undo else "done": asdict(done)}, 200
+
+
+def get_picture(session: Session, image_id: str, *, is_large: bool) -> Response:
+    """A picture as JPEG, or as text why it cannot be shown."""
+    rows = session.gallery.rows_of.get(image_id)
+    if not rows:
+        abort(404, f"image_id: expected an image of the data, got {image_id!r}.")
+    tile = session.gallery.record(rows[0])
+    longest = max((int(tile[side]) for side in ("width", "height") if tile[side].isdecimal()), default=LARGE)
+    side = min(max(longest, SMALL), LARGE) if is_large else SMALL
+    try:
+        content = (encode_large if is_large else encode_small)(session.paths.raw / tile["file"], side)
+    except UnusableImage as error:
+        return Response(str(error), 422, mimetype="text/plain")
+    return Response(content, mimetype="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
+
+
+def encode(path: Path, side: int) -> bytes:
+    """The picture on a white square with sides of so many pixels, as JPEG.
+
+    Raises:
+        UnusableImage: it cannot be decoded.
+    """
+    stream = io.BytesIO()
+    Image.fromarray(read_pixels(path, (side, side), "letterbox")).save(stream, "JPEG", quality=90, subsampling=0)
+    return stream.getvalue()
+
+
+encode_small, encode_large = lru_cache(maxsize=2000)(encode), lru_cache(maxsize=50)(encode)
+
+
+def serve(session: Session, port: int, *, is_shown: bool) -> None:
+    """Nothing, after the page was served to this machine until Ctrl-C."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    with socket.create_server((ADDRESS, port)) as listener:
+        port = listener.getsockname()[1]
+        server = make_server(ADDRESS, port, create_app(session), threaded=True, fd=listener.fileno())
+        print(f"review at http://{ADDRESS}:{port}/ into {session.paths.reviews}; Ctrl-C ends it", flush=True)
+        if is_shown:
+            threading.Thread(target=webbrowser.open, args=[f"http://{ADDRESS}:{port}/"], daemon=True).start()
+        server.serve_forever()  # until KeyboardInterrupt, which it takes for an end
+    session.mutex.acquire()  # A decision on its way is written to its end, and no other begins.
+    print(f"{len(session.standing)} decisions stand; `dvc repro` applies them.")
+
+
+def port_number(text: str) -> int:
+    """A port, or 0 for any that is free.
+
+    Raises:
+        ValueError: there is no such port.
+    """
+    port = int(text)
+    if not 0 <= port < 65536:
+        raise ValueError(f"--port: expected 0 to 65535, got {port}.")
+    return port
+
+
+def main() -> None:
+    """Review what was collected."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--raw", type=Path, default="data/1_raw", help="the folder of raw images")
+    parser.add_argument("--cleaned", type=Path, default="data/2_clean", help="the folder that clean wrote")
+    suggestions = "data/5_suggestions/suggestions.csv"
+    parser.add_argument("--suggestions", type=Path, default=suggestions, help="the table of suggestions, if any")
+    parser.add_argument("--review", type=Path, default="data/review.csv", help="the table that decisions go to")
+    parser.add_argument("--port", type=port_number, default=0, help="on 127.0.0.1; 0: any that is free")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    given = parser.parse_args()
+    paths = Paths(given.raw, given.cleaned, given.suggestions, given.review)
+    serve(Session(paths), given.port, is_shown=not given.no_browser)
+
+
+if __name__ == "__main__":
+    command(main)

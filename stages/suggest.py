@@ -1,0 +1,122 @@
+"""Suggest: which kept images a person should look at again, likely mislabelled ones and outliers."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from cleanlab.filter import find_label_issues
+from cleanlab.outlier import OutOfDistribution
+from cleanlab.rank import get_label_quality_scores
+from pydantic import Field
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stages.core import params
+from stages.core.counts import tally
+from stages.core.files import read_table, replacing, write_json, write_table
+from stages.core.inputs import Inputs, read_inputs
+from stages.core.terminal import command
+
+COLUMNS = ["image_id", "class", "kind", "suggested", "score"]
+REGULARISATION = 0.01  # scikit-learn's C; activations are many, images few
+
+
+class Suggest(params.Section):
+    """The section `suggest` of params.yaml."""
+
+    network: str
+    folds: int = Field(ge=2)
+    seed: int = Field(ge=0)
+    outlier_share: float = Field(ge=0, le=1)
+
+
+def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) -> dict[str, Any]:
+    """The counts, after the table target holds the suggestions, the most suspicious first.
+
+    A logistic regression on the activations predicts each image from folds without it and its look-alikes; confident
+    learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) tells which classes are then likely wrong, and
+    outliers are the images whose nearest neighbours are farthest. Nothing is removed: a person decides in the review.
+
+    Raises:
+        ValueError: the inputs are of other images than the index, or a class has fewer than two groups.
+    """
+    if inputs.image_ids != list(index["image_id"]):
+        raise ValueError(f"suggest: expected the {len(index)} images of the index, got {len(inputs.image_ids)} others.")
+    features = pool(inputs.array)
+    classes, labels = np.unique(index["class"].to_numpy(dtype=str), return_inverse=True)
+    probabilities = predict_out_of_fold(features, labels, index, settings)
+    found = pd.concat([
+        find_mislabelled(index, classes, labels, probabilities), find_outliers(index, features, settings.outlier_share),
+    ])  # fmt: skip
+    with replacing(target) as unfinished:
+        write_table(found.sort_values(["score", "image_id"], ascending=[False, True])[COLUMNS], unfinished)
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    return {"listed": len(index), "suggested": tally(found["kind"]), "out_of_fold_accuracy": round(accuracy, 4)}
+
+
+def pool(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """A vector for each image: the mean over all places of its activations `(n, …, channels)`."""
+    pooled: npt.NDArray[np.float32] = (
+        np.asarray(array, dtype=np.float32).reshape(len(array), -1, array.shape[-1]).mean(1)
+    )
+    return pooled
+
+
+def predict_out_of_fold(
+    features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], index: pd.DataFrame, settings: Suggest
+) -> npt.NDArray[np.float64]:
+    """The probability of each class `(n, classes)` for each image, by a model that saw no look-alike of it."""
+    fewest = int(index.groupby("class")["group"].nunique().min())
+    if fewest < 2:
+        raise ValueError(f"suggest: expected at least 2 groups of look-alikes in every class, got one with {fewest}.")
+    folds = StratifiedGroupKFold(min(settings.folds, fewest), shuffle=True, random_state=settings.seed)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION, max_iter=1000))
+    groups = index["group"].to_numpy(dtype=str)
+    predicted: npt.NDArray[np.float64] = cross_val_predict(
+        model, features, labels, groups=groups, cv=folds, method="predict_proba"
+    )
+    return predicted
+
+
+def find_mislabelled(
+    index: pd.DataFrame,
+    classes: npt.NDArray[np.str_],
+    labels: npt.NDArray[np.int64],
+    predicted: npt.NDArray[np.float64],
+) -> pd.DataFrame:
+    """The rows whose class is likely wrong, with the class that is likelier, and how unlikely their own is."""
+    is_issue = find_label_issues(labels, predicted, n_jobs=1)
+    quality = get_label_quality_scores(labels, predicted)
+    suggested = classes[predicted.argmax(axis=1)]
+    rows = index.assign(kind="mislabelled", suggested=suggested, score=np.round(1 - quality, 4))
+    found: pd.DataFrame = rows[is_issue & (suggested != index["class"].to_numpy())]
+    return found
+
+
+def find_outliers(index: pd.DataFrame, features: npt.NDArray[np.float32], share: float) -> pd.DataFrame:
+    """The share of rows that are least like their nearest neighbours, with how unlike they are, 0 to 1."""
+    typical = OutOfDistribution().fit_score(features=features, verbose=False)
+    rows = index.assign(kind="outlier", suggested="", score=np.round(1 - typical, 4))
+    return rows.sort_values(["score", "image_id"], ascending=[False, True]).head(round(share * len(index)))
+
+
+def main() -> None:
+    """Suggest what to review."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("inputs", type=Path, help="the folder of activations")
+    parser.add_argument("index", type=Path, help="the table of their images")
+    parser.add_argument("target", type=Path, help="the table of suggestions to write")
+    parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
+    arguments = parser.parse_args()
+    settings = params.read(Suggest, "suggest")
+    inputs, index = read_inputs(arguments.inputs), read_table(arguments.index)
+    write_json(run(settings, inputs, index, arguments.target), arguments.metrics)
+
+
+if __name__ == "__main__":
+    command(main)

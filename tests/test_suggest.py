@@ -1,0 +1,91 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.core.files import read_table
+from stages.core.inputs import Inputs
+from stages.suggest import Suggest, pool, run
+
+SETTINGS = Suggest(network="xception", folds=4, seed=0, outlier_share=0.02)
+
+
+def two_clouds(n=100):
+    """Activations of two well separated classes, and their index."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 2
+    array = rng.normal(size=(n, 2, 2, 8)).astype(np.float32)
+    array += 3  # activations point the same way, roughly
+    array[:, :, :, 0] += 8 * labels[:, None, None]
+    ids = [f"{number:064x}" for number in range(n)]
+    index = pd.DataFrame({"image_id": ids, "class": np.where(labels == 1, "dog", "cat"), "group": ids})
+    return array, index
+
+
+def suggest(array, index, tmp_path, settings=SETTINGS):
+    counts = run(settings, Inputs(array, list(index["image_id"])), index, tmp_path / "suggestions.csv")
+    return counts, read_table(tmp_path / "suggestions.csv")
+
+
+def test_images_in_the_wrong_class_are_suggested_with_the_right_one(tmp_path):
+    array, index = two_clouds()
+    index.loc[[3, 11], "class"] = "cat"
+    counts, table = suggest(array, index, tmp_path)
+    found = table[table["kind"] == "mislabelled"].set_index("image_id")
+    assert set(found.index) == {index["image_id"][3], index["image_id"][11]}
+    assert found.loc[index["image_id"][3], ["class", "suggested"]].tolist() == ["cat", "dog"]
+    assert found["score"].astype(float).between(0.5, 1).all()
+    assert counts["suggested"] == {"mislabelled": 2, "outlier": 2}
+
+
+def test_of_right_classes_none_is_suggested(tmp_path):
+    counts, table = suggest(*two_clouds(), tmp_path)
+    assert counts == {"listed": 100, "suggested": {"outlier": 2}, "out_of_fold_accuracy": 1.0}
+    assert set(table["kind"]) == {"outlier"}
+
+
+def test_a_picture_unlike_all_others_is_the_first_outlier(tmp_path):
+    array, index = two_clouds()
+    array[7] = 0
+    array[7, :, :, 5] = 30
+    _, table = suggest(array, index, tmp_path)
+    assert table[table["kind"] == "outlier"]["image_id"].iloc[0] == index["image_id"][7]
+
+
+def test_look_alikes_do_not_vouch_for_each_other(tmp_path):
+    array, index = two_clouds()
+    array[60:100] = np.random.default_rng(1).normal(size=(40, 1, 1, 8)).repeat(2, 1).repeat(2, 2)
+    array[61:100:2] = array[60:100:2]  # the same pictures, in both classes
+    index.loc[61:100:2, "group"] = index.loc[60:99:2, "group"].to_numpy()
+    counts, _ = suggest(array, index, tmp_path)
+    assert counts["out_of_fold_accuracy"] <= 0.85
+
+
+def test_a_second_run_writes_the_same(tmp_path):
+    suggest(*two_clouds(), tmp_path)
+    before = (tmp_path / "suggestions.csv").read_bytes()
+    suggest(*two_clouds(), tmp_path)
+    assert (tmp_path / "suggestions.csv").read_bytes() == before
+
+
+def test_no_outlier_share_gives_no_outlier(tmp_path):
+    _, table = suggest(*two_clouds(), tmp_path, SETTINGS.model_copy(update={"outlier_share": 0}))
+    assert table.empty
+    assert table.columns.tolist() == ["image_id", "class", "kind", "suggested", "score"]
+
+
+def test_other_images_than_the_index_are_an_error(tmp_path):
+    array, index = two_clouds()
+    with pytest.raises(ValueError, match=r"^suggest: expected the 99 images of the index, got 100 others\.$"):
+        run(SETTINGS, Inputs(array, list(index["image_id"])), index[1:], tmp_path / "suggestions.csv")
+
+
+def test_a_class_of_one_group_is_an_error(tmp_path):
+    array, index = two_clouds()
+    index.loc[index["class"] == "dog", "group"] = "one"
+    with pytest.raises(ValueError, match=r"at least 2 groups of look-alikes in every class, got one with 1\.$"):
+        suggest(array, index, tmp_path)
+
+
+def test_pooling_is_the_mean_over_places():
+    assert pool(np.arange(16).reshape(1, 2, 2, 4)).tolist() == [[6, 7, 8, 9]]
+    assert pool(np.ones((3, 5))).shape == (3, 5)

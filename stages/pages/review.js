@@ -135,7 +135,8 @@ document.addEventListener("keydown", (event) => {
   if (!act) return;
   event.preventDefault();
   // Nobody decides what they have not seen: not by a key held down, nor before the next page is there.
-  if (board.moves || (event.repeat && !name.startsWith("Arrow"))) return;
+  const decides = /^([KRMU1-9]|Shift [RU])$/.test(name);
+  if ((board.moves && decides) || (event.repeat && !name.startsWith("Arrow"))) return;
   act();
 });
 

@@ -1,6 +1,7 @@
 """Clean: which collected images are fit for use, and why each other one is not."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,6 @@ from pydantic import Field
 from stages.core import params
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.findings import draw_kept, draw_pairs, draw_rejected
 from stages.core.hashes import phash
 from stages.core.inspection import Finding, Limits, inspect
 from stages.core.reviews import Decision, read_decisions
@@ -21,8 +21,10 @@ from stages.core.terminal import command, progress
 from stages.core.twins import LOOK_ALIKE, SAME, compare, find_pairs, group, nearest_of_another_class, repeats
 
 REJECTED_COLUMNS = ["image_id", "class", "source_id", "file", "reason", "detail", "twin", "distance"]
-PAIR_COLUMNS = ["first", "second", "distance", "similarity", "form", "relation"]
+PAIR_COLUMNS = ["first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation"]
+COLOURS_KEPT = 50_000  # pictures, 12 KB each; others are read again where they have to be compared
 Thumbnails = npt.NDArray[np.uint8]
+Colours = dict[Path, npt.NDArray[np.uint8]]
 
 
 class Clean(Limits):
@@ -40,7 +42,7 @@ class Clean(Limits):
 
 
 def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, Any]:
-    """The counts, after the folder target holds `kept.csv`, `rejected.csv`, `pairs.csv` and contact sheets.
+    """The counts, after the folder target holds `kept.csv`, `rejected.csv` and `pairs.csv`.
 
     `kept.csv` has the columns of the source's `images.csv` and `phash` (16 hexadecimal digits) and `group`: the
     smallest image_id among those that `pairs.csv` connects with it. An image_id stands there once for each of the
@@ -53,11 +55,11 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
     """
     listed = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
     decisions = read_decisions(review, listed)
-    images, thumbnails = inspect_all(decide(listed.reset_index(drop=True), decisions), source, settings)
+    images, thumbnails, colours = inspect_all(decide(listed.reset_index(drop=True), decisions), source, settings)
     unfit = images[images["reason"] != ""]
     usable, copies = drop_copies(images[images["reason"] == ""], settings)
     thumbnails, usable = thumbnails[usable.index], usable.reset_index(drop=True)
-    pairs = pair(usable, thumbnails, source, settings)
+    pairs = pair(usable, thumbnails, colours, source, settings)
     usable["group"] = group(usable["image_id"], pairs)
     kept, conflicts, twins = sort_out(usable, pairs[pairs["relation"] == SAME], settings)
     rejected = pd.concat([unfit, mark_copies(copies, conflicts), conflicts, twins])
@@ -69,9 +71,6 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
         write_table(kept.drop(columns=["reason", "detail", "decision"]), folder / "kept.csv")
         write_table(rejected.reindex(columns=REJECTED_COLUMNS).astype({"distance": "Int64"}), folder / "rejected.csv")
         write_table(name_pairs(pairs, usable), folder / "pairs.csv")
-        draw_kept(kept, source, folder / "kept.png")
-        draw_rejected(rejected, source, folder / "rejected.png")
-        draw_pairs(pairs, usable, source, folder / "pairs.png")
     return {**count(listed, kept, rejected), "pairs": tally(pairs["relation"]), "decisions": tally_of(decisions)}
 
 
@@ -82,12 +81,19 @@ def decide(images: pd.DataFrame, decisions: dict[str, Decision]) -> pd.DataFrame
     return images.assign(**{"class": classes, "decision": [each.decision if each else "" for each in decided]})
 
 
-def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd.DataFrame, Thumbnails]:
-    """The rows with `phash`, and `reason` and `detail` of what makes a picture unfit; and their grey thumbnails."""
+def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd.DataFrame, Thumbnails, Colours]:
+    """The rows with `phash`, and `reason` and `detail` of what makes a picture unfit; and what they look like.
+
+    That is their grey thumbnails, and the colours of files that need not be read again for them.
+    """
     files = images["file"].unique()
     work = (joblib.delayed(inspect)(source / file, settings) for file in files)
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
-    found = dict(zip(files, progress(results, len(files), "clean"), strict=True))
+    found, colours = {}, {}
+    for file, finding in zip(files, progress(results, len(files), "clean"), strict=True):
+        if finding.colours is not None and len(colours) < COLOURS_KEPT:
+            colours[source / file] = finding.colours
+        found[file] = replace(finding, colours=None)
     thumbnails = np.stack([found[file].thumbnail for file in images["file"]])
     images = images.assign(phash=[f"{bits:016x}" for bits in phash(thumbnails)])
     verdicts = [judge(found[file], decision) for file, decision in zip(images["file"], images["decision"], strict=True)]
@@ -95,7 +101,7 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     is_placeholder = find_placeholders(images, settings)
     images.loc[is_placeholder, "reason"] = "placeholder"
     images.loc[is_placeholder, "detail"] = "perceptual hash " + images.loc[is_placeholder, "phash"]
-    return images, thumbnails
+    return images, thumbnails, colours
 
 
 def judge(finding: Finding, decision: str) -> tuple[str, str]:
@@ -130,7 +136,7 @@ def reject(images: pd.DataFrame, reason: str, twins: Any, distances: Any) -> pd.
     return images.assign(reason=reason, twin=twins, distance=distances)
 
 
-def pair(images: pd.DataFrame, thumbnails: Thumbnails, source: Path, settings: Clean) -> pd.DataFrame:
+def pair(images: pd.DataFrame, thumbnails: Thumbnails, colours: Colours, source: Path, settings: Clean) -> pd.DataFrame:
     """All pairs of rows that show the same picture or look alike, with distance, similarity and `relation`.
 
     The same: hashes within `max_distance`, and pixels at least `min_similarity` alike. Look-alikes: other pairs whose
@@ -139,7 +145,7 @@ def pair(images: pd.DataFrame, thumbnails: Thumbnails, source: Path, settings: C
     farthest = max(settings.max_distance, settings.group_distance)
     pairs = find_pairs(thumbnails, farthest, settings.mirrored, settings.rotated)
     files = [source / file for file in images["file"]]
-    pairs["similarity"] = compare(pairs, thumbnails, files, settings.min_similarity)
+    pairs["similarity"] = compare(pairs, thumbnails, files, colours, settings.min_similarity)
     is_same = (pairs["distance"] <= settings.max_distance) & (pairs["similarity"] >= settings.min_similarity)
     pairs["relation"] = np.where(is_same, SAME, LOOK_ALIKE)
     return pairs[is_same | (pairs["distance"] <= settings.group_distance)].reset_index(drop=True)
@@ -180,9 +186,13 @@ def arrange(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def name_pairs(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The pairs with image_ids instead of rows, the nearest first."""
-    ids = images["image_id"].to_numpy()
-    named = pairs.assign(first=ids[pairs["first"]], second=ids[pairs["second"]])
+    """The pairs with image_ids instead of rows, and classes, the nearest first."""
+    columns = {
+        f"{side}{suffix}": images[column].to_numpy()[pairs[side]]
+        for side in ("first", "second")
+        for suffix, column in (("", "image_id"), ("_class", "class"))
+    }
+    named = pairs.assign(**columns)
     return named.sort_values(["distance", "first", "second"], kind="stable")[PAIR_COLUMNS]
 
 

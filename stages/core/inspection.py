@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from pydantic import Field
 
@@ -13,7 +12,7 @@ from stages.core.formats import check_type, check_whole
 from stages.core.hashes import SIDE
 from stages.core.images import UnusableImage, open_image
 from stages.core.params import Section
-from stages.core.thumbnails import Look, look_at
+from stages.core.thumbnails import Look, Thumbnail, look_at
 
 # Formats that hold films. The second picture of the others is a smaller version, a depth map or a page.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -32,15 +31,16 @@ class Limits(Section):
 
 @dataclass(frozen=True)
 class Finding:
-    """A picture's grey thumbnail `(32, 32)`, and what speaks against it, if anything.
+    """A picture's grey thumbnail `(32, 32)`, perhaps its colours, and what speaks against it, if anything.
 
     `can_be_kept` says whether a person may decide to keep it all the same: it can be decoded.
     """
 
-    thumbnail: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.uint8))
+    thumbnail: Thumbnail = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.uint8))
     reason: str = ""
     detail: str = ""
     can_be_kept: bool = False
+    colours: Thumbnail | None = None
 
 
 def inspect(path: Path, limits: Limits) -> Finding:
@@ -60,8 +60,8 @@ def inspect(path: Path, limits: Limits) -> Finding:
         check_shape(width, height, limits)
         check_look(look, limits)
     except UnusableImage as error:
-        return Finding(look.thumbnail, error.reason, error.detail, can_be_kept=True)
-    return Finding(look.thumbnail)
+        return Finding(look.thumbnail, error.reason, error.detail, can_be_kept=True, colours=look.colours)
+    return Finding(look.thumbnail, colours=look.colours)
 
 
 def check_area(width: int, height: int, limits: Limits) -> None:

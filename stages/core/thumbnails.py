@@ -18,18 +18,24 @@ FOCUS_SIDE = 128  # pixels of the longer side at which sharpness is measured: ab
 COLOUR_SIDE = 64
 
 
+# What a picture is read into, and its exact width and height in those pixels: the last row and column are parts of one.
+Reduced = tuple[Image.Image, tuple[float, float]]
+
+
 @dataclass(frozen=True)
 class Look:
-    """What a picture looks like: a grey thumbnail `(32, 32)` to be hashed, and two measures.
+    """What a picture looks like: a grey thumbnail `(32, 32)` to be hashed, two measures, and perhaps its colours.
 
     `contrast` is the standard deviation of the thumbnail's grey levels, 0 to 128. `sharpness` is the variance of the
     Laplacian (Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548) over the variance of the grey
     levels, both of the picture at 128 pixels on its longer side: so neither its contrast nor its size counts.
+    `colours` is what `read_colours` gives, of formats that can only be decoded whole: once is enough.
     """
 
     thumbnail: Thumbnail
     contrast: float
     sharpness: float
+    colours: Thumbnail | None
 
 
 def look_at(image: Image.Image) -> Look:
@@ -39,16 +45,26 @@ def look_at(image: Image.Image) -> Look:
         UnusableImage: it cannot be decoded.
     """
     orientation = read_orientation(image)
-    least = max(FOCUS_SIDE / max(image.size), 2 * SIDE / min(image.size))
-    grey, extent = decode_reduced(image, "L", least)
-    box = (0, 0, *extent)
-    small = grey.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box=box)
-    thumbnail = np.asarray(small.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else small)
-    scale = min(1, FOCUS_SIDE / max(extent))
-    sides = (max(1, round(extent[0] * scale)), max(1, round(extent[1] * scale)))
-    seen = np.asarray(grey.resize(sides, Image.Resampling.BILINEAR, box=box), dtype=np.float64)
-    sharpness = cv2.Laplacian(seen, cv2.CV_64F).var() / max(1.0, seen.var())
-    return Look(thumbnail, float(thumbnail.std()), float(sharpness))
+    is_partial = image.format == "JPEG"
+    reduced, extent = decode_reduced(image, "L" if is_partial else "RGB", scale_for(image))
+    grey = reduced.convert("L")
+    thumbnail = shrink(grey, extent, SIDE, orientation)
+    colours = None if is_partial else shrink(reduced, extent, COLOUR_SIDE, orientation)
+    return Look(thumbnail, float(thumbnail.std()), measure_sharpness(grey), colours)
+
+
+def scale_for(image: Image.Image) -> float:
+    """The scale at which a picture holds what is measured of it and 64 pixels on its shorter side."""
+    return max(FOCUS_SIDE / max(image.size), 2 * SIDE / min(image.size))
+
+
+def measure_sharpness(grey: Image.Image) -> float:
+    """The sharpness of a grey picture, as `Look` defines it."""
+    scale = min(1, FOCUS_SIDE / max(grey.size))
+    sides = [max(1, round(side * scale)) for side in grey.size]
+    seen = cv2.resize(np.asarray(grey), sides, interpolation=cv2.INTER_LINEAR)
+    deviations = [cv2.meanStdDev(each)[1].item() for each in (cv2.Laplacian(seen, cv2.CV_16S), seen)]
+    return deviations[0] ** 2 / max(1.0, deviations[1] ** 2)
 
 
 def read_colours(path: Path) -> Thumbnail:
@@ -59,13 +75,18 @@ def read_colours(path: Path) -> Thumbnail:
     """
     with open_image(io.BytesIO(path.read_bytes())) as image:
         orientation = read_orientation(image)
-        colours, extent = decode_reduced(image, "RGB", COLOUR_SIDE / min(image.size))
-        small = colours.resize((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.LANCZOS, box=(0, 0, *extent))
-        return np.asarray(small.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else small)
+        reduced, extent = decode_reduced(image, "RGB", scale_for(image))
+        return shrink(reduced, extent, COLOUR_SIDE, orientation)
 
 
-def decode_reduced(image: Image.Image, mode: str, least: float) -> tuple[Image.Image, tuple[float, float]]:
-    """The picture in the mode, at least at the scale, and its exact width and height in the decoded pixels.
+def shrink(picture: Image.Image, extent: tuple[float, float], side: int, orientation: int) -> Thumbnail:
+    """The picture upright and stretched to a square."""
+    small = picture.resize((side, side), Image.Resampling.LANCZOS, box=(0, 0, *extent))
+    return np.asarray(small.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else small)
+
+
+def decode_reduced(image: Image.Image, mode: str, least: float) -> Reduced:
+    """The picture in the mode `L` or `RGB`, at least at the scale, as a JPEG decoded so, others by averaging squares.
 
     Raises:
         UnusableImage: it cannot be decoded.
@@ -74,4 +95,9 @@ def decode_reduced(image: Image.Image, mode: str, least: float) -> tuple[Image.I
     drafted = image.draft(mode, asked) if image.mode in ("RGB", "L") and least < 1 else None
     whole = decode(image)
     converted = whole if whole.mode == mode else to_rgb(whole).convert(mode)
-    return converted, ((drafted[1][2], drafted[1][3]) if drafted else (float(whole.width), float(whole.height)))
+    if drafted:
+        return converted, (drafted[1][2], drafted[1][3])
+    factor = min(converted.width // asked[0], converted.height // asked[1])
+    if factor < 2:
+        return converted, (float(converted.width), float(converted.height))
+    return converted.reduce(factor), (converted.width / factor, converted.height / factor)

@@ -12,6 +12,8 @@ from stages.core.similarity import similarity
 from stages.core.terminal import progress
 from stages.core.thumbnails import Thumbnail, read_colours
 
+Known = dict[Path, Thumbnail]
+
 PLAIN = "plain"
 SAME, LOOK_ALIKE = "same", "look-alike"
 # Correlation of the small grey pictures below which the files are not read again: what `similarity` would call alike
@@ -47,16 +49,19 @@ def in_form(pictures: npt.NDArray[np.uint8], form: str) -> npt.NDArray[np.uint8]
     return np.rot90(pictures, turns, axes=(rows, columns))
 
 
-def compare(pairs: pd.DataFrame, thumbnails: npt.NDArray[np.uint8], files: list[Path], enough: float) -> pd.Series:
+def compare(
+    pairs: pd.DataFrame, thumbnails: npt.NDArray[np.uint8], files: list[Path], known: Known, enough: float
+) -> pd.Series:
     """How alike the two pictures of each pair are, 0 to 1, by `similarity`, from the files of the rows.
 
-    Pairs whose grey thumbnails `(n, 32, 32)` have little in common get the correlation of these.
+    Files whose colours are known are not read. Pairs whose grey thumbnails `(n, 32, 32)` have little in common get the
+    correlation of these.
     """
     found = screen(pairs, thumbnails)
     close = pairs[found >= SCREEN]
     for start in range(0, len(close), PAIRS_AT_ONCE):
         block = close.iloc[start : start + PAIRS_AT_ONCE]
-        colours = read_all(sorted({*block["first"], *block["second"]}), files)
+        colours = read_all(sorted({*block["first"], *block["second"]}), files, known)
         work = (
             joblib.delayed(similarity)(colours[first], in_form(colours[second], form), enough)
             for first, second, form in zip(block["first"], block["second"], block["form"], strict=True)
@@ -84,11 +89,13 @@ def standardised(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return scaled
 
 
-def read_all(rows: list[int], files: list[Path]) -> dict[int, Thumbnail]:
+def read_all(rows: list[int], files: list[Path], known: Known) -> dict[int, Thumbnail]:
     """The rows' pictures in colour, small."""
-    work = (joblib.delayed(read_colours)(files[row]) for row in rows)
+    unknown = sorted({files[row] for row in rows} - known.keys())
+    work = (joblib.delayed(read_colours)(file) for file in unknown)
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
-    return dict(zip(rows, progress(results, len(rows), "compare"), strict=True))
+    colours = known | dict(zip(unknown, progress(results, len(unknown), "compare"), strict=True))
+    return {row: colours[files[row]] for row in rows}
 
 
 def group(image_ids: pd.Series, pairs: pd.DataFrame) -> list[str]:

@@ -1,0 +1,63 @@
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stages.contact_sheets import run
+from stages.core.sheets import GAP, MARGIN
+
+IMAGES = ["image_id", "class", "source_id", "file"]
+PAIRS = ["first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation"]
+RED, BLUE = (200, 0, 0), (0, 0, 200)
+
+
+@pytest.fixture
+def cleaned(tmp_path):
+    """A red picture that was kept, the same in blue that was rejected, and a file that is none."""
+    for folder in ("raw", "cleaned"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (40, 20), RED).save(tmp_path / "raw" / "red.png")
+    Image.new("RGB", (40, 20), BLUE).save(tmp_path / "raw" / "blue.png")
+    (tmp_path / "raw" / "none.png").write_bytes(b"none")
+    rows = [["a", "cat", "from/red.png", "red.png"], ["b", "dog", "from/blue.png", "blue.png"]]
+    rows.append(["c", "dog", "from/none.png", "none.png"])
+    pd.DataFrame(rows[:1], columns=IMAGES).to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
+    rejected = pd.DataFrame(rows[1:], columns=IMAGES).assign(reason=["conflict", "unreadable"], detail="why")
+    rejected.to_csv(tmp_path / "cleaned" / "rejected.csv", index=False)
+    pairs = pd.DataFrame([["a", "b", "cat", "dog", 0, 0.95, "plain", "same"]], columns=PAIRS)
+    pairs.to_csv(tmp_path / "cleaned" / "pairs.csv", index=False)
+    return tmp_path
+
+
+def pixels(path):
+    with Image.open(path) as sheet:
+        return {color for _, color in sheet.convert("RGB").getcolors(1 << 24)}
+
+
+def test_each_sheet_shows_the_pictures_of_its_table(cleaned):
+    run(cleaned / "raw", cleaned / "cleaned", cleaned / "sheets")
+    shown = {name: pixels(cleaned / "sheets" / f"{name}.png") for name in ("kept", "rejected", "pairs")}
+    assert RED in shown["kept"] and BLUE not in shown["kept"]
+    assert BLUE in shown["rejected"] and RED not in shown["rejected"]
+    assert {RED, BLUE} <= shown["pairs"]
+
+
+def test_a_second_run_changes_no_byte(cleaned):
+    for folder in ("one", "two"):
+        run(cleaned / "raw", cleaned / "cleaned", cleaned / folder)
+    for path in (cleaned / "one").iterdir():
+        assert path.read_bytes() == (cleaned / "two" / path.name).read_bytes()
+
+
+def test_without_rows_the_sheet_says_so(cleaned):
+    table = cleaned / "cleaned" / "pairs.csv"
+    table.write_text(",".join(PAIRS) + "\n")
+    run(cleaned / "raw", cleaned / "cleaned", cleaned / "sheets")
+    with Image.open(cleaned / "sheets" / "pairs.png") as sheet:
+        assert sheet.height < 112 + 2 * MARGIN + GAP
+
+
+def test_the_same_file_in_two_classes_is_one_pair(cleaned):
+    pairs = pd.DataFrame([["a", "a", "cat", "dog", 0, 1.0, "plain", "same"]], columns=PAIRS)
+    pairs.to_csv(cleaned / "cleaned" / "pairs.csv", index=False)
+    run(cleaned / "raw", cleaned / "cleaned", cleaned / "sheets")
+    assert RED in pixels(cleaned / "sheets" / "pairs.png")

@@ -89,7 +89,8 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     files = images["file"].unique()
     work = (joblib.delayed(inspect)(source / file, settings) for file in files)
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
-    found, colours = {}, {}
+    found: dict[str, Finding] = {}
+    colours: Colours = {}
     for file, finding in zip(files, progress(results, len(files), "clean"), strict=True):
         if finding.colours is not None and len(colours) < COLOURS_KEPT:
             colours[source / file] = finding.colours

@@ -18,7 +18,6 @@ SIDE, GAP = 112, 4  # pixels of a picture, and between the two of a pair
 COLUMNS = 10
 PER_CLASS, PER_REASON, PER_KIND = 40, 20, 50
 MISSING = "#e6e9ec"
-Row = dict[str, Any]
 
 
 def run(raw: Path, cleaned: Path, target: Path) -> None:
@@ -59,14 +58,14 @@ def side_by_side(pairs: pd.DataFrame, images: pd.DataFrame, raw: Path) -> list[S
     sections = []
     for title, is_kind in kinds.items():
         shown = spread(order[is_kind[order.index]], PER_KIND)
-        twins = [images.loc[row[side]] for row in shown for side in ("first", "second")]
+        twins: list[Any] = [images.loc[row[side]] for row in shown for side in ("first", "second")]
         pictures = read_all([raw / twin["file"] for twin in twins], "pairs")
         tiles = [draw_pair(row, twins[2 * i : 2 * i + 2], pictures[2 * i : 2 * i + 2]) for i, row in enumerate(shown)]
         sections.append(Section(f"{title}: {len(tiles)} of {is_kind.sum()} pairs", tiles))
     return sections
 
 
-def draw_pair(pair: Row, twins: list[pd.Series], pictures: list[Image.Image]) -> Tile:
+def draw_pair(pair: pd.Series, twins: list[Any], pictures: list[Image.Image]) -> Tile:
     """The two pictures of a pair, side by side, with their classes and how near they are."""
     both = Image.new("RGB", (2 * SIDE + GAP, SIDE), "white")
     for number, picture in enumerate(pictures):
@@ -76,10 +75,10 @@ def draw_pair(pair: Row, twins: list[pd.Series], pictures: list[Image.Image]) ->
     return Tile(both, (" | ".join(map(name_of, twins)), f"{pair['first_class']} | {pair['second_class']}", how))
 
 
-def spread(rows: pd.DataFrame, number: int) -> list[Row]:
+def spread(rows: pd.DataFrame, number: int) -> list[pd.Series]:
     """At most so many rows, evenly over the table."""
     places = np.unique(np.linspace(0, len(rows) - 1, min(number, len(rows))).astype(int))
-    return rows.iloc[places].to_dict("records")
+    return [rows.iloc[place] for place in places]
 
 
 def name_of(row: Any) -> str:

@@ -63,8 +63,8 @@ def measure_sharpness(grey: Image.Image) -> float:
     scale = min(1, FOCUS_SIDE / max(grey.size))
     sides = [max(1, round(side * scale)) for side in grey.size]
     seen = cv2.resize(np.asarray(grey), sides, interpolation=cv2.INTER_LINEAR)
-    deviations = [cv2.meanStdDev(each)[1].item() for each in (cv2.Laplacian(seen, cv2.CV_16S), seen)]
-    return deviations[0] ** 2 / max(1.0, deviations[1] ** 2)
+    edges, levels = (float(cv2.meanStdDev(each)[1][0, 0]) for each in (cv2.Laplacian(seen, cv2.CV_16S), seen))
+    return edges**2 / max(1.0, levels**2)
 
 
 def read_colours(path: Path) -> Thumbnail:

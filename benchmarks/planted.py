@@ -29,7 +29,7 @@ Row = dict[str, str]
 Work = Callable[..., Row]
 CLASSES = ("coast", "forest")
 LEAST_IMAGES = 60
-SIDES = (400, 1201)
+SIDES = (600, 1601)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def write_original(picture: Picture, number: int, seed: int, folder: Path) -> Ro
     if picture.photograph:
         content, ending = picture.photograph.read_bytes(), picture.photograph.suffix.lower()
     else:
-        chances = (0.3, 0.5, 0.2) if picture.kind == "drawing" else (0.8, 0.12, 0.08)
+        chances = (0.3, 0.5, 0.2) if picture.kind == "drawing" else (0.9, 0.04, 0.06)
         ending = str(rng.choice([".jpg", ".png", ".webp"], p=chances))
         content = encode(draw(picture, seed), ending, int(rng.integers(80, 96)))
     name = CLASSES[int(rng.integers(len(CLASSES)))]

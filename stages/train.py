@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from stages import models
-from stages.core import params
+from stages.core import heads, params
 from stages.core.augmentation import Augmentation, read_augmentation
 from stages.core.backbones import read_tail
 from stages.core.batches import Batches, balanced_weights
@@ -74,7 +74,7 @@ def assemble(network: ModuleType, inputs: Inputs, n_classes: int, settings: Any,
     if not inputs.backbone:
         return network.build(inputs.shape, n_classes, settings)
     tail = read_tail(network, inputs.image_shape, settings.trainable_layers, source)
-    head = network.build(inputs.shape if tail is None else tail.output_shape[1:], n_classes, settings)
+    head = heads.build(inputs.shape if tail is None else tail.output_shape[1:], n_classes, settings)
     if tail is None:
         return head
     activations = keras.Input(inputs.shape)

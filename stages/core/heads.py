@@ -3,26 +3,36 @@
 import keras
 from keras import layers
 
+from stages.core.hyperparams import TransferParams
 from stages.core.layers import dense, probabilities, scaled
 
 DENSE = (1024, 1024)
 
 
-def build(head: str, shape: tuple[int, int, int], n_classes: int, dropout: float, width: float) -> keras.Model:
+def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> keras.Model:
     """Activations `(batch, *shape)` to probabilities `(batch, n_classes)`.
 
     `linear` is global average pooling and dropout (anime_characters); `dense` flattens, normalises the batch and has
     two dense layers, each with dropout (cars_tanks).
     """
-    model = keras.Sequential([keras.Input(shape)], name=f"{head}_head")
-    if head == "linear":
+    model = keras.Sequential([keras.Input(shape)], name=f"{params.head}_head")
+    if params.head == "linear":
         model.add(layers.GlobalAveragePooling2D())
-        model.add(layers.Dropout(dropout))
+        model.add(layers.Dropout(params.dropout))
     else:
         model.add(layers.Flatten())
         model.add(layers.BatchNormalization())
         for units in DENSE:
-            model.add(dense(scaled(units, width)))
-            model.add(layers.Dropout(dropout))
+            model.add(dense(scaled(units, params.width)))
+            model.add(layers.Dropout(params.dropout))
     model.add(probabilities(n_classes))
     return model
+
+
+def put_on(
+    backbone: keras.Model, scaling: keras.layers.Layer, n_classes: int, params: TransferParams
+) -> keras.Model:
+    """Images in [0, 255] to probabilities `(batch, n_classes)`: scaled, through the backbone, through its head."""
+    images = keras.Input(backbone.input_shape[1:])
+    head = build(backbone.output_shape[1:], n_classes, params)
+    return keras.Model(images, head(backbone(scaling(images))), name=backbone.name)

@@ -22,3 +22,10 @@ class Hyperparams(Section):
     class_weights: bool
     monitor: Literal["val_loss", "val_accuracy"]
     patience: int = Field(ge=1)
+
+
+class TransferParams(Hyperparams):
+    """One training run of a network with published weights, under a head of its own."""
+
+    trainable_layers: int = Field(ge=0)
+    head: Literal["linear", "dense"]

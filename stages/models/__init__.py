@@ -4,9 +4,10 @@ A network is a module with
 
     MIN_SIDE                                shortest image side in pixels that its layers leave something of
     Params                                  its section of params.yaml, on top of `train.common`
-    build(shape, n_classes, params)         the model, from what it is fed to class probabilities
+    build(shape, n_classes, params)         the model, from images to class probabilities
 
-A transfer network has also `make_backbone(image_shape)`, and its `build` gets the shape of the frozen part's output.
+A network that can also be fed the activations of its frozen part has `make_backbone(image_shape, weights)`, and its
+`Params` are `TransferParams`: then a head of `stages/core/heads.py` stands on the activations.
 """
 
 from importlib import import_module

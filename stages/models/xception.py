@@ -4,22 +4,17 @@ Chollet 2017 (https://arxiv.org/abs/1610.02357), built by `keras.applications`. 
 under the head `dense`; the head `linear` is the one of anime_characters.
 """
 
-from typing import Literal
-
 import keras
-from pydantic import Field
 
 from stages.core import heads
-from stages.core.hyperparams import Hyperparams
+from stages.core.hyperparams import TransferParams
+from stages.core.layers import scaling_layer
 
 MIN_SIDE = 71
 
 
-class Params(Hyperparams):
+class Params(TransferParams):
     """The section `train.xception`."""
-
-    trainable_layers: int = Field(ge=0)
-    head: Literal["linear", "dense"]
 
 
 def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
@@ -31,5 +26,5 @@ def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None)
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """The backbone's output `(batch, *shape)` to probabilities `(batch, n_classes)`."""
-    return heads.build(params.head, shape, n_classes, params.dropout, params.width)
+    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`, with random weights throughout."""
+    return heads.put_on(make_backbone(shape), scaling_layer(params.scaling), n_classes, params)

@@ -4,10 +4,10 @@ PYTHON ?= python3
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow bench lint lock
+.PHONY: help setup repro test test-slow bench bench-train lint lock
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED)  ## Create .venv with the pinned packages
 
@@ -32,6 +32,9 @@ bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search
 	python -m benchmarks.duplicates
 	python -m benchmarks.hashing
 	python -m benchmarks.pairing
+
+bench-train: setup  ## Compare training steps with plain Keras and with matrix products (20 minutes)
+	python -m benchmarks.training
 
 .venv-peers/.installed: benchmarks/requirements-peers.txt
 	$(PYTHON) -m venv .venv-peers

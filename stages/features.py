@@ -7,14 +7,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from stages import models
 from stages.core import params
+from stages.core.augmentation import Augmentation, augment, read_augmentation
 from stages.core.backbones import TAIL_WEIGHTS, cut
 from stages.core.determinism import fix
 from stages.core.files import read_json, replacing, write_json
-from stages.core.inputs import BACKBONE, FEATURES, Inputs, check_side, read_inputs
+from stages.core.inputs import BACKBONE, FEATURES, VIEWS, check_side, read_inputs
 from stages.core.layers import scaling_layer
 from stages.core.terminal import command
 
@@ -24,14 +26,25 @@ class Features(params.Section):
 
     batch_size: int = Field(ge=1)
     threads: int = Field(ge=1)
+    views: int = Field(ge=0)
+    augmentation: str
+    seed: int = Field(ge=0)
 
 
-def run(name: str, settings: Features, training: Any, source: Path, weights: Path, target: Path) -> None:
+def run(
+    name: str, settings: Features, training: Any, amounts: Augmentation, source: Path, weights: Path, target: Path
+) -> None:
     """Nothing, after the folder target holds the activations, float32 `(n, h, w, channels)`, and what made them.
 
+    With `views` it also holds those of so many augmented versions of every image, `(views, n, h, w, channels)`.
+
     Raises:
-        ValueError: the images are too small, or the backbone cannot be cut where asked.
+        ValueError: the augmentation mixes images, these are too small, or the backbone cannot be cut where asked.
     """
+    if amounts.mixes:
+        raise ValueError(
+            f"params.yaml features.augmentation: expected one that mixes no images, got {settings.augmentation}."
+        )
     network = models.load(name)
     inputs = read_inputs(source)
     check_side(inputs.shape, network.MIN_SIDE, name)
@@ -41,7 +54,10 @@ def run(name: str, settings: Features, training: Any, source: Path, weights: Pat
     frozen, tail = cut(backbone, training.trainable_layers)
     with replacing(target) as folder:
         folder.mkdir()
-        np.save(folder / FEATURES, activate(frozen, training.scaling, inputs, settings))
+        model = see(frozen, training.scaling, inputs.shape)
+        np.save(folder / FEATURES, activate(model, inputs.array, settings))
+        if settings.views:
+            save_views(folder / VIEWS, model, inputs.array, settings, amounts)
         if tail is not None:
             tail.save_weights(folder / TAIL_WEIGHTS)
         facts = {
@@ -56,13 +72,29 @@ def run(name: str, settings: Features, training: Any, source: Path, weights: Pat
         (folder / "index.csv").write_bytes((source / "index.csv").read_bytes())
 
 
-def activate(frozen: keras.Model, scaling: str, inputs: Inputs, settings: Features) -> np.ndarray:
-    """The frozen part's output for every image, with batch statistics as they were trained."""
-    pixels = keras.Input(inputs.shape)
-    model = keras.Model(pixels, frozen(scaling_layer(scaling)(pixels), training=False))
+def see(frozen: keras.Model, scaling: str, shape: tuple[int, ...]) -> keras.Model:
+    """The frozen part, from pixels in [0, 255], with batch statistics as they were trained."""
+    pixels = keras.Input(shape)
+    return keras.Model(pixels, frozen(scaling_layer(scaling)(pixels), training=False))
+
+
+def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Features) -> npt.NDArray[np.float32]:
+    """The model's output for every image."""
     verbose = 1 if sys.stdout.isatty() else 2
-    activations: np.ndarray = model.predict(inputs.array, batch_size=settings.batch_size, verbose=verbose)
+    activations: npt.NDArray[np.float32] = model.predict(images, batch_size=settings.batch_size, verbose=verbose)
     return activations
+
+
+def save_views(
+    path: Path, model: keras.Model, images: npt.NDArray[np.uint8], settings: Features, amounts: Augmentation
+) -> None:
+    """The outputs for augmented versions of every image are at the path, one version of all after the other."""
+    shape = (settings.views, len(images), *model.output_shape[1:])
+    views = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    for view in range(settings.views):
+        randoms = (np.random.default_rng([settings.seed, view, row]) for row in range(len(images)))
+        changed = [augment(image, amounts, random) for image, random in zip(images, randoms, strict=True)]
+        views[view] = activate(model, np.stack(changed), settings)
 
 
 def main() -> None:
@@ -76,7 +108,8 @@ def main() -> None:
     name = arguments.network
     training = params.read(models.load(name).Params, "train.common", f"train.{name}")
     settings = params.read(Features, "features")
-    run(name, settings, training, arguments.source, arguments.weights, arguments.target)
+    amounts = read_augmentation(settings.augmentation)
+    run(name, settings, training, amounts, arguments.source, arguments.weights, arguments.target)
 
 
 if __name__ == "__main__":

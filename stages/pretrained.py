@@ -3,17 +3,17 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import keras
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from stages import models
 from stages.core import params
 from stages.core.backbones import sha256_of
 from stages.core.files import replacing, write_json
 from stages.core.terminal import command
-from stages.core.weights import MIRRORS, load_pinned
+from stages.core.weights import MIRRORS, load_from, load_pinned
 
 RANDOM = "random"
 
@@ -30,10 +30,26 @@ def check_mirror(mirror: str) -> str:
 
 
 class Source(params.Section):
-    """Where one network's weights come from, and which ones they are."""
+    """Where one network's weights come from, and which ones they are.
 
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    Without a SHA-256 (of the tensors) nothing here tells the weights from others: then only `keras` may give them,
+    which checks the MD5 it publishes for its file. `weights.json` records the hash found, to be pinned.
+    """
+
+    sha256: str | None = Field(pattern="^[0-9a-f]{64}$")
     mirrors: list[Annotated[str, AfterValidator(check_mirror)]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def check_pin(self) -> Self:
+        """The source, where each of its mirrors' weights can be checked.
+
+        Raises:
+            ValueError: a file or package has no SHA-256 to be checked by.
+        """
+        unchecked = [mirror for mirror in self.mirrors if mirror.startswith(("file:", "pip:"))]
+        if self.sha256 is None and unchecked:
+            raise ValueError(f"expected a sha256 to check {unchecked[0]} by, or the mirror keras alone, got none.")
+        return self
 
 
 class Pretrained(params.Section):
@@ -78,7 +94,8 @@ def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrai
                 backbone.set_weights(initial)  # A refused mirror has left its own.
                 origin = "a random generator"
             else:
-                origin = load_pinned(network, backbone, mirror, settings.networks[name].sha256)
+                pin = settings.networks[name].sha256
+                origin = load_pinned(network, backbone, mirror, pin) if pin else load_from(network, backbone, mirror)
         except ValueError as error:
             answers.append(str(error))
             print(f"pretrained {error}", file=sys.stderr)

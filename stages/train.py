@@ -1,7 +1,7 @@
 """Train: one network on its input, its best epoch by validation kept."""
 
 import argparse
-import sys
+import shutil
 import time
 from pathlib import Path
 from types import ModuleType
@@ -9,15 +9,18 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from stages import models
 from stages.core import heads, params
 from stages.core.augmentation import Augmentation, read_augmentation
-from stages.core.backbones import read_tail
+from stages.core.backbones import TAIL_WEIGHTS, read_tail
 from stages.core.batches import Batches, balanced_weights
+from stages.core.checkpoints import fingerprint, open_folder
 from stages.core.determinism import fix
+from stages.core.devices import scope
 from stages.core.files import read_table, replacing, sha256, write_json, write_table
+from stages.core.fitting import Data, fit
+from stages.core.history import as_table, count_epochs
 from stages.core.hyperparams import Hyperparams
 from stages.core.inputs import Inputs, Part, check_side, divide, read_inputs
 from stages.core.saving import save
@@ -25,33 +28,39 @@ from stages.core.terminal import command
 
 
 def run(
-    name: str, settings: Hyperparams, amounts: Augmentation, source: Path, split: Path, target: Path
+    name: str, settings: Hyperparams, amounts: Augmentation, source: Path, split: Path, target: Path, live: Path
 ) -> dict[str, Any]:
     """What the training took, after the folder target holds `model.keras`, `network.json` and `history.csv`.
 
+    Meanwhile the folder live shows the curves. A training that was killed goes on after its last whole epoch, and
+    comes to the same model.
+
     Raises:
-        ValueError: the network, its image size or its augmentation cannot be, or the loss is no longer finite.
+        ValueError: the network, its image size, augmentation or devices cannot be, or the loss is no longer finite.
     """
     network = models.load(name)
     inputs = read_inputs(source)
     check(name, network, inputs, settings, amounts)
     classes, parts = divide(inputs, read_table(split))
     fix(settings.seed, settings.threads)
-    model = assemble(network, inputs, len(classes), settings, source)
+    keras.config.set_dtype_policy(settings.precision)
+    checkpoints = open_folder(identify(name, network, settings, amounts, inputs, source, split))
     start = time.perf_counter()
-    history = fit(model, inputs, parts, settings, amounts, len(classes))
+    with scope(settings.gpus):
+        model, tail = assemble(network, inputs, len(classes), settings, source)
+        data = feed(inputs, parts, settings, amounts, len(classes))
+        history = fit(name, model, tail, data, settings, checkpoints, live)
     seconds = time.perf_counter() - start
-    check_finite(name, history)
     with replacing(target) as folder:
         folder.mkdir()
         save(model, folder / "model.keras")
         write_json(describe(name, model, inputs, classes), folder / "network.json")
         write_table(as_table(history), folder / "history.csv")
-    epochs = len(history["loss"])
+    shutil.rmtree(checkpoints)
     return {
         "model_sha256": sha256(target / "model.keras"),
         "train_seconds": round(seconds, 1),
-        "seconds_per_epoch": round(seconds / epochs, 2),
+        "seconds_per_epoch": round(seconds / count_epochs(history), 2),
     }
 
 
@@ -69,58 +78,43 @@ def check(name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams,
         )
 
 
-def assemble(network: ModuleType, inputs: Inputs, n_classes: int, settings: Any, source: Path) -> keras.Model:
-    """The model to train: the network, or the tail of its backbone and its head."""
+def identify(
+    name: str, network: ModuleType, settings: Hyperparams, amounts: Augmentation, inputs: Inputs, source: Path,
+    split: Path,
+) -> str:  # fmt: skip
+    """A name for all that decides the training's result: params, data, code and versions."""
+    facts = {
+        "settings": settings.model_dump(),
+        "amounts": amounts.model_dump(),
+        "backbone": inputs.backbone,
+        "versions": [keras.version(), keras.backend.backend(), np.__version__],
+    }
+    code = [Path(str(network.__file__)), *Path(__file__).parent.glob("core/*.py"), Path(__file__)]
+    weights = [path for path in (source / TAIL_WEIGHTS,) if path.is_file()]
+    views = [] if inputs.views is None else [inputs.views]
+    return f"{name}-{fingerprint(facts, [*code, *weights, split], [inputs.array, *views])}"
+
+
+def assemble(
+    network: ModuleType, inputs: Inputs, n_classes: int, settings: Any, source: Path
+) -> tuple[keras.Model, keras.Model | None]:
+    """The model to train, and the tail of its backbone in it, if any; from activations that is the tail and a head."""
     if not inputs.backbone:
-        return network.build(inputs.shape, n_classes, settings)
+        return network.build(inputs.shape, n_classes, settings), None
     tail = read_tail(network, inputs.image_shape, settings.trainable_layers, source)
     head = heads.build(inputs.shape if tail is None else tail.output_shape[1:], n_classes, settings)
     if tail is None:
-        return head
+        return head, None
     activations = keras.Input(inputs.shape)
-    return keras.Model(activations, head(tail(activations)))
+    return keras.Model(activations, head(tail(activations))), tail
 
 
-def fit(
-    model: keras.Model,
-    inputs: Inputs,
-    parts: dict[str, Part],
-    settings: Hyperparams,
-    amounts: Augmentation,
-    n_classes: int,
-) -> dict[str, list[float]]:
-    """The losses and accuracies of each epoch; the model then has the weights of its best one by `monitor`."""
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
-    weights = balanced_weights(parts["train"].labels, n_classes) if settings.class_weights else None
-    best = keras.callbacks.EarlyStopping(settings.monitor, patience=settings.patience, restore_best_weights=True)
-    history = model.fit(
-        Batches(inputs.array, parts["train"], settings.batch_size, settings.seed, amounts, weights),
-        validation_data=Batches(inputs.array, parts["val"], settings.batch_size, settings.seed),
-        epochs=settings.epochs,
-        shuffle=False,  # `Batches` does, by its own seed
-        callbacks=[best, keras.callbacks.TerminateOnNaN()],
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
-    losses: dict[str, list[float]] = history.history
-    return losses
-
-
-def check_finite(name: str, history: dict[str, list[float]]) -> None:
-    """Nothing, where every loss is a number.
-
-    Raises:
-        ValueError: the training has run away.
-    """
-    if not np.isfinite(history["loss"]).all():
-        epoch = len(history["loss"])
-        raise ValueError(
-            f"params.yaml train.{name}.learning_rate: expected one with which the loss stays finite, got a loss of "
-            f"{history['loss'][-1]} in epoch {epoch}; try a tenth of it."
-        )
+def feed(inputs: Inputs, parts: dict[str, Part], settings: Hyperparams, amounts: Augmentation, n_classes: int) -> Data:
+    """The batches to train on, augmented, and those to validate with, as they are."""
+    alike = np.ones(n_classes)
+    weights = balanced_weights(parts["train"].labels, n_classes) if settings.class_weights else alike
+    training = Batches(inputs.array, parts["train"], settings.batch_size, settings.seed, weights, amounts, inputs.views)
+    return Data(training, Batches(inputs.array, parts["val"], settings.batch_size, settings.seed, alike))
 
 
 def describe(name: str, model: keras.Model, inputs: Inputs, classes: list[str]) -> dict[str, Any]:
@@ -134,18 +128,6 @@ def describe(name: str, model: keras.Model, inputs: Inputs, classes: list[str]) 
     }
 
 
-def as_table(history: dict[str, list[float]]) -> pd.DataFrame:
-    """The history with a row for each epoch, from 1, and split."""
-    epochs = range(1, len(history["loss"]) + 1)
-    halves = [
-        pd.DataFrame(
-            {"epoch": epochs, "split": split, "loss": history[f"{key}loss"], "accuracy": history[f"{key}accuracy"]}
-        )
-        for split, key in (("train", ""), ("val", "val_"))
-    ]
-    return pd.concat(halves).sort_values(["epoch", "split"])
-
-
 def main() -> None:
     """Train the named network as params.yaml says."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -153,12 +135,13 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="the folder of pixels or activations")
     parser.add_argument("split", type=Path, help="the table of splits")
     parser.add_argument("target", type=Path, help="the folder of the model to write")
+    parser.add_argument("live", type=Path, help="the folder of curves to show while it runs")
     parser.add_argument("timing", type=Path, help="the times to write, as JSON")
     arguments = parser.parse_args()
     name = arguments.network
     settings = params.read(models.load(name).Params, "train.common", f"train.{name}")
     amounts = read_augmentation(settings.augmentation)
-    timing = run(name, settings, amounts, arguments.source, arguments.split, arguments.target)
+    timing = run(name, settings, amounts, arguments.source, arguments.split, arguments.target, arguments.live)
     write_json(timing, arguments.timing)
 
 

@@ -39,6 +39,23 @@ def test_frozen_part_and_tail_together_are_the_backbone(backbone):
     assert frozen.count_params() + tail.count_params() == backbone.count_params()
 
 
+@pytest.mark.parametrize(("name", "valid", "invalid"), [("inception_v3", 31, 30), ("vgg16", 4, 19)])
+def test_other_backbones_are_cut_where_one_tensor_enters(name, valid, invalid):
+    network = models.load(name)
+    shape = (network.MIN_SIDE, network.MIN_SIDE, 3)
+    keras.utils.set_random_seed(0)
+    other = network.make_backbone(shape)
+    frozen, tail = cut(other, valid)
+    assert tail.name == f"{name}_tail"
+    assert frozen.count_params() + tail.count_params() == other.count_params()
+    images = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype("float32")
+    np.testing.assert_allclose(tail(frozen(images)), other(images), rtol=1e-5, atol=1e-6)
+    with pytest.raises(
+        ValueError, match=rf"train\.{name}\.trainable_layers: expected .*, got {invalid}; the nearest is "
+    ):
+        cut(other, invalid)
+
+
 def test_nothing_to_train_on_leaves_no_tail(backbone):
     assert cut(backbone, 0) == (backbone, None)
 

@@ -5,14 +5,15 @@ import pytest
 
 from stages import features, pretrained, train
 from stages.core import params
-from stages.core.augmentation import Augmentation
-from stages.core.files import read_json
+from stages.core.augmentation import Augmentation, augment
+from stages.core.files import read_json, read_table
+from stages.core.inputs import read_inputs
 from stages.core.layers import scaling_layer
 from stages.models import xception
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
-FEATURES = features.Features(batch_size=4, threads=1)
+FEATURES = features.Features(batch_size=4, threads=1, views=0, augmentation="none", seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def training(project):
 
 
 def test_activations_are_those_of_the_whole_model(pixels, weights, training, tmp_path):
-    features.run("xception", FEATURES, training, pixels, weights, tmp_path / "out")
+    features.run("xception", FEATURES, training, Augmentation(), pixels, weights, tmp_path / "out")
     backbone = xception.make_backbone((71, 71, 3))
     backbone.load_weights(weights / "backbone.weights.h5")
     images = np.load(pixels / "images.npy")
@@ -54,13 +55,31 @@ def test_activations_are_those_of_the_whole_model(pixels, weights, training, tmp
     assert (tmp_path / "out" / "index.csv").read_bytes() == (pixels / "index.csv").read_bytes()
 
 
+def test_activations_and_head_are_the_whole_network(pixels, weights, training, tmp_path):
+    features.run("xception", FEATURES, training, Augmentation(), pixels, weights, tmp_path / "out")
+    whole = xception.build((71, 71, 3), 2, training)
+    whole.get_layer("xception").load_weights(weights / "backbone.weights.h5")
+    probabilities = whole.get_layer("linear_head").predict(np.load(tmp_path / "out" / "features.npy"), verbose=0)
+    expected = whole.predict(np.load(pixels / "images.npy"), verbose=0)
+    assert expected.std(axis=0).min() > 0  # or else any activations would do
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(("head", "head_parameters"), [("linear", 2 * 2048 + 2), ("dense", None)])
 def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, tmp_path, head, head_parameters):
     partly = training.model_copy(
         update={"trainable_layers": 6, "epochs": 1, "threads": 1, "learning_rate": 1e-12, "head": head, "width": 0.02}
     )
-    features.run("xception", FEATURES, partly, pixels, weights, tmp_path / "out")
-    train.run("xception", partly, Augmentation(), tmp_path / "out", tmp_path / "split.csv", tmp_path / "model")
+    features.run("xception", FEATURES, partly, Augmentation(), pixels, weights, tmp_path / "out")
+    train.run(
+        "xception",
+        partly,
+        Augmentation(),
+        tmp_path / "out",
+        tmp_path / "split.csv",
+        tmp_path / "model",
+        tmp_path / "live",
+    )
     model = keras.models.load_model(tmp_path / "model" / "model.keras", compile=False)
     tail = model.get_layer("xception_tail")
     backbone = xception.make_backbone((71, 71, 3))
@@ -76,5 +95,66 @@ def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, t
 def test_images_too_small_for_the_backbone_are_refused(pixels, weights, training, tmp_path):
     np.save(pixels / "images.npy", np.zeros((12, 70, 80, 3), np.uint8))
     with pytest.raises(ValueError, match=r"preprocess.size: expected at least 71 for xception, got 70x80\."):
-        features.run("xception", FEATURES, training, pixels, weights, tmp_path / "out")
+        features.run("xception", FEATURES, training, Augmentation(), pixels, weights, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(autouse=True)
+def checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.core.checkpoints.CHECKPOINTS", tmp_path / "checkpoints")
+
+
+def test_views_are_the_activations_of_augmented_images(pixels, weights, training, tmp_path):
+    seen = FEATURES.model_copy(update={"views": 2})
+    amounts = Augmentation(rotation=30)
+    features.run("xception", seen, training, amounts, pixels, weights, tmp_path / "out")
+    views = np.load(tmp_path / "out" / "views.npy")
+    assert views.shape == (2, *np.load(tmp_path / "out" / "features.npy").shape)
+    changed = np.stack([
+        augment(image, amounts, np.random.default_rng([0, 1, row]))
+        for row, image in enumerate(np.load(pixels / "images.npy"))
+    ])  # fmt: skip
+    np.save(pixels / "images.npy", changed)
+    features.run("xception", FEATURES, training, Augmentation(), pixels, weights, tmp_path / "second")
+    np.testing.assert_allclose(views[1], np.load(tmp_path / "second" / "features.npy"), rtol=1e-4, atol=1e-6)
+    assert read_inputs(tmp_path / "out").views.shape == views.shape
+
+
+def test_views_of_mixed_images_are_refused(pixels, weights, training, tmp_path):
+    with pytest.raises(ValueError, match=r"features.augmentation: expected one that mixes no images, got none\."):
+        features.run("xception", FEATURES, training, Augmentation(mixup=0.2), pixels, weights, tmp_path / "out")
+
+
+def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always(pixels, weights, training, tmp_path):
+    features.run(
+        "xception", FEATURES, training.model_copy(update={"trainable_layers": 6}), Augmentation(), pixels, weights,
+        tmp_path / "out",
+    )  # fmt: skip
+    changes = {"trainable_layers": 6, "threads": 1, "epochs": 1, "learning_rate": 1e-2, "monitor": "val_loss"}
+    tails = {}
+    for epochs, rate in ((0, 1e-2), (1, 1e-12), (1, 1e-2)):
+        tuned = training.model_copy(update=changes | {"fine_tuning_epochs": epochs, "fine_tuning_rate": rate})
+        folder = tmp_path / f"{epochs}-{rate}"
+        train.run(
+            "xception", tuned, Augmentation(), tmp_path / "out", tmp_path / "split.csv", folder, tmp_path / "live"
+        )
+        history = read_table(folder / "history.csv")
+        assert history["epoch"].astype(int).max() == 1 + epochs
+        model = keras.models.load_model(folder / "model.keras", compile=False)
+        tails[epochs, rate] = model.get_layer("xception_tail")
+        if epochs:
+            assert history["learning_rate"].astype(float).tolist() == [1e-2, 1e-2, rate, rate]
+    original = xception.make_backbone((71, 71, 3))
+    original.load_weights(weights / "backbone.weights.h5")
+
+    def kernel(model):
+        return model.get_layer("block14_sepconv2").get_weights()[0]
+
+    def statistics(model):
+        return [model.get_layer("block14_sepconv2_bn").get_weights()[i] for i in (2, 3)]
+
+    assert abs(kernel(tails[0, 1e-2]) - kernel(original)).max() > 1e-3
+    np.testing.assert_allclose(kernel(tails[1, 1e-12]), kernel(original), atol=1e-8)
+    for tail in tails.values():
+        for ours, theirs in zip(statistics(tail), statistics(original), strict=True):
+            np.testing.assert_array_equal(ours, theirs)

@@ -87,6 +87,65 @@ def test_a_damaged_file_is_refused(damage, published, tmp_path):
         pretrained.run("xception", settings_of(sha256, [f"file:{broken}"]), tmp_path / "out")
 
 
+def test_a_truncated_file_sends_to_the_next_mirror(published, tmp_path, capsys):
+    sha256, path = published
+    broken = tmp_path / "broken.weights.h5"
+    broken.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    pretrained.run("xception", settings_of(sha256, [f"file:{broken}", f"file:{path}"]), tmp_path / "out")
+    assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
+    assert "broken.weights.h5: expected weights, got" in capsys.readouterr().err
+
+
+def test_other_tensors_send_to_the_next_mirror(published, tmp_path, capsys):
+    sha256, path = published
+    keras.utils.set_random_seed(6)
+    models.load("xception").make_backbone(SHAPE).save_weights(tmp_path / "other.weights.h5")
+    mirrors = [f"file:{tmp_path / 'other.weights.h5'}", f"file:{path}"]
+    pretrained.run("xception", settings_of(sha256, mirrors), tmp_path / "out")
+    assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
+    assert f"other.weights.h5: expected tensors with SHA-256 {sha256}, got" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mirror", ["file:somewhere.weights.h5", "pip:somebodys_models==1.0"])
+def test_a_file_or_package_without_a_pin_is_refused(mirror, project):
+    project("pretrained.networks.vgg16.mirrors", ["keras", mirror])
+    with pytest.raises(
+        ValueError,
+        match=rf"networks\.vgg16: expected a sha256 to check {mirror} by, or the mirror keras alone, got none",
+    ):
+        params.read(pretrained.Pretrained, "pretrained")
+    project("pretrained.networks.vgg16.sha256", "1" * 64)
+    assert params.read(pretrained.Pretrained, "pretrained").networks["vgg16"].mirrors == ["keras", mirror]
+
+
+def test_without_a_pin_keras_gives_the_weights_and_their_hash_is_recorded(tmp_path, monkeypatch):
+    network = models.load("vgg16")
+    shape = (network.MIN_SIDE, network.MIN_SIDE, 3)
+    keras.utils.set_random_seed(7)
+    published = network.make_backbone(shape)
+    published.save_weights(tmp_path / "published.weights.h5")
+    # Keras takes a path wherever it takes `imagenet`, whose server the tests do not ask.
+    make = network.make_backbone
+    path = {None: None, "imagenet": str(tmp_path / "published.weights.h5")}
+    monkeypatch.setattr(network, "make_backbone", lambda image_shape, weights=None: make(image_shape, path[weights]))
+    source = pretrained.Source(sha256=None, mirrors=["keras"])
+    settings = pretrained.Pretrained(allow_random=False, seed=0, networks={"vgg16": source})
+    pretrained.run("vgg16", settings, tmp_path / "out")
+    assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256_of(published)}
+    assert not (tmp_path / "kept").exists()  # Keras keeps its own.
+
+
+def test_without_a_pin_a_keras_that_does_not_answer_is_one_line(tmp_path, monkeypatch, project):
+    def refuse(*_):
+        raise OSError("no route to host")
+
+    monkeypatch.setitem(weights.MIRRORS, "keras", refuse)
+    settings = params.read(pretrained.Pretrained, "pretrained")
+    with pytest.raises(ValueError, match=r"vgg16\.mirrors: expected one that .*keras: expected weights, got no route"):
+        pretrained.run("vgg16", settings, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_random_weights_need_leave_and_are_recorded(published, tmp_path):
     sha256, _ = published
     with pytest.raises(ValueError, match=r"random: expected pretrained.allow_random to be true, got false\."):

@@ -8,13 +8,17 @@ import numpy.typing as npt
 from pydantic import Field
 
 from stages.core.params import PARAMS, Section, load, read
+from stages.core.randaugment import randaugment
 
 Pixels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 
 
 class Augmentation(Section):
-    """An entry of the table `augmentations`: the largest change of each kind, 0 for none."""
+    """An entry of the table `augmentations`: the largest change of each kind, 0 for none.
+
+    `randaugment` changes an image by itself too; `mixup` and `cutmix` mix a batch (`stages.core.mixing`).
+    """
 
     rotation: float = Field(0, ge=0, le=180, description="degrees to either side")
     shift: float = Field(0, ge=0, le=1, description="share of the side, either way")
@@ -22,11 +26,19 @@ class Augmentation(Section):
     zoom: float = Field(0, ge=0, lt=1, description="share of the size, larger or smaller")
     brightness: float = Field(0, ge=0, le=1, description="share of the brightness, lighter or darker")
     horizontal_flip: bool = False
+    randaugment: float = Field(0, ge=0, le=1, description="magnitude of two transformations more, 1 being M = 30")
+    mixup: float = Field(0, ge=0, description="alpha of Beta(alpha, alpha), from which an image's weight is drawn")
+    cutmix: float = Field(0, ge=0, description="alpha of Beta(alpha, alpha), from which a box's area is drawn")
 
     @property
     def changes(self) -> bool:
         """Whether anything at all is changed."""
         return any(self.model_dump().values())
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images, and with them labels, are mixed with others of the batch."""
+        return self.mixup > 0 or self.cutmix > 0
 
 
 def read_augmentation(name: str) -> Augmentation:
@@ -42,7 +54,7 @@ def read_augmentation(name: str) -> Augmentation:
 
 
 def augment(image: Pixels, amounts: Augmentation, random: np.random.Generator) -> Pixels:
-    """A changed copy of a uint8 image `(height, width, 3)`: one affine resampling, then brightness.
+    """A changed copy of a uint8 image `(height, width, 3)`: one affine resampling, brightness, RandAugment.
 
     What comes in from outside repeats the nearest pixel, as the documents' `fill_mode="nearest"`.
     """
@@ -50,7 +62,10 @@ def augment(image: Pixels, amounts: Augmentation, random: np.random.Generator) -
     matrix = draw_matrix((height, width), amounts, random)
     factor = 1 + random.uniform(-amounts.brightness, amounts.brightness)
     changed = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.convertScaleAbs(changed, alpha=factor) if amounts.brightness else changed, dtype=np.uint8)
+    changed = cv2.convertScaleAbs(changed, alpha=factor) if amounts.brightness else changed
+    if amounts.randaugment:  # with numbers of its own, so that it changes none of those drawn for what comes after
+        changed = randaugment(changed, amounts.randaugment, random.spawn(1)[0])
+    return np.asarray(changed, dtype=np.uint8)
 
 
 def draw_matrix(size: tuple[int, int], amounts: Augmentation, random: np.random.Generator) -> Matrix:

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from stages.core.hyperparams import TransferParams
-from stages.core.layers import dense, probabilities, scaled
+from stages.core.layers import add_dense, probabilities
 
 DENSE = (1024, 1024)
 
@@ -22,16 +22,12 @@ def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> ker
     else:
         model.add(layers.Flatten())
         model.add(layers.BatchNormalization())
-        for units in DENSE:
-            model.add(dense(scaled(units, params.width)))
-            model.add(layers.Dropout(params.dropout))
+        add_dense(model, DENSE, params.width, params.dropout)
     model.add(probabilities(n_classes))
     return model
 
 
-def put_on(
-    backbone: keras.Model, scaling: keras.layers.Layer, n_classes: int, params: TransferParams
-) -> keras.Model:
+def put_on(backbone: keras.Model, scaling: keras.layers.Layer, n_classes: int, params: TransferParams) -> keras.Model:
     """Images in [0, 255] to probabilities `(batch, n_classes)`: scaled, through the backbone, through its head."""
     images = keras.Input(backbone.input_shape[1:])
     head = build(backbone.output_shape[1:], n_classes, params)

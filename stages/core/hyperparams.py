@@ -17,8 +17,18 @@ class Hyperparams(Section):
     learning_rate: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)
     width: float = Field(gt=0)
-    scaling: Literal["unit", "signed"]
+    scaling: Literal["unit", "signed", "imagenet_bgr"]
     augmentation: str
+    optimizer: Literal["adam", "nadam", "sgd"]
+    momentum: float = Field(ge=0, lt=1)
+    clip_norm: float | None = Field(gt=0)
+    schedule: Literal["constant", "step", "cosine", "plateau"]
+    schedule_epochs: int = Field(ge=1)
+    schedule_factor: float = Field(gt=0, lt=1)
+    warmup_epochs: int = Field(ge=0)
+    label_smoothing: float = Field(ge=0, lt=1)
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    gpus: int = Field(ge=1)
     class_weights: bool
     monitor: Literal["val_loss", "val_accuracy"]
     patience: int = Field(ge=1)
@@ -29,3 +39,5 @@ class TransferParams(Hyperparams):
 
     trainable_layers: int = Field(ge=0)
     head: Literal["linear", "dense"]
+    fine_tuning_epochs: int = Field(ge=0)
+    fine_tuning_rate: float = Field(gt=0)

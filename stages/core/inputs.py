@@ -11,16 +11,20 @@ import pandas as pd
 from stages.core.files import read_json, read_table
 
 SPLITS = ("train", "val", "test")
-PIXELS, FEATURES, BACKBONE = "images.npy", "features.npy", "backbone.json"
+PIXELS, FEATURES, VIEWS, BACKBONE = "images.npy", "features.npy", "views.npy", "backbone.json"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Rows `array[i]` of image `image_ids[i]`; `backbone` says where activations come from, empty for pixels."""
+    """Rows `array[i]` of image `image_ids[i]`; `backbone` says where activations come from, empty for pixels.
+
+    `views[v, i]`, if there are any, are activations of augmented versions of the image.
+    """
 
     array: npt.NDArray[Any]
     image_ids: list[str]
     backbone: dict[str, Any] = field(default_factory=dict)
+    views: npt.NDArray[Any] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,7 +47,8 @@ def read_inputs(folder: Path) -> Inputs:
     for name in (PIXELS, FEATURES):
         if (folder / name).is_file():
             backbone = read_json(folder / BACKBONE) if name == FEATURES else {}
-            return Inputs(np.load(folder / name, mmap_mode="r"), image_ids, backbone)
+            views = np.load(folder / VIEWS, mmap_mode="r") if (folder / VIEWS).is_file() else None
+            return Inputs(np.load(folder / name, mmap_mode="r"), image_ids, backbone, views)
     raise FileNotFoundError(f"{folder}: expected {PIXELS} or {FEATURES}, got neither.")
 
 

@@ -9,7 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 PARAMS = Path("params.yaml")
 # Sections that more than one step reads, so that no step gives them its name.
-SHARED_SECTIONS = ("networks", "augmentations")
+SHARED_SECTIONS = ("networks", "backbones", "augmentations")
 
 EXPECTED = {
     "greater_than": "a number > {gt}",

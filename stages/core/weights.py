@@ -1,4 +1,4 @@
-"""Pretrained weights from any of several mirrors, accepted by the SHA-256 of their tensors alone."""
+"""Pretrained weights from any of several mirrors, accepted by the SHA-256 of their tensors where one is pinned."""
 
 import os
 import socket
@@ -31,11 +31,7 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
     kept = KEPT_WEIGHTS / f"{sha256}.weights.h5"
     if is_kept(kept, backbone, sha256):
         return str(kept)
-    kind, _, address = mirror.partition(":")
-    try:
-        MIRRORS[kind](network, backbone, address)
-    except Exception as error:  # Whatever a mirror, a parser or Keras raises: the next mirror may do.
-        raise ValueError(f"{mirror}: expected weights, got {' '.join(str(error).split())[:200]}.") from error
+    load_from(network, backbone, mirror)
     if (found := sha256_of(backbone)) != sha256:
         raise ValueError(f"{mirror}: expected tensors with SHA-256 {sha256}, got {found}.")
     with replacing(kept) as unfinished:
@@ -43,6 +39,20 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
         named = unfinished.with_suffix(".weights.h5")
         backbone.save_weights(named)
         named.replace(unfinished)
+    return mirror
+
+
+def load_from(network: ModuleType, backbone: keras.Model, mirror: str) -> str:
+    """The mirror; the backbone has the weights it gives, whatever their hash.
+
+    Raises:
+        ValueError: the mirror does not answer.
+    """
+    kind, _, address = mirror.partition(":")
+    try:
+        MIRRORS[kind](network, backbone, address)
+    except Exception as error:  # Whatever a mirror, a parser or Keras raises: the next mirror may do.
+        raise ValueError(f"{mirror}: expected weights, got {' '.join(str(error).split())[:200]}.") from error
     return mirror
 
 
@@ -56,7 +66,7 @@ def is_kept(kept: Path, backbone: keras.Model, sha256: str) -> bool:
 
 
 def from_keras(network: ModuleType, backbone: keras.Model, address: str) -> None:
-    """The backbone has what `keras.applications` caches or downloads."""
+    """The backbone has what `keras.applications` caches or downloads, whose files it checks by the MD5 it publishes."""
     with _default_timeout(CONNECT_TIMEOUT_S):
         published = network.make_backbone(backbone.input_shape[1:], weights="imagenet")
     backbone.set_weights(published.get_weights())

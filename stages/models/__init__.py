@@ -11,13 +11,13 @@ A network that can also be fed the activations of its frozen part has `make_back
 """
 
 from importlib import import_module
-from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 
 
 def names() -> list[str]:
     """The networks there are, sorted."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    return sorted(module.name for module in iter_modules(__path__))
 
 
 def load(name: str) -> ModuleType:

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from stages.core.hyperparams import Hyperparams
-from stages.core.layers import convolution, dense, probabilities, scaled, scaling_layer
+from stages.core.layers import add_dense, convolution, probabilities, scaled, scaling_layer
 
 MIN_SIDE = 8
 BLOCKS = (64, 128, 256)  # filters
@@ -31,8 +31,6 @@ def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.
         model.add(layers.MaxPooling2D())
         model.add(layers.Dropout(params.dropout))
     model.add(layers.Flatten())
-    for units in DENSE:
-        model.add(dense(scaled(units, params.width)))
-        model.add(layers.Dropout(params.dropout))
+    add_dense(model, DENSE, params.width, params.dropout)
     model.add(probabilities(n_classes))
     return model

@@ -1,0 +1,124 @@
+"""The state of a training after each epoch, outside DVC's outputs, which DVC deletes before it runs a step.
+
+A folder for each training, named after a hash of all that decides its result: what was begun with other params, data
+or code is never gone on with.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from stages.core.history import History
+
+CHECKPOINTS = Path(
+    os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "dvc-image-classification", "checkpoints"
+)
+KEPT_DAYS = 14
+Arrays = list[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class State:
+    """A training after an epoch: all variables of the model and its optimizer, in order, and the epochs so far."""
+
+    model: Arrays
+    optimizer: Arrays
+    history: History
+    is_over: bool
+
+
+def fingerprint(facts: dict[str, Any], files: Iterable[Path], arrays: Iterable[npt.NDArray[Any]]) -> str:
+    """A hash of what decides a training's result: facts in JSON, files, and arrays."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    for path in sorted(files):
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    for array in arrays:
+        digest.update(repr((array.shape, array.dtype)).encode())
+        for row in array:
+            digest.update(np.ascontiguousarray(row).tobytes())
+    return digest.hexdigest()[:32]
+
+
+def open_folder(name: str) -> Path:
+    """The training's folder, new or as an earlier run left it; those that nobody went on with for long are removed."""
+    folder = CHECKPOINTS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    oldest = time.time() - KEPT_DAYS * 86400
+    for other in CHECKPOINTS.iterdir():
+        if other != folder and other.stat().st_mtime < oldest:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+def save_state(path: Path, model: keras.Model, history: History, is_over: bool) -> None:
+    """The model's and its optimizer's variables and the history are at the path, whole or not at all."""
+    arrays = {f"model_{i}": to_array(each) for i, each in enumerate(model.variables)}
+    arrays |= {f"optimizer_{i}": to_array(each) for i, each in enumerate(model.optimizer.variables)}
+    save_arrays(path, arrays | {"facts": np.array(json.dumps({"history": history, "is_over": is_over}))})
+
+
+def load_state(path: Path) -> State | None:
+    """The state at the path; None where there is none, or one that cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            facts = json.loads(file["facts"].item())
+            model, optimizer = (in_order(file, kind) for kind in ("model", "optimizer"))
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+    ):  # Not there, or damaged: the training begins anew.
+        return None
+    return State(model, optimizer, facts["history"], facts["is_over"])
+
+
+def in_order(file: Any, kind: str) -> Arrays:
+    """The arrays `<kind>_0`, `<kind>_1`, … of an open file."""
+    count = sum(name.startswith(f"{kind}_") for name in file.files)
+    return [file[f"{kind}_{i}"] for i in range(count)]
+
+
+def restore(state: State, model: keras.Model) -> None:
+    """The built and compiled model goes on from the state, its dropout's random numbers included."""
+    model.optimizer.build(model.trainable_variables)
+    for variables, values in ((model.variables, state.model), (model.optimizer.variables, state.optimizer)):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def save_weights(path: Path, model: keras.Model) -> None:
+    """The model's weights are at the path, whole or not at all."""
+    save_arrays(path, {f"model_{i}": each for i, each in enumerate(model.get_weights())})
+
+
+def load_weights(path: Path, model: keras.Model) -> None:
+    """The model has the weights at the path."""
+    with np.load(path, allow_pickle=False) as file:
+        model.set_weights(in_order(file, "model"))
+
+
+def save_arrays(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """The arrays are at the path, whole or not at all. Processes that write the same write the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
+    np.savez(unfinished, allow_pickle=False, **arrays)
+    unfinished.replace(path)
+
+
+def to_array(variable: keras.Variable) -> npt.NDArray[Any]:
+    """The variable's value."""
+    value: npt.NDArray[Any] = keras.ops.convert_to_numpy(variable.value)
+    return value

@@ -1,0 +1,38 @@
+"""VGG19: five blocks of 3x3 convolutions, 16 in all, and two dense layers with dropout.
+
+After Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556), table 1, column E. asuka_tag names it and says no
+more; the dense layers and their dropout are the paper's.
+"""
+
+import keras
+from keras import layers
+
+from stages.core.hyperparams import TransferParams
+from stages.core.layers import add_blocks, add_dense, probabilities, scaling_layer
+
+MIN_SIDE = 32
+#        filters, convolutions
+BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+DENSE = (4096, 4096)
+
+
+class Params(TransferParams):
+    """The section `train.vgg19`; `trainable_layers` and `head` count on activations alone."""
+
+
+def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
+    """The convolutions: images `(batch, *image_shape)`, scaled `imagenet_bgr`, to `(batch, h, w, 512)`.
+
+    Its weights are random, or those that Keras publishes, for `imagenet`.
+    """
+    return keras.applications.VGG19(weights=weights, include_top=False, input_shape=image_shape)
+
+
+def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
+    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`, with random weights throughout."""
+    model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="vgg19")
+    add_blocks(model, BLOCKS, params.width)
+    model.add(layers.Flatten())
+    add_dense(model, DENSE, params.width, params.dropout)
+    model.add(probabilities(n_classes))
+    return model

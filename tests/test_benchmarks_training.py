@@ -1,0 +1,68 @@
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import rounds, training
+from benchmarks.workloads import EPOCHS_FED, Case, Setting, count_multiply_adds, prepare_feed, prepare_fit
+
+pytestmark = pytest.mark.usefixtures("tensors")
+
+
+@pytest.fixture
+def setting(tmp_path):
+    training.write_images(tmp_path, 8, 32)
+    return Setting(tmp_path, training.CLASSES, batch_size=4, threads=1)
+
+
+def test_the_files_hold_the_pixels_of_the_array(setting):
+    files = sorted((setting.folder / "files").glob("*/*.png"), key=lambda file: file.stem)
+    assert [int(file.parent.name) for file in files] == [0, 1, 2, 0, 1, 2, 0, 1]
+    np.testing.assert_array_equal([np.asarray(Image.open(file)) for file in files], setting.array)
+
+
+def test_both_feeders_give_equally_many_images(setting):
+    fed = [prepare_feed(Case("feed", feeder), setting)() for feeder in ("ours", "keras")]
+    assert fed[0] == fed[1] == {"batches": 2 * EPOCHS_FED, "images": 8 * EPOCHS_FED}
+
+
+def test_multiply_adds_are_those_of_the_layers():
+    model = keras.Sequential([
+        keras.Input((8, 6, 3)), keras.layers.Conv2D(5, 3, padding="same"), keras.layers.MaxPooling2D(),
+        keras.layers.Flatten(), keras.layers.Dense(7),
+    ])  # fmt: skip
+    assert count_multiply_adds(model) == 8 * 6 * 5 * 3 * 3 * 3 + 4 * 3 * 5 * 7
+
+
+def test_a_fit_does_the_steps_that_it_reports(setting, root, monkeypatch):
+    monkeypatch.chdir(root)
+    done = prepare_fit(Case("fit", network="convnet", changes={"width": 0.1, "kernel_size": 3}), setting)()
+    assert done["steps"] == 2
+    assert done["flops"] % (2 * 4 * 6) == 0
+
+
+def test_unequal_work_is_refused():
+    training.check_same([{"steps": 2}, {"images": 3}, {"steps": 2}], "steps", "images")
+    with pytest.raises(ValueError, match=r"steps: expected the same from all cases, got \[2, 3\]\."):
+        training.check_same([{"steps": 2}, {"steps": 3}], "steps")
+
+
+@pytest.mark.slow
+def test_a_tiny_run_writes_all_tables(tmp_path, root, monkeypatch):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(rounds, "RESULTS", tmp_path)
+    monkeypatch.setattr(training, "KERNEL_SIZES", (3, 5))
+    tiny = ["--rounds", "1", "--steps", "2", "--side", "32", "--batch-size", "4", "--width", "0.05"]
+    monkeypatch.setattr("sys.argv", ["training", *tiny])
+    training.main()
+    table = (tmp_path / "training.md").read_text()
+    for row in (
+        "ours again",
+        "plain Keras",
+        "ours, mixed_bfloat16",
+        "feeding alone, ours",
+        "matrix product",
+        "5",
+        "3 again",
+    ):
+        assert f"| {row}" in table

@@ -52,7 +52,7 @@ def expand(name):
     entry = PIPELINE[name]
     if "foreach" not in entry:
         return [("", entry)]
-    keys = params.find(PARAMS, entry["foreach"].strip("${}"))
+    keys = PARAMS[entry["foreach"].strip("${}")]
     return [(key, entry["do"]) for key in keys]
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 NETWORKS = ("vgg", "alexnet", "peetznet", "xception")
-N_STAGES = 6 + 2 + 2 * len(NETWORKS) + 1
+N_STAGES = 7 + 2 + 2 * len(NETWORKS) + 1
 
 
 def run(folder, *command, expect=0):
@@ -74,6 +74,7 @@ def repository(tmp_path_factory):
     run(folder, "git", "init", "--quiet")
     for key in ("user.name", "user.email"):
         run(folder, "git", "config", key, "test")
+    run(folder, "git", "commit", "--quiet", "--allow-empty", "--message", "none")  # DVCLive asks for one
     output = run(folder, "dvc", "repro")
     assert len(stages_run(output)) == N_STAGES
     run(folder, "git", "add", "--all")

@@ -120,5 +120,7 @@ def save_arrays(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 def to_array(variable: keras.Variable) -> npt.NDArray[Any]:
     """The variable's value."""
-    value: npt.NDArray[Any] = keras.ops.convert_to_numpy(variable.value)
-    return value
+    value = variable.value
+    # A variable that several devices hold copies of gives the first one.
+    held: npt.NDArray[Any] = keras.ops.convert_to_numpy(value.values[0] if hasattr(value, "values") else value)
+    return held

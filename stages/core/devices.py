@@ -19,10 +19,17 @@ def scope(gpus: int) -> AbstractContextManager[object]:
         raise ValueError(
             f"params.yaml train.common.gpus: expected 1 with Keras on {keras.backend.backend()}, got {gpus}."
         )
-    import tensorflow as tf  # Keras has no call for these.
-
-    found = [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices("GPU")]
+    found = list_gpus()
     if len(found) < gpus:
         raise ValueError(f"params.yaml train.common.gpus: expected at most the {len(found)} there are, got {gpus}.")
+    import tensorflow as tf
+
     context: AbstractContextManager[object] = tf.distribute.MirroredStrategy(found[:gpus]).scope()
     return context
+
+
+def list_gpus() -> list[str]:
+    """The names of TensorFlow's GPUs."""
+    import tensorflow as tf  # Keras has no call for these.
+
+    return [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices("GPU")]

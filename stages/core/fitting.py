@@ -106,7 +106,8 @@ def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparam
     history = log.before if state is None else state.history
     watch = Watch(data.training, phase, settings, log, history)
     if state is None or not state.is_over:
-        data.training.epoch = count_epochs(history)
+        # Not for validation's sake, but for the last digit of its loss, which depends on the order of rows.
+        data.training.epoch = data.validation.epoch = count_epochs(history)
         model.fit(
             data.training,
             validation_data=data.validation,

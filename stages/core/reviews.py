@@ -1,6 +1,7 @@
 """A person's decisions on single images: a table that only grows, one line a decision, read strictly."""
 
 import csv
+import fcntl
 import io
 import os
 import re
@@ -170,6 +171,8 @@ def append(path: Path, decision: Decision) -> None:
     csv.writer(row, lineterminator="\n").writerow(astuple(replace(decision, reason=reason)))
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
+        # Otherwise a line of which another process has written the first half looks like one left open.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size
         # A line that another program left open is not continued.
         start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""

@@ -1,0 +1,165 @@
+"""What ImageNet weights are worth under a frozen Xception, and what cached activations save a sweep over its head.
+
+    python -m benchmarks.transfer --folder ../shared/data/dog_cat
+
+Both on the project's own drawings (data/3_pixels, after `dvc repro`) and, with --folder, on the pictures of a folder of
+classes. Accuracies are those of the test images, over splits of different seeds, with the params of params.yaml.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from benchmarks.rounds import publish, to_table
+from stages import collect, features, preprocess, pretrained, train
+from stages import split as splitting
+from stages.core import params
+from stages.core.augmentation import Augmentation
+from stages.core.batches import Batches
+from stages.core.files import read_table
+from stages.core.inputs import divide, read_inputs
+from stages.core.layers import scaling_layer
+from stages.core.terminal import command
+from stages.models import xception
+
+NETWORK = "xception"
+SEEDS = range(5)
+RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+EPOCHS_OF_A_RATE = 20
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Of the test images: the trained head's, over the seeds."""
+
+    each: list[float]
+
+    def __str__(self) -> str:
+        return f"{np.mean(self.each):.3f} ({min(self.each):.3f} to {max(self.each):.3f})"
+
+
+def settings_of(section: type[params.Section], *names: str) -> Any:
+    """The section of params.yaml."""
+    return params.read(section, *names)
+
+
+def take_pixels(source: Path, work: Path) -> Path:
+    """The pixels of all readable pictures of a folder, each its own group: cleaned by nobody, as it came."""
+    collect.run(collect.Collect(source=str(source), max_megabytes=100), work / "raw")
+    images = read_table(work / "raw" / "images.csv").drop_duplicates("image_id")
+    images.assign(phash="", group=images["image_id"]).to_csv(work / "kept.csv", index=False)
+    preprocess.run(settings_of(preprocess.Preprocess, "preprocess"), work / "raw", work / "kept.csv", work / "pixels")
+    return work / "pixels"
+
+
+def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
+    """The activations under the weights of the first mirror that answers."""
+    found = settings_of(pretrained.Pretrained, "pretrained")
+    source = found.networks[NETWORK].model_copy(update={"mirrors": mirrors})
+    found = found.model_copy(update={"allow_random": True, "networks": {NETWORK: source}})
+    pretrained.run(NETWORK, found, work / "weights")
+    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    settings = settings_of(features.Features, "features")
+    features.run(NETWORK, settings, training, Augmentation(), pixels, work / "weights", work / "features")
+    return work / "features"
+
+
+def score(pixels: Path, activations: Path, work: Path) -> Accuracy:
+    """The accuracy of a head trained on the activations, over splits of five seeds."""
+    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    ways = settings_of(splitting.Split, "split")
+    each = []
+    for seed in SEEDS:
+        paths = work / f"{seed}.csv", work / f"{seed}-leaks.csv"
+        splitting.run(ways.model_copy(update={"seed": seed}), 12, pixels / "index.csv", *paths)
+        changed = training.model_copy(update={"seed": seed})
+        train.run(NETWORK, changed, Augmentation(), activations, paths[0], work / f"{seed}", work / f"{seed}-live")
+        model = keras.models.load_model(work / f"{seed}" / "model.keras", compile=False)
+        inputs = read_inputs(activations)
+        part = divide(inputs, read_table(paths[0]))[1]["test"]
+        predicted = model.predict(inputs.array[part.rows], verbose=0).argmax(axis=1)
+        each.append(float((predicted == part.labels).mean()))
+    return Accuracy(each)
+
+
+def time_sweep(pixels: Path, activations: Path, work: Path) -> tuple[float, float]:
+    """CPU seconds of 20 epochs at each of five rates on cached activations, and of one epoch through the whole model.
+
+    The latter counts the forward pass alone, through the frozen part: what each epoch would cost at least.
+    """
+    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    brief = {"epochs": EPOCHS_OF_A_RATE, "patience": EPOCHS_OF_A_RATE}
+    split = work / "0.csv"
+    start = time.process_time()
+    for rate in RATES:
+        changed = training.model_copy(update={**brief, "learning_rate": rate})
+        train.run(NETWORK, changed, Augmentation(), activations, split, work / "rate", work / "rate-live")
+    swept = time.process_time() - start
+    inputs = read_inputs(pixels)
+    parts = divide(inputs, read_table(split))[1]
+    images = keras.Input(inputs.shape)
+    backbone = xception.make_backbone(inputs.shape)
+    model = keras.Model(images, backbone(scaling_layer(training.scaling)(images), training=False))
+    batches = [Batches(inputs.array, parts[name], 32, 0, np.ones(9)) for name in ("train", "val")]
+    model.predict(batches[1][0][0], verbose=0)
+    start = time.process_time()
+    for each in batches:
+        for number in range(len(each)):
+            model.predict_on_batch(each[number][0])
+    return swept, time.process_time() - start
+
+
+def measure(name: str, pixels: Path, work: Path) -> tuple[list[str], list[str]]:
+    """A row of accuracies and a row of costs for a set of pictures."""
+    found = {}
+    for kind, mirrors in (("ImageNet", settings_mirrors()), ("random", ["random"])):
+        folder = work / kind
+        folder.mkdir(parents=True)
+        found[kind] = score(pixels, activate(pixels, mirrors, folder), folder)
+    gain = np.mean(found["ImageNet"].each) - np.mean(found["random"].each)
+    swept, epoch = time_sweep(pixels, work / "ImageNet" / "features", work / "ImageNet")
+    whole = epoch * EPOCHS_OF_A_RATE * len(RATES)
+    costs = [name, f"{swept:.1f}", f"{epoch:.1f}", f"{whole:.0f}", f"1/{whole / swept:.0f}"]
+    return [name, str(found["ImageNet"]), str(found["random"]), f"{gain:+.3f}"], costs
+
+
+def settings_mirrors() -> list[str]:
+    """The mirrors of params.yaml."""
+    mirrors: list[str] = settings_of(pretrained.Pretrained, "pretrained").networks[NETWORK].mirrors
+    return mirrors
+
+
+def main() -> None:
+    """Measure what the arguments ask for."""
+    parser = argparse.ArgumentParser(description="Measure what transfer learning is worth and costs.")
+    parser.add_argument("--folder", type=Path, help="pictures of two or more classes, to measure on too")
+    arguments = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        sets = {"the drawings": Path("data/3_pixels")}
+        if arguments.folder:
+            (work / "taken").mkdir()
+            sets[arguments.folder.name] = take_pixels(arguments.folder, work / "taken")
+        for number, (title, pixels) in enumerate(sets.items()):
+            rows.append(measure(title, pixels, work / str(number)))
+    publish(
+        "transfer",
+        "Test accuracy of a linear head on a frozen Xception: mean and range of five splits and trainings.\n",
+        to_table(["pictures", "ImageNet weights", "random weights", "gain"], [accuracies for accuracies, _ in rows]),
+        f"CPU seconds of a sweep over {len(RATES)} learning rates of the head, {EPOCHS_OF_A_RATE} epochs each.\n",
+        to_table(
+            ["pictures", "on cached activations", "one epoch's forward passes", "those of the sweep", "share"],
+            [costs for _, costs in rows],
+        ),
+    )
+
+
+if __name__ == "__main__":
+    command(main)

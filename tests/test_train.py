@@ -1,4 +1,8 @@
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -282,3 +286,36 @@ def test_a_split_of_other_images_is_refused(settings, data, tmp_path):
     read_table(split).head(39).to_csv(split, index=False)
     with pytest.raises(ValueError, match=r"split: expected the 40 images of the inputs, got 39 others\."):
         run("tiny", settings, Augmentation(), pixels, split, tmp_path / "tiny")
+
+
+COMMAND = "from stages import models; models.__path__.append({networks!r}); from stages.train import main; main()"
+
+
+@pytest.mark.slow
+def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path):
+    project("train.tiny", {"learning_rate": 3e-2, "dropout": 0.5, "epochs": 300, "patience": 300, "batch_size": 2,
+                           "width": 1, "scaling": "unit", "augmentation": "rotation"})  # fmt: skip
+    pixels, split = data
+    networks = str(Path(__file__).parent / "networks")
+
+    def start(name):
+        sys_argv = ["tiny", pixels, split, tmp_path / name, tmp_path / f"{name}_live", tmp_path / f"{name}.json"]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "XDG_CACHE_HOME": str(tmp_path)}
+        command = [sys.executable, "-c", COMMAND.format(networks=networks), *map(str, sys_argv)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    with start("undisturbed") as process:
+        told = process.stdout.read()
+    assert process.returncode == 0, told
+    kills = 0
+    while not (tmp_path / "killed" / "model.keras").exists():
+        with start("killed") as process:
+            for line in process.stdout:
+                if line.startswith("Epoch") and int(line.split()[1].split("/")[0]) >= 60 * (kills + 1) and kills < 3:
+                    process.send_signal(signal.SIGKILL)
+                    kills += 1
+                    break
+            process.stdout.read()
+    assert kills == 3
+    for name in ("model.keras", "history.csv"):
+        assert sha256(tmp_path / "killed" / name) == sha256(tmp_path / "undisturbed" / name)

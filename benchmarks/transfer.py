@@ -70,16 +70,16 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
     return work / "features"
 
 
-def score(pixels: Path, activations: Path, work: Path) -> Accuracy:
-    """The accuracy of a head trained on the activations, over splits of five seeds."""
+def score(pixels: Path, activations: Path, work: Path, **changes: object) -> Accuracy:
+    """The accuracy of a head trained on the activations, over splits of five seeds with these params changed."""
     training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
     ways = settings_of(splitting.Split, "split")
     each = []
     for seed in SEEDS:
         paths = work / f"{seed}.csv", work / f"{seed}-leaks.csv"
-        splitting.run(ways.model_copy(update={"seed": seed}), 12, pixels / "index.csv", *paths)
-        changed = training.model_copy(update={"seed": seed})
-        train.run(NETWORK, changed, Augmentation(), activations, paths[0], work / f"{seed}", work / f"{seed}-live")
+        splitting.run(ways.model_copy(update={"seed": seed, **changes}), 12, pixels / "index.csv", *paths)
+        seeded = training.model_copy(update={"seed": seed})
+        train.run(NETWORK, seeded, Augmentation(), activations, paths[0], work / f"{seed}", work / f"{seed}-live")
         model = keras.models.load_model(work / f"{seed}" / "model.keras", compile=False)
         inputs = read_inputs(activations)
         part = divide(inputs, read_table(paths[0]))[1]["test"]

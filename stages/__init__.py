@@ -7,7 +7,7 @@ from importlib.util import find_spec
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # Without this a person who forgot to activate .venv meets a traceback.
-for _package in ("numpy", "pandas", "PIL", "pydantic", "ruamel.yaml", "keras"):
+for _package in ("numpy", "pandas", "PIL", "pydantic", "ruamel.yaml", "cv2", "sklearn", "flask", "keras", "dvclive"):
     try:
         _found = find_spec(_package)
     except ModuleNotFoundError:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from stages import models
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -18,7 +20,16 @@ def test_no_placeholder_is_left():
 
 
 def test_the_table_of_steps_is_dvc_yaml_in_its_order():
-    assert re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE) == list(PIPELINE)
+    assert first_column("The steps") == list(PIPELINE)
+
+
+def test_the_table_of_networks_is_all_of_them():
+    assert sorted(first_column("The networks")) == models.names()
+
+
+def first_column(section):
+    """What the rows of the section's table are about."""
+    return re.findall(r"^\| `(\w+)` \|", README.split(f"## {section}\n")[1].split("\n## ")[0], re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)]+)\)", README))
@@ -44,7 +55,8 @@ def test_a_changed_param_exists(key, values):
 @pytest.mark.parametrize(("stage", "network"), re.findall(r"(\w+)@(\w+)", README))
 def test_a_named_stage_exists(stage, network):
     assert "foreach" in PIPELINE[stage]
-    assert network in PARAMS["networks"]
+    assert network in PARAMS["networks"] or f"+networks.{network}." in README
+    assert network in models.names()
 
 
 def test_the_table_of_experiments_fits_120_columns():

@@ -39,11 +39,17 @@ def run(
     With `views` it also holds those of so many augmented versions of every image, `(views, n, h, w, channels)`.
 
     Raises:
-        ValueError: the augmentation mixes images, these are too small, or the backbone cannot be cut where asked.
+        ValueError: the augmentation mixes images or changes none, these are too small, or the backbone cannot be cut
+            where asked.
     """
     if amounts.mixes:
         raise ValueError(
             f"params.yaml features.augmentation: expected one that mixes no images, got {settings.augmentation}."
+        )
+    if settings.views and not amounts.changes:
+        raise ValueError(
+            f"params.yaml features.augmentation: expected one that changes the {settings.views} views, got "
+            f"{settings.augmentation}."
         )
     network = models.load(name)
     inputs = read_inputs(source)

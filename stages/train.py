@@ -1,8 +1,7 @@
 """Train: one network on its input, its best epoch by validation kept."""
 
 import argparse
-import shutil
-import time
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,21 +41,20 @@ def run(
     inputs = read_inputs(source)
     check(name, network, inputs, settings, amounts)
     classes, parts = divide(inputs, read_table(split))
+    check_batches(parts, settings)
     fix(settings.seed, settings.threads)
     keras.config.set_dtype_policy(settings.precision)
-    checkpoints = open_folder(identify(name, network, settings, amounts, inputs, source, split))
-    start = time.perf_counter()
-    with scope(settings.gpus):
+    identity = identify(name, network, settings, amounts, inputs, source, split)
+    with open_folder(identity) as checkpoints, scope(settings.gpus):
         model, tail = assemble(network, inputs, len(classes), settings, source)
         data = feed(inputs, parts, settings, amounts, len(classes))
         history = fit(name, model, tail, data, settings, checkpoints, live)
-    seconds = time.perf_counter() - start
-    with replacing(target) as folder:
-        folder.mkdir()
-        save(model, folder / "model.keras")
-        write_json(describe(name, model, inputs, classes), folder / "network.json")
-        write_table(as_table(history), folder / "history.csv")
-    shutil.rmtree(checkpoints)
+        with replacing(target) as folder:
+            folder.mkdir()
+            save(model, folder / "model.keras")
+            write_json(describe(name, model, inputs, classes), folder / "network.json")
+            write_table(as_table(history), folder / "history.csv")
+    seconds = sum(history["seconds"])
     return {
         "model_sha256": sha256(target / "model.keras"),
         "train_seconds": round(seconds, 1),
@@ -68,14 +66,43 @@ def check(name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams,
     """Nothing, where the network can be trained on the input.
 
     Raises:
-        ValueError: the images are too small, or activations were to be augmented.
+        ValueError: the images are too small; activations are those of another network or of other layers, or were to
+            be augmented; or there are no layers to fine-tune.
     """
     check_side(inputs.image_shape, network.MIN_SIDE, name)
-    if inputs.backbone and amounts.changes:
+    trainable = getattr(settings, "trainable_layers", 0) if inputs.backbone else 0
+    if getattr(settings, "fine_tuning_epochs", 0) and not trainable:
+        raise ValueError(
+            f"params.yaml train.{name}.fine_tuning_epochs: expected 0 without trainable_layers on top of activations, "
+            f"got {getattr(settings, 'fine_tuning_epochs', 0)}."
+        )
+    if not inputs.backbone:
+        return
+    if (inputs.backbone["network"], inputs.backbone["trainable_layers"]) != (name, trainable):
+        raise ValueError(
+            f"params.yaml networks.{name}.input: expected pixels, or activations before the last {trainable} layers of "
+            f"{name}, got those before the last {inputs.backbone['trainable_layers']} of {inputs.backbone['network']}."
+        )
+    if amounts.changes:
         raise ValueError(
             f"params.yaml train.{name}.augmentation: expected one without changes, because the frozen part's "
             f"activations are computed once, got {settings.augmentation}."
         )
+
+
+def check_batches(parts: dict[str, Part], settings: Hyperparams) -> None:
+    """Nothing, where each GPU gets a row of each batch.
+
+    Raises:
+        ValueError: a part's last batch has fewer rows than there are GPUs.
+    """
+    for split in ("train", "val"):
+        rest = len(parts[split].rows) % settings.batch_size
+        if 0 < rest < settings.gpus:
+            raise ValueError(
+                f"params.yaml train: expected a batch_size that leaves a row of {split}'s last batch for each of "
+                f"{settings.gpus} gpus, got {settings.batch_size}, which leaves {rest}."
+            )
 
 
 def identify(
@@ -87,7 +114,8 @@ def identify(
         "settings": settings.model_dump(),
         "amounts": amounts.model_dump(),
         "backbone": inputs.backbone,
-        "versions": [keras.version(), keras.backend.backend(), np.__version__],
+        "versions": [version(package) for package in ("keras", "tensorflow", "numpy", "opencv-python-headless")],
+        "devices": [keras.backend.backend(), *keras.distribution.list_devices()],
     }
     code = [Path(str(network.__file__)), *Path(__file__).parent.glob("core/*.py"), Path(__file__)]
     weights = [path for path in (source / TAIL_WEIGHTS,) if path.is_file()]

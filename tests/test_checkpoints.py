@@ -31,12 +31,21 @@ def test_a_fingerprint_changes_with_facts_files_and_arrays(tmp_path):
 
 
 def test_what_nobody_went_on_with_for_long_is_removed(folder):
-    old, young = open_folder("old"), open_folder("young")
+    for name in ("old", "young"):
+        (folder / name).mkdir(parents=True)
     long_ago = time.time() - 15 * 86400
-    os.utime(old, (long_ago, long_ago))
-    open_folder("own")
-    assert sorted(path.name for path in folder.iterdir()) == ["own", "young"]
-    assert young.is_dir()
+    os.utime(folder / "old", (long_ago, long_ago))
+    with open_folder("own"):
+        assert sorted(path.name for path in folder.iterdir()) == ["own", "young"]
+
+
+def test_a_folder_stays_after_an_error_and_goes_after_success(folder):
+    with pytest.raises(KeyboardInterrupt), open_folder("own") as own:
+        (own / "state").touch()
+        raise KeyboardInterrupt
+    with open_folder("own") as own:
+        assert (own / "state").exists()
+    assert list(folder.iterdir()) == []
 
 
 def test_arrays_replace_the_file_whole(folder):

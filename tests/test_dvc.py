@@ -156,3 +156,10 @@ def test_steps_that_need_no_tensors_import_no_tensorflow():
     for name in ("collect", "clean", "preprocess", "split", "suggest", "compare", "review"):
         modules = {module for file in imported_files(Path(f"stages/{name}.py")) for module in imported_modules(file)}
         assert not {module for module in modules if module and module.startswith(("keras", "tensorflow"))}, name
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_stage_that_reads_an_augmentation_has_them_among_its_params(name):
+    for _, definition in expand(name):
+        is_reader = "read_augmentation" in (ROOT / f"stages/{name}.py").read_text()
+        assert not is_reader or "augmentations" in definition["params"]

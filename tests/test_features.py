@@ -125,6 +125,12 @@ def test_views_of_mixed_images_are_refused(pixels, weights, training, tmp_path):
         features.run("xception", FEATURES, training, Augmentation(mixup=0.2), pixels, weights, tmp_path / "out")
 
 
+def test_views_that_would_all_be_the_same_are_refused(pixels, weights, training, tmp_path):
+    seen = FEATURES.model_copy(update={"views": 2})
+    with pytest.raises(ValueError, match=r"features.augmentation: expected one that changes the 2 views, got none\."):
+        features.run("xception", seen, training, Augmentation(), pixels, weights, tmp_path / "out")
+
+
 def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always(pixels, weights, training, tmp_path):
     features.run(
         "xception", FEATURES, training.model_copy(update={"trainable_layers": 6}), Augmentation(), pixels, weights,

@@ -14,6 +14,7 @@ from stages import evaluate, models
 from stages import train as stage
 from stages.core import fitting, params
 from stages.core.augmentation import Augmentation
+from stages.core.checkpoints import open_folder
 from stages.core.files import read_json, read_table, sha256
 from stages.models import alexnet, vgg, xception
 
@@ -198,8 +199,8 @@ def test_a_killed_training_goes_on_to_the_same_model(settings, data, tmp_path, m
             ))  # fmt: skip
         else:
             write = fitting.save_state
-            patch.setattr(fitting, "save_state", lambda path, model, history, is_over: (
-                stop() if len(history["loss"]) == 3 else write(path, model, history, is_over)
+            patch.setattr(fitting, "save_state", lambda path, model, best, history, is_over: (
+                stop() if len(history["loss"]) == 3 else write(path, model, best, history, is_over)
             ))  # fmt: skip
         with pytest.raises(Killed):
             run("tiny", settings, amounts, *data, tmp_path / "killed")
@@ -243,7 +244,7 @@ def test_a_finished_training_leaves_no_checkpoint(settings, data, tmp_path, chec
 
 def test_a_damaged_checkpoint_begins_anew(settings, data, tmp_path, checkpoints, monkeypatch):
     run("tiny", settings, Augmentation(), *data, tmp_path / "first")
-    monkeypatch.setattr("stages.train.open_folder", lambda name: checkpoints / "cut")
+    monkeypatch.setattr("stages.train.identify", lambda *_: "cut")
     (checkpoints / "cut").mkdir()
     (checkpoints / "cut" / "phase-0.npz").write_bytes(b"PK cut")
     run("tiny", settings, Augmentation(), *data, tmp_path / "again")
@@ -275,7 +276,9 @@ def test_activations_cannot_be_augmented(project, data, tmp_path):
     pixels, split = data
     (pixels / "images.npy").unlink()
     np.save(pixels / "features.npy", np.zeros((40, 1, 1, 4), np.float32))
-    (pixels / "backbone.json").write_text('{"image_shape": [96, 96, 3], "pretrained": true}')
+    (pixels / "backbone.json").write_text(
+        '{"image_shape": [96, 96, 3], "pretrained": true, "network": "xception", "trainable_layers": 0}'
+    )
     settings = params.read(xception.Params, "train.common", "train.xception")
     with pytest.raises(ValueError, match=r"train.xception.augmentation: expected one without changes, .* got none\."):
         run("xception", settings, Augmentation(rotation=5), pixels, split, tmp_path / "xception")
@@ -319,3 +322,33 @@ def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path)
     assert kills == 3
     for name in ("model.keras", "history.csv"):
         assert sha256(tmp_path / "killed" / name) == sha256(tmp_path / "undisturbed" / name)
+
+
+def test_activations_of_another_network_or_of_other_layers_are_refused(project, data, tmp_path):
+    pixels, split = data
+    (pixels / "images.npy").unlink()
+    np.save(pixels / "features.npy", np.zeros((40, 1, 1, 4), np.float32))
+    facts = '{"image_shape": [96, 96, 3], "pretrained": true, "network": "vgg19", "trainable_layers": 0}'
+    (pixels / "backbone.json").write_text(facts)
+    settings = params.read(xception.Params, "train.common", "train.xception")
+    with pytest.raises(ValueError, match=r"networks.xception.input: expected .*, got those before the last 0 of vgg19"):
+        run("xception", settings, Augmentation(), pixels, split, tmp_path / "xception")
+    (pixels / "backbone.json").write_text(facts.replace("vgg19", "xception"))
+    changed = settings.model_copy(update={"trainable_layers": 6})
+    with pytest.raises(ValueError, match=r"before the last 6 layers of xception, got those before the last 0 of"):
+        run("xception", changed, Augmentation(), pixels, split, tmp_path / "xception")
+    tuned = settings.model_copy(update={"fine_tuning_epochs": 3})
+    with pytest.raises(ValueError, match=r"train.xception.fine_tuning_epochs: expected 0 without trainable_layers"):
+        run("xception", tuned, Augmentation(), pixels, split, tmp_path / "xception")
+
+
+def test_a_last_batch_smaller_than_the_gpus_is_refused(settings, data, tmp_path):
+    with pytest.raises(ValueError, match=r"expected a batch_size .* train's .* 2 gpus, got 23, which leaves 1\."):
+        changed = settings.model_copy(update={"gpus": 2, "batch_size": 23})
+        run("tiny", changed, Augmentation(), *data, tmp_path / "tiny")
+
+
+def test_a_second_process_at_the_same_training_is_refused(settings, data, tmp_path, checkpoints, monkeypatch):
+    monkeypatch.setattr("stages.train.identify", lambda *_: "same")
+    with open_folder("same"), pytest.raises(ValueError, match=r"same: expected no other process at the same training"):
+        run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")

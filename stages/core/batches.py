@@ -65,5 +65,5 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 def balanced_weights(labels: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.float64]:
     """For each class n / (n_classes * its number): every class weighs the same (King and Zeng 2001)."""
-    counts = np.bincount(labels, minlength=n_classes)
+    counts = np.bincount(labels, minlength=n_classes).clip(1)  # a class without rows weighs whatever it may
     return len(labels) / (n_classes * counts)

@@ -4,13 +4,15 @@ A folder for each training, named after a hash of all that decides its result: w
 or code is never gone on with.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,14 @@ Arrays = list[npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class State:
-    """A training after an epoch: all variables of the model and its optimizer, in order, and the epochs so far."""
+    """A training after an epoch: all variables of the model and its optimizer, in order, and the epochs so far.
+
+    `best` are the weights of the best epoch in the present phase; none, if an earlier phase has a better one.
+    """
 
     model: Arrays
     optimizer: Arrays
+    best: Arrays
     history: History
     is_over: bool
 
@@ -50,39 +56,50 @@ def fingerprint(facts: dict[str, Any], files: Iterable[Path], arrays: Iterable[n
     return digest.hexdigest()[:32]
 
 
-def open_folder(name: str) -> Path:
-    """The training's folder, new or as an earlier run left it; those that nobody went on with for long are removed."""
+@contextmanager
+def open_folder(name: str) -> Iterator[Path]:
+    """The training's folder, new or as an earlier run left it; it is removed when the block ends without an error.
+
+    Folders that nobody went on with for long are removed too.
+
+    Raises:
+        ValueError: another process is at the same training.
+    """
     folder = CHECKPOINTS / name
     folder.mkdir(parents=True, exist_ok=True)
     oldest = time.time() - KEPT_DAYS * 86400
     for other in CHECKPOINTS.iterdir():
         if other != folder and other.stat().st_mtime < oldest:
             shutil.rmtree(other, ignore_errors=True)
-    return folder
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"{folder}: expected no other process at the same training, got one that runs.") from error
+        yield folder
+        shutil.rmtree(folder)
 
 
-def save_state(path: Path, model: keras.Model, history: History, is_over: bool) -> None:
-    """The model's and its optimizer's variables and the history are at the path, whole or not at all."""
-    arrays = {f"model_{i}": to_array(each) for i, each in enumerate(model.variables)}
-    arrays |= {f"optimizer_{i}": to_array(each) for i, each in enumerate(model.optimizer.variables)}
+def save_state(path: Path, model: keras.Model, best: Arrays, history: History, is_over: bool) -> None:
+    """The model's and its optimizer's variables, the best weights and the history are at the path, or what was."""
+    kinds = {
+        "model": [to_array(each) for each in model.variables],
+        "optimizer": [to_array(each) for each in model.optimizer.variables],
+        "best": best,
+    }
+    arrays = {f"{kind}_{i}": each for kind, values in kinds.items() for i, each in enumerate(values)}
     save_arrays(path, arrays | {"facts": np.array(json.dumps({"history": history, "is_over": is_over}))})
 
 
 def load_state(path: Path) -> State | None:
     """The state at the path; None where there is none, or one that cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             facts = json.loads(file["facts"].item())
-            model, optimizer = (in_order(file, kind) for kind in ("model", "optimizer"))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        zipfile.BadZipFile,
-    ):  # Not there, or damaged: the training begins anew.
+            model, optimizer, best = (in_order(file, kind) for kind in ("model", "optimizer", "best"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # Not there, or damaged: it begins anew.
         return None
-    return State(model, optimizer, facts["history"], facts["is_over"])
+    return State(model, optimizer, best, facts["history"], facts["is_over"])
 
 
 def in_order(file: Any, kind: str) -> Arrays:
@@ -99,22 +116,14 @@ def restore(state: State, model: keras.Model) -> None:
             variable.assign(value)
 
 
-def save_weights(path: Path, model: keras.Model) -> None:
-    """The model's weights are at the path, whole or not at all."""
-    save_arrays(path, {f"model_{i}": each for i, each in enumerate(model.get_weights())})
-
-
-def load_weights(path: Path, model: keras.Model) -> None:
-    """The model has the weights at the path."""
-    with np.load(path, allow_pickle=False) as file:
-        model.set_weights(in_order(file, "model"))
-
-
 def save_arrays(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    """The arrays are at the path, whole or not at all. Processes that write the same write the same bytes."""
+    """The arrays are at the path, on the disk, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-    np.savez(unfinished, allow_pickle=False, **arrays)
+    unfinished = path.with_name(f".{path.name}")
+    with unfinished.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
     unfinished.replace(path)
 
 

@@ -11,8 +11,9 @@ TRIES = 20
 
 
 def ungroup(index: pd.DataFrame) -> pd.DataFrame:
-    """The index with every row a group of its own."""
-    return index.assign(group=index["image_id"] + "/" + index["given_split"])
+    """The index with every row a group of its own, copies of the same bytes too."""
+    keys = index["image_id"] + "/" + index["given_split"]
+    return index.assign(group=keys + "/" + index["source_id"] if "source_id" in index else keys)
 
 
 def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...], seed: int) -> npt.NDArray[np.str_]:

@@ -1,6 +1,7 @@
 """Fitting a model, epoch after epoch, so that a kill costs no more than the epoch in which it comes."""
 
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from dvclive.live import Live
 
 from stages.core.batches import Batches
-from stages.core.checkpoints import load_state, load_weights, restore, save_state, save_weights
+from stages.core.checkpoints import Arrays, load_state, restore, save_state
 from stages.core.history import History, add, best_epoch, count_epochs
 from stages.core.hyperparams import Hyperparams, TransferParams
 from stages.core.optimizers import make_optimizer
@@ -23,11 +24,12 @@ LAST_GOOD = "last_good.keras"
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a training: so many epochs at most, with a learning rate of its own, after the epochs before it."""
+    """A part of a training: so many epochs at most, with a learning rate of its own from params.yaml."""
 
     number: int
     epochs: int
     learning_rate: float
+    param: str
     trains_tail: bool
 
 
@@ -42,10 +44,10 @@ class Data:
 def plan(settings: Hyperparams) -> list[Phase]:
     """One phase; with fine-tuning two: the head alone, then at a lower rate the backbone's last layers with it."""
     if not isinstance(settings, TransferParams) or not settings.fine_tuning_epochs:
-        return [Phase(0, settings.epochs, settings.learning_rate, trains_tail=True)]
+        return [Phase(0, settings.epochs, settings.learning_rate, "learning_rate", trains_tail=True)]
     return [
-        Phase(0, settings.epochs, settings.learning_rate, trains_tail=False),
-        Phase(1, settings.fine_tuning_epochs, settings.fine_tuning_rate, trains_tail=True),
+        Phase(0, settings.epochs, settings.learning_rate, "learning_rate", trains_tail=False),
+        Phase(1, settings.fine_tuning_epochs, settings.fine_tuning_rate, "fine_tuning_rate", trains_tail=True),
     ]
 
 
@@ -62,15 +64,13 @@ def fit(
         ValueError: the loss is no longer finite.
     """
     history: History = {}
-    firsts = []
+    best: Arrays = []
     with Live(str(live), dvcyaml=None, report=None, save_dvc_exp=False) as curves:
         for phase in plan(settings):
             if tail is not None:
                 set_trainable(tail, phase.trains_tail)
-            firsts.append(count_epochs(history))
-            history = fit_phase(model, data, phase, settings, Log(network, folder, curves, history))
-    best = best_epoch(history, settings.monitor)
-    load_weights(folder / f"best-{sum(first < best for first in firsts) - 1}.npz", model)
+            history, best = fit_phase(model, data, phase, settings, Log(network, folder, curves, history, best))
+            model.set_weights(best)
     return history
 
 
@@ -84,16 +84,17 @@ def set_trainable(tail: keras.Model, is_trainable: bool) -> None:
 
 @dataclass(frozen=True)
 class Log:
-    """Where the training of a network is kept and shown, and the epochs before its present phase."""
+    """Where the training of a network is kept and shown, and what came before its present phase."""
 
     network: str
     folder: Path
     curves: Live
     before: History
+    best: Arrays
 
 
-def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparams, log: Log) -> History:
-    """The history with this phase's epochs; the model then has the weights of the best one of them so far."""
+def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparams, log: Log) -> tuple[History, Arrays]:
+    """The history with this phase's epochs, and the weights of the best one so far."""
     model.compile(
         optimizer=make_optimizer(settings, phase.learning_rate),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
@@ -104,7 +105,7 @@ def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparam
         restore(state, model)
         print(f"training goes on after epoch {count_epochs(state.history)}, from {log.folder}")
     history = log.before if state is None else state.history
-    watch = Watch(data.training, phase, settings, log, history)
+    watch = Watch(data.training, phase, settings, log, history, state.best if state else [])
     if state is None or not state.is_over:
         # Not for validation's sake, but for the last digit of its loss, which depends on the order of rows.
         data.training.epoch = data.validation.epoch = count_epochs(history)
@@ -117,20 +118,25 @@ def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparam
             callbacks=[watch],
             verbose=1 if sys.stdout.isatty() else 2,
         )
-    if (best := log.folder / f"best-{phase.number}.npz").is_file():
-        load_weights(best, model)
-    return watch.history
+    return watch.history, watch.best or log.best
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the rate of each step, stops at a loss that is no number, and after each epoch keeps what there is."""
 
-    def __init__(self, training: Batches, phase: Phase, settings: Hyperparams, log: Log, history: History) -> None:
+    def __init__(
+        self, training: Batches, phase: Phase, settings: Hyperparams, log: Log, history: History, best: Arrays
+    ) -> None:
         super().__init__()
+        self.best = best
         self.training, self.phase, self.settings, self.log, self.history = training, phase, settings, log, history
         self.first = count_epochs(log.before)
         for epoch in range(self.first, count_epochs(history)):
-            self.show({key: values[epoch] for key, values in history.items()})
+            self.show({key: values[epoch] for key, values in history.items() if key != "seconds"})
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """The epoch's time is taken."""
+        self.start = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """The optimizer has the step's rate."""
@@ -149,13 +155,15 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """The epoch is in the history and on the curves, its state in the folder, and was perhaps the last one."""
         self.check(logs["val_loss"], "validation")
         numbers = {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        self.history = add(self.history, numbers | {"learning_rate": self.rate})
+        numbers["learning_rate"] = self.rate
+        self.history = add(self.history, numbers | {"seconds": time.perf_counter() - self.start})
         done, best = count_epochs(self.history), best_epoch(self.history, self.settings.monitor)
         if best == done:
-            save_weights(self.log.folder / f"best-{self.phase.number}.npz", self.model)
+            self.best = self.model.get_weights()
         is_over = done - self.first == self.phase.epochs or done - max(best, self.first) >= self.settings.patience
-        save_state(self.log.folder / f"phase-{self.phase.number}.npz", self.model, self.history, is_over)
-        self.show(numbers | {"learning_rate": self.rate})
+        path = self.log.folder / f"phase-{self.phase.number}.npz"
+        save_state(path, self.model, self.best, self.history, is_over)
+        self.show(numbers)
         self.model.stop_training = is_over
 
     def show(self, epoch: Mapping[str, float]) -> None:
@@ -173,16 +181,15 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """
         if not np.isfinite(float(loss)):
             raise ValueError(
-                f"params.yaml train.{self.log.network}.learning_rate: expected one with which the loss stays finite, "
-                f"got a loss of {float(loss)} in {where} of epoch {count_epochs(self.history) + 1}, at a rate of "
-                f"{self.rate:g}; try a tenth of it, warmup_epochs or clip_norm.{self.keep_last_good()}"
+                f"params.yaml train.{self.log.network}.{self.phase.param}: expected one with which the loss stays "
+                f"finite, got a loss of {float(loss)} in {where} of epoch {count_epochs(self.history) + 1}, at a rate "
+                f"of {self.rate:g}; try a tenth of it, warmup_epochs or clip_norm.{self.keep_last_good()}"
             )
 
     def keep_last_good(self) -> str:
         """A sentence that says where the model of the best epoch so far is kept; empty without any."""
-        best = self.log.folder / f"best-{self.phase.number}.npz"
-        if not best.is_file():
+        if not (best := self.best or self.log.best):
             return ""
-        load_weights(best, self.model)
+        self.model.set_weights(best)
         save(self.model, self.log.folder / LAST_GOOD)
         return f" The model of the best epoch before is kept in {self.log.folder / LAST_GOOD}."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-History = dict[str, list[float]]  # loss, accuracy, val_loss, val_accuracy and learning_rate: a number for each epoch
+History = dict[str, list[float]]  # loss, accuracy, val_loss, val_accuracy, learning_rate, seconds: for each epoch
 
 
 def add(history: History, epoch: Mapping[str, float]) -> History:

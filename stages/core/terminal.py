@@ -18,7 +18,7 @@ def command(main: Callable[[], None]) -> None:
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("interrupted: nothing half-written is left; the same command starts this step again.")
+        sys.exit("interrupted: nothing half-written is left; the same command goes on with this step.")
     except (ValueError, TypeError, OSError) as error:
         if os.environ.get("TRACEBACK"):
             raise

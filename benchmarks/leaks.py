@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rounds import publish, to_table
-from benchmarks.transfer import activate, score, settings_mirrors, settings_of
+from benchmarks.transfer import activate, prepare, score, settings_mirrors, settings_of
 from stages import clean, preprocess
-from stages.core import checkpoints
 from stages.core.terminal import command
 
 RAW, REVIEW = Path("data/1_raw"), Path("data/review.csv")
@@ -24,7 +23,7 @@ def main() -> None:
     """Measure it."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        checkpoints.CHECKPOINTS = work / "checkpoints"
+        prepare(work)
         keeping = settings_of(clean.Clean, "clean").model_copy(update={"on_duplicate": "keep"})
         counts = clean.run(keeping, RAW, REVIEW, work / "clean")
         settings = settings_of(preprocess.Preprocess, "preprocess")

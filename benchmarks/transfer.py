@@ -22,6 +22,7 @@ from stages import split as splitting
 from stages.core import checkpoints, params
 from stages.core.augmentation import Augmentation
 from stages.core.batches import Batches
+from stages.core.determinism import fix
 from stages.core.files import read_table
 from stages.core.inputs import divide, read_inputs
 from stages.core.layers import scaling_layer
@@ -42,6 +43,13 @@ class Accuracy:
 
     def __str__(self) -> str:
         return f"{np.mean(self.each):.3f} ({min(self.each):.3f} to {max(self.each):.3f})"
+
+
+def prepare(work: Path) -> None:
+    """No checkpoint of an earlier run is gone on with, and threads are set before the first tensor is made."""
+    checkpoints.CHECKPOINTS = work / "checkpoints"
+    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    fix(training.seed, training.threads)
 
 
 def settings_of(section: type[params.Section], *names: str) -> Any:
@@ -146,7 +154,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        checkpoints.CHECKPOINTS = work / "checkpoints"
+        prepare(work)
         sets = {"the drawings": Path("data/3_pixels")}
         if arguments.folder:
             (work / "taken").mkdir()

@@ -340,9 +340,11 @@ APPENDER = """
 import itertools, sys
 from pathlib import Path
 from stages.core.reviews import Decision, append
+from stages.core.sessions import locked
 path, name = Path(sys.argv[1]), sys.argv[2]
 for number in itertools.count():
-    append(path, Decision(f"{name}{number}", "reject", "cat", "because " * 20, "2026-11-21T12:00:00Z"))
+    with locked(path):
+        append(path, Decision(f"{name}{number}", "reject", "cat", "because " * 20, "2026-11-21T12:00:00Z"))
     print(number, flush=True)
 """
 

@@ -1,7 +1,6 @@
 """A person's decisions on single images: a table that only grows, one line a decision, read strictly."""
 
 import csv
-import fcntl
 import io
 import os
 import re
@@ -163,6 +162,8 @@ def check(decision: Decision, standing: Standing, images: Collected, where: str)
 def append(path: Path, decision: Decision) -> None:
     """The decision is the table's last line and on the disk, in one write; line breaks in the reason became spaces.
 
+    Nobody else may write meanwhile: a half-written line would look like one left open.
+
     Raises:
         OSError: the file is missing, or the disk is full.
     """
@@ -171,8 +172,6 @@ def append(path: Path, decision: Decision) -> None:
     csv.writer(row, lineterminator="\n").writerow(astuple(replace(decision, reason=reason)))
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
-        # Otherwise a line of which another process has written the first half looks like one left open.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size
         # A line that another program left open is not continued.
         start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""

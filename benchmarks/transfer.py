@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.rounds import publish, to_table
 from stages import clean, collect, features, preprocess, pretrained, train
 from stages import split as splitting
-from stages.core import checkpoints, params
+from stages.core import checkpoints, params, reviews
 from stages.core.augmentation import Augmentation
 from stages.core.batches import Batches
 from stages.core.determinism import fix
@@ -58,11 +58,12 @@ def settings_of(section: type[params.Section], *names: str) -> Any:
 
 
 def take_pixels(source: Path, work: Path) -> Path:
-    """The pixels of all readable pictures of a folder, each its own group: cleaned by nobody, as it came."""
+    """The pixels of a folder's pictures, cleaned as params.yaml says, without a person's decisions."""
     collect.run(collect.Collect(source=str(source), max_megabytes=100), work / "raw")
-    images = read_table(work / "raw" / "images.csv").drop_duplicates("image_id")
-    images.assign(phash="", group=images["image_id"]).to_csv(work / "kept.csv", index=False)
-    preprocess.run(settings_of(preprocess.Preprocess, "preprocess"), work / "raw", work / "kept.csv", work / "pixels")
+    (work / "review.csv").write_text(",".join(reviews.COLUMNS) + "\n", encoding="utf-8")
+    clean.run(settings_of(clean.Clean, "clean"), work / "raw", work / "review.csv", work / "clean")
+    settings = settings_of(preprocess.Preprocess, "preprocess")
+    preprocess.run(settings, work / "raw", work / "clean" / "kept.csv", work / "pixels")
     return work / "pixels"
 
 

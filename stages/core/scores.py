@@ -1,36 +1,159 @@
-"""Scores of predictions against classes."""
+"""Scores of predicted probabilities against the classes, and thresholds for a wanted precision."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
 from scipy.stats import binomtest
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    log_loss,
+    precision_recall_curve,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
 
 DIGITS = 4
+BINS = 15
+TOPS = (2, 3, 5)
+Labels = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.floating[Any]]
 
 
-def score(predictions: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
-    """Accuracy, macro F1 and each class's precision, recall and count, for rows with `class` and `predicted`.
+def score(labels: Labels, probabilities: Floats, classes: Sequence[str]) -> dict[str, Any]:
+    """The scores of rows whose true class is `classes[label]`, from probabilities `(n, n_classes)`.
 
-    The precision of a class that was never predicted is 0, and so is its F1. Rounded to 4 digits, which is finer than
-    any of these data can tell.
+    The predicted class is the most probable one, of equals the first. A class that no row has gets None for all but
+    its count, and the means over the classes (`balanced_accuracy`, `macro_f1`, `roc_auc`, `average_precision`) leave it
+    out; so does one that all rows have for its `roc_auc`. The precision of a class never predicted is 0, and so is its
+    F1. Rounded to 4 digits, which is finer than any of these data can tell.
+
+    Raises:
+        ValueError: there are no rows.
     """
-    true, predicted = predictions["class"], predictions["predicted"]
-    precision, recall, _, count = precision_recall_fscore_support(true, predicted, labels=classes, zero_division=0)
-    per_class = {
-        name: {"precision": round(float(p), DIGITS), "recall": round(float(r), DIGITS), "count": int(n)}
-        for name, p, r, n in zip(classes, precision, recall, count, strict=True)
+    if not len(labels):
+        raise ValueError("score: expected at least one row, got none.")
+    per_class = score_classes(labels, probabilities)
+    tops = {f"top_{k}": top(k, labels, probabilities) for k in TOPS if k < len(classes)}
+    values = {
+        "count": len(labels),
+        "accuracy": accuracy_score(labels, probabilities.argmax(axis=1)),
+        "balanced_accuracy": mean(row["recall"] for row in per_class),
+        "macro_f1": mean(row["f1"] for row in per_class),
+        "roc_auc": mean(row["roc_auc"] for row in per_class),
+        "average_precision": mean(row["average_precision"] for row in per_class),
+        "log_loss": log_loss(labels, normalise(probabilities), labels=range(len(classes))),
+        "calibration_error": calibration_error(labels, probabilities),
+        **tops,
     }
+    named = {name: round_values(row) for name, row in zip(classes, per_class, strict=True)}
+    return {**round_values(values), "classes": named}
+
+
+def score_classes(labels: Labels, probabilities: Floats) -> list[dict[str, Any]]:
+    """Each class against the rest: precision, recall, F1, areas under its ROC and precision-recall curves, count."""
+    predicted, n_classes = probabilities.argmax(axis=1), probabilities.shape[1]
+    columns = precision_recall_fscore_support(labels, predicted, labels=range(n_classes), zero_division=0)
+    rows: list[dict[str, Any]] = []
+    for k, (precision, recall, f1, count) in enumerate(zip(*columns, strict=True)):
+        is_class, own = labels == k, probabilities[:, k]
+        row = {
+            "precision": precision,
+            "recall": recall,
+            "f1": f1,
+            "roc_auc": roc_auc_score(is_class, own) if 0 < count < len(labels) else None,
+            "average_precision": average_precision_score(is_class, own) if count else None,
+        }
+        rows.append({**(row if count else dict.fromkeys(row)), "count": int(count)})
+    return rows
+
+
+def mean(values: Any) -> float | None:
+    """The mean of those that are not None; None where all are."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None
+
+
+def round_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The numbers as JSON has them, to 4 digits; None and counts stay."""
     return {
-        "accuracy": round(float((true == predicted).mean()), DIGITS),
-        "macro_f1": round(float(f1_score(true, predicted, labels=classes, average="macro", zero_division=0)), DIGITS),
-        "count": len(predictions),
-        "classes": per_class,
+        name: value if value is None or isinstance(value, int) else round(float(value), DIGITS)
+        for name, value in values.items()
     }
 
 
-def interval(accuracy: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy over so many images (Wilson 1927); repeated images would make it too narrow."""
-    low, high = binomtest(round(accuracy * count), count).proportion_ci(0.95, method="wilson")
+def top(k: int, labels: Labels, probabilities: Floats) -> float:
+    """The share of rows whose class is among the k most probable ones; of equals the first counts, as in argmax."""
+    n_classes = probabilities.shape[1]  # scikit-learn prefers the last of equals: it gets the classes from the last on.
+    return float(top_k_accuracy_score(n_classes - 1 - labels, probabilities[:, ::-1], k=k, labels=range(n_classes)))
+
+
+def normalise(probabilities: Floats) -> npt.NDArray[np.float64]:
+    """The rows with the sum 1 in double precision: sums of rounded or single ones miss it by more than it allows."""
+    doubles: npt.NDArray[np.float64] = probabilities.astype(np.float64)
+    doubles /= doubles.sum(axis=1, keepdims=True)
+    return doubles
+
+
+def losses(labels: Labels, probabilities: Floats) -> npt.NDArray[np.float64]:
+    """Each row's cross-entropy in nats, at most 36.04 (a probability of 0 counts as 2.2e-16).
+
+    Their mean is scikit-learn's `log_loss`.
+    """
+    own = normalise(probabilities)[np.arange(len(labels)), labels]
+    return -np.log(np.maximum(own, np.finfo(np.float64).eps))
+
+
+def bin_confidence(labels: Labels, probabilities: Floats) -> tuple[Floats, Floats, Labels]:
+    """Mean probability of the predicted class, accuracy and count of each bin that has rows.
+
+    15 bins of equal width, their upper bounds included, as in Guo et al. 2017, "On Calibration of Modern Neural
+    Networks", section 2.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    bins = np.digitize(confidence, np.arange(1, BINS) / BINS, right=True)
+    right = labels == probabilities.argmax(axis=1)
+    count = np.bincount(bins, minlength=BINS)
+    sums = [np.bincount(bins, weights=one, minlength=BINS) for one in (confidence, right)]
+    has_rows = count > 0
+    return sums[0][has_rows] / count[has_rows], sums[1][has_rows] / count[has_rows], count[has_rows]
+
+
+def calibration_error(labels: Labels, probabilities: Floats) -> float:
+    """The expected calibration error: how far confidence and accuracy of a bin differ, its mean over the rows."""
+    confidence, accuracy, count = bin_confidence(labels, probabilities)
+    return float(np.average(np.abs(confidence - accuracy), weights=count))
+
+
+def threshold_for(labels: npt.NDArray[np.bool_], scores: Floats, wanted_precision: float) -> float | None:
+    """The lowest score from which on (included) the rows are as precise as wanted; None where none is.
+
+    It must be one of the scores. A higher one may be less precise: precision does not rise steadily. The lowest has the
+    highest recall.
+    """
+    if not labels.any():
+        return None
+    precision, _, thresholds = precision_recall_curve(labels, scores)
+    reached = thresholds[precision[:-1] >= wanted_precision]
+    return float(reached[0]) if len(reached) else None
+
+
+def precision_recall_at(labels: npt.NDArray[np.bool_], scores: Floats, threshold: float) -> dict[str, Any]:
+    """Precision and recall of "score >= threshold", the count of such rows, and the 95 % interval of the precision.
+
+    None are the precision and its interval where there is no such row, and the recall where no label is true.
+    """
+    is_above = scores >= threshold
+    count, right, total = int(is_above.sum()), int((is_above & labels).sum()), int(labels.sum())
+    precision, recall = right / count if count else None, right / total if total else None
+    low, high = interval(right / count, count) if count else (None, None)
+    return round_values({"precision": precision, "recall": recall, "count": count, "low": low, "high": high})
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of so many images (Wilson 1927); repeated images would make it too narrow."""
+    low, high = binomtest(round(share * count), count).proportion_ci(0.95, method="wilson")
     return round(float(low), DIGITS), round(float(high), DIGITS)

@@ -13,11 +13,12 @@ from pydantic import Field
 from stages import models
 from stages.core import params
 from stages.core.augmentation import Augmentation, augment, read_augmentation
-from stages.core.backbones import TAIL_WEIGHTS, cut
+from stages.core.backbones import TAIL_WEIGHTS, cut, see
+from stages.core.cost import count_multiply_adds, first_kernel
 from stages.core.determinism import fix
 from stages.core.files import read_json, replacing, write_json
-from stages.core.inputs import BACKBONE, FEATURES, VIEWS, check_side, read_inputs
-from stages.core.layers import scaling_layer
+from stages.core.inputs import BACKBONE, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
+from stages.core.predicting import predict
 from stages.core.terminal import command
 
 
@@ -72,23 +73,20 @@ def run(
             "scaling": training.scaling,
             "trainable_layers": training.trainable_layers,
             "frozen_parameters": frozen.count_params(),
+            "frozen_multiply_adds": count_multiply_adds(frozen),
+            "batch_size": settings.batch_size,
             **read_json(weights / "weights.json"),
         }
         write_json(facts, folder / BACKBONE)
-        (folder / "index.csv").write_bytes((source / "index.csv").read_bytes())
-
-
-def see(frozen: keras.Model, scaling: str, shape: tuple[int, ...]) -> keras.Model:
-    """The frozen part, from pixels in [0, 255], with batch statistics as they were trained."""
-    pixels = keras.Input(shape)
-    return keras.Model(pixels, frozen(scaling_layer(scaling)(pixels), training=False))
+        np.save(folder / FILTERS, first_kernel(backbone))
+        for name in ("index.csv", PREPROCESSING):
+            (folder / name).write_bytes((source / name).read_bytes())
 
 
 def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Features) -> npt.NDArray[np.float32]:
     """The model's output for every image."""
     verbose = 1 if sys.stdout.isatty() else 2
-    activations: npt.NDArray[np.float32] = model.predict(images, batch_size=settings.batch_size, verbose=verbose)
-    return activations
+    return predict(model, images, settings.batch_size, verbose)
 
 
 def save_views(

@@ -1,58 +1,38 @@
 """Preprocess: the kept images as one array of RGB pixels, all of one size."""
 
 import argparse
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import joblib
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from stages.core import params
 from stages.core.counts import tally
-from stages.core.faces import NO_FACE, Box, Face, open_detector, outline, read_face
+from stages.core.faces import NO_FACE, Box, Face, outline
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.images import Crop, Pixels, UnusableImage, read_pixels, read_upright
+from stages.core.images import Pixels, UnusableImage, read_upright
+from stages.core.inputs import PREPROCESSING
+from stages.core.preprocessing import Preprocessing, Reader, describe, open_reader
 from stages.core.sheets import Section, Tile, draw_sheet
 from stages.core.terminal import command, progress
-
-Reader = Callable[[Path], tuple[Pixels, list[Box]]]
 
 N_FACES, N_WITHOUT = 48, 24  # pictures on the contact sheet
 SIDE = 160  # of each there, in pixels
 
 
-def check_sides(size: Any) -> Any:
-    """The size as [height, width].
-
-    Raises:
-        ValueError: it is neither an integer nor two.
-    """
-    sides = size if isinstance(size, list) else [size, size]
-    if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
-        raise ValueError(f"expected an integer >= 1, or [height, width], got {size!r}.")
-    return sides
-
-
-class Preprocess(params.Section):
+class Preprocess(Preprocessing):
     """The section `preprocess` of params.yaml."""
 
-    size: Annotated[list[int], BeforeValidator(check_sides)]
-    crop: Literal[Crop, "face"]
-    per_class: Annotated[int, Field(ge=1)] | None
     face: Face
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return (self.size[0], self.size[1])
+    per_class: Annotated[int, Field(ge=1)] | None
 
 
 def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str, Any]:
-    """The counts, after the folder target holds `images.npy`, `index.csv`, `failures.csv` and with faces `faces.png`.
+    """The counts, after the folder target holds `images.npy`, `index.csv`, `preprocessing.json`, `failures.csv`, and
+    with faces `faces.png`.
 
     `images.npy` is uint8 `(n, height, width, 3)`, RGB, and can be memory-mapped; row i belongs to row i of
     `index.csv`, sorted by image_id, where the columns `face_left` to `face_height` say which face was cut out. With
@@ -75,6 +55,7 @@ def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str
         np.save(folder / "images.npy", images[np.flatnonzero(kept["reason"] == "")])
         (folder / "all.npy").unlink()
         write_table(make_index(taken), folder / "index.csv")
+        write_json(describe(settings), folder / PREPROCESSING)
         write_table(failed[["image_id", "class", "source_id", "file", "reason"]], folder / "failures.csv")
         if settings.crop == "face":
             draw_sheet(show_faces(kept, raw), folder / "faces.png", SIDE)
@@ -93,14 +74,6 @@ def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, images: Pixels
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
     found = list(progress(results, len(kept), "preprocess"))
     return pd.DataFrame(found, index=kept.index, columns=["reason", "faces"])
-
-
-def open_reader(settings: Preprocess) -> Reader:
-    """What gives the pixels of a file, and the faces in it, the largest first; none where they are not looked for."""
-    crop = settings.crop
-    if crop == "face":
-        return partial(read_face, size=settings.shape, detector=open_detector(settings.face))
-    return lambda path: (read_pixels(path, settings.shape, crop), [])
 
 
 def read_into(page: Pixels, read: Reader, path: Path) -> tuple[str, list[Box]]:

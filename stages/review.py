@@ -2,10 +2,6 @@
 
 import argparse
 import io
-import logging
-import socket
-import threading
-import webbrowser
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,72 +9,27 @@ from typing import Any
 
 from flask import Flask, Response, abort, request
 from PIL import Image
-from werkzeug.exceptions import HTTPException
-from werkzeug.serving import make_server
 
 from stages.core.gallery import FILTERS
 from stages.core.images import UnusableImage, read_pixels
+from stages.core.local_pages import make_app, port_number, serve
 from stages.core.sessions import Paths, Session
 from stages.core.terminal import command
 from stages.core.views import next_undecided, overview, page
 
-ADDRESS = "127.0.0.1"
-LOOPBACK = (ADDRESS, "localhost")
-PAGES = Path(__file__).with_name("pages")
 SMALL, LARGE = 320, 1280  # pixels; a small picture is not blown up beyond the first
 MAX_BODY = 64 * 1024  # bytes
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 def create_app(session: Session) -> Flask:
     """The web application of a review: the page, its tiles and pictures, and the way for decisions."""
-    app = Flask(__name__, static_folder=PAGES, static_url_path="/pages")
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.before_request(refuse_strangers)
-    app.after_request(protect)
-    app.register_error_handler(HTTPException, explain)
-    app.add_url_rule("/", "index", partial(app.send_static_file, "review.html"))
+    app = make_app("review.html", "application/json", MAX_BODY)
     app.add_url_rule("/api/page", "page", partial(get_page, session))
     app.add_url_rule("/api/next", "next", partial(get_next, session))
     app.add_url_rule("/api/decisions", "decisions", partial(post_decision, session), methods=["POST"])
     app.add_url_rule("/small/<image_id>", "small", partial(get_picture, session, is_large=False))
     app.add_url_rule("/large/<image_id>", "large", partial(get_picture, session, is_large=True))
     return app
-
-
-def refuse_strangers() -> None:
-    """Nothing, where the request comes from our own page; other web sites and names are refused."""
-    host, port = request.headers.get("Host", ""), request.environ["SERVER_PORT"]
-    if host not in {f"{name}:{port}" for name in LOOPBACK} | (set(LOOPBACK) if port == "80" else set()):
-        abort(403, f"Host: expected {' or '.join(LOOPBACK)} with port {port}, got {host!r}.")
-    if request.method == "POST":
-        origin = request.headers.get("Origin", "")
-        if origin != f"http://{host}":
-            abort(403, f"Origin: expected http://{host}, got {origin!r}.")
-        if request.mimetype != "application/json":
-            abort(415, f"Content-Type: expected application/json, got {request.mimetype!r}.")
-
-
-def protect(response: Response) -> Response:
-    """The response with headers that let the page use nothing but this server, and no other page use it."""
-    response.headers.update(HEADERS)
-    if request.path.startswith("/api/"):
-        response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def explain(error: HTTPException) -> tuple[dict[str, str | None], int]:
-    """What is wrong with a request, as JSON."""
-    return {"error": error.description}, error.code or 500
 
 
 def asked(session: Session) -> tuple[str, str]:
@@ -146,32 +97,6 @@ def encode(path: Path, side: int) -> bytes:
 encode_small, encode_large = lru_cache(maxsize=2000)(encode), lru_cache(maxsize=50)(encode)
 
 
-def serve(session: Session, port: int, *, is_shown: bool) -> None:
-    """Nothing, after the page was served to this machine until Ctrl-C."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    with socket.create_server((ADDRESS, port)) as listener:
-        port = listener.getsockname()[1]
-        server = make_server(ADDRESS, port, create_app(session), threaded=True, fd=listener.fileno())
-        print(f"review at http://{ADDRESS}:{port}/ into {session.paths.reviews}; Ctrl-C ends it", flush=True)
-        if is_shown:
-            threading.Thread(target=webbrowser.open, args=[f"http://{ADDRESS}:{port}/"], daemon=True).start()
-        server.serve_forever()  # until KeyboardInterrupt, which it takes for an end
-    session.mutex.acquire()  # A decision on its way is written to its end, and no other begins.
-    print(f"{len(session.standing)} decisions stand; `dvc repro` applies them.")
-
-
-def port_number(text: str) -> int:
-    """A port, or 0 for any that is free.
-
-    Raises:
-        ValueError: there is no such port.
-    """
-    port = int(text)
-    if not 0 <= port < 65536:
-        raise ValueError(f"--port: expected 0 to 65535, got {port}.")
-    return port
-
-
 def main() -> None:
     """Review what was collected."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
@@ -184,7 +109,10 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     given = parser.parse_args()
     paths = Paths(given.raw, given.cleaned, given.suggestions, given.review)
-    serve(Session(paths), given.port, is_shown=not given.no_browser)
+    session = Session(paths)
+    serve(create_app(session), given.port, "review", f"into {paths.reviews}", is_shown=not given.no_browser)
+    session.mutex.acquire()  # A decision on its way is written to its end, and no other begins.
+    print(f"{len(session.standing)} decisions stand; `dvc repro` applies them.")
 
 
 if __name__ == "__main__":

@@ -17,13 +17,14 @@ from stages.core.batches import Batches, balanced_weights
 from stages.core.checkpoints import fingerprint, open_folder
 from stages.core.determinism import fix
 from stages.core.devices import scope
-from stages.core.files import read_table, replacing, sha256, write_json, write_table
+from stages.core.files import read_json, read_table, replacing, sha256, write_json, write_table
 from stages.core.fitting import Data, fit
 from stages.core.history import as_table, count_epochs
 from stages.core.hyperparams import Hyperparams
 from stages.core.inputs import Inputs, Part, check_side, divide, read_inputs
 from stages.core.saving import save
 from stages.core.terminal import command
+from stages.core.timing import peak_megabytes, speeds
 
 
 def run(
@@ -59,6 +60,7 @@ def run(
         "model_sha256": sha256(target / "model.keras"),
         "train_seconds": round(seconds, 1),
         "seconds_per_epoch": round(seconds / count_epochs(history), 2),
+        "peak_megabytes": peak_megabytes(),
     }
 
 
@@ -153,6 +155,8 @@ def describe(name: str, model: keras.Model, inputs: Inputs, classes: list[str]) 
         "image_shape": list(inputs.image_shape),
         "parameters": model.count_params() + inputs.backbone.get("frozen_parameters", 0),
         "pretrained": inputs.backbone.get("pretrained", False),
+        "preprocessing": inputs.preprocessing,
+        "backbone": inputs.backbone,
     }
 
 
@@ -170,6 +174,8 @@ def main() -> None:
     settings = params.read(models.load(name).Params, "train.common", f"train.{name}")
     amounts = read_augmentation(settings.augmentation)
     timing = run(name, settings, amounts, arguments.source, arguments.split, arguments.target, arguments.live)
+    model = keras.models.load_model(arguments.target / "model.keras", compile=False)
+    timing["images_per_second"] = speeds(models.load(name), read_json(arguments.target / "network.json"), model)
     write_json(timing, arguments.timing)
 
 

@@ -5,6 +5,7 @@ from PIL import Image
 
 from stages.augmentations import SHEET, SIDE, VERSIONS, describe, run, take_batch, to_text
 from stages.core.augmentation import Augmentation
+from stages.core.files import write_json
 from stages.core.sheets import GAP, MARGIN, TITLE
 
 PRESETS = {"none": Augmentation(), "turned": Augmentation(rotation=30), "mixed": Augmentation(mixup=1)}
@@ -18,6 +19,7 @@ def source(tmp_path, draw):
     np.save(folder / "images.npy", np.stack([np.asarray(draw(seed, (96, 80))) for seed in range(20)]))
     classes = ["cat" if row < 10 else "dog" for row in range(20)]
     pd.DataFrame({"image_id": map(str, range(20)), "class": classes}).to_csv(folder / "index.csv", index=False)
+    write_json({"size": [80, 96], "crop": "none"}, folder / "preprocessing.json")
     return folder
 
 

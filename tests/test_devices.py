@@ -29,6 +29,7 @@ table = pd.DataFrame(dict(image_id=[f"{{i:064x}}" for i in range(40)]))
 table["split"] = ["train"] * 24 + ["val"] * 8 + ["test"] * 8
 table["class"] = np.where(labels == 1, "light", "dark")
 table.to_csv("pixels/index.csv", index=False)
+Path("pixels/preprocessing.json").write_text("{{}}")
 table.to_csv("split.csv", index=False)
 seen = []
 tiny = models.load("tiny")

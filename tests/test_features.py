@@ -6,7 +6,7 @@ import pytest
 from stages import features, pretrained, train
 from stages.core import params
 from stages.core.augmentation import Augmentation, augment
-from stages.core.files import read_json, read_table
+from stages.core.files import read_json, read_table, write_json
 from stages.core.inputs import read_inputs
 from stages.core.layers import scaling_layer
 from stages.models import xception
@@ -33,6 +33,7 @@ def pixels(tmp_path):
     np.save(folder / "images.npy", np.random.default_rng(0).integers(0, 256, (12, 71, 71, 3), dtype=np.uint8))
     table = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(12)], "class": ["a", "b"] * 6})
     table.to_csv(folder / "index.csv", index=False)
+    write_json({"size": [71, 71], "crop": "none"}, folder / "preprocessing.json")
     table.assign(split=["train"] * 6 + ["val"] * 3 + ["test"] * 3).to_csv(tmp_path / "split.csv", index=False)
     return folder
 

@@ -11,8 +11,9 @@ from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 from stages.core.faces import Face, open_detector, read_face
-from stages.core.files import read_table
+from stages.core.files import read_json, read_table
 from stages.core.images import read_pixels
+from stages.core.preprocessing import Preprocessing, open_reader
 from stages.preprocess import N_FACES, N_WITHOUT, Preprocess, run, spread
 
 FACE = {
@@ -141,11 +142,21 @@ def test_an_empty_table_is_an_error(tmp_path, cleaned):
         preprocess(tmp_path)
 
 
+def test_a_new_picture_is_read_as_those_were(tmp_path, cleaned):
+    preprocess(tmp_path)
+    folder = tmp_path / "pixels"
+    settings = Preprocessing.model_validate(read_json(folder / "preprocessing.json"))
+    read = open_reader(settings)
+    images = np.load(folder / "images.npy")
+    for row, file in enumerate(read_table(folder / "index.csv")["file"]):
+        np.testing.assert_array_equal(read(tmp_path / "raw" / file)[0], images[row])
+
+
 def test_a_second_run_writes_the_same(tmp_path, cleaned):
     preprocess(tmp_path)
     preprocess(tmp_path, target="again")
-    names = sorted(path.name for path in (tmp_path / "pixels").iterdir())
-    assert names == ["failures.csv", "images.npy", "index.csv"]
+    names = sorted(path.name for path in (tmp_path / "pixels").glob("[!.]*"))
+    assert names == ["failures.csv", "images.npy", "index.csv", "preprocessing.json"]
     for name in names:
         assert (tmp_path / "pixels" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
@@ -236,8 +247,8 @@ def test_no_face_at_all_is_an_error(tmp_path, cleaned):
 def test_a_second_run_cuts_the_same_faces_and_draws_the_same_sheet(tmp_path, people):
     preprocess(tmp_path, crop="face")
     preprocess(tmp_path, crop="face", target="again")
-    names = sorted(path.name for path in (tmp_path / "pixels").iterdir())
-    assert names == ["faces.png", "failures.csv", "images.npy", "index.csv"]
+    names = sorted(path.name for path in (tmp_path / "pixels").glob("[!.]*"))
+    assert names == ["faces.png", "failures.csv", "images.npy", "index.csv", "preprocessing.json"]
     for name in names:
         assert (tmp_path / "pixels" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 

@@ -15,7 +15,7 @@ from stages import train as stage
 from stages.core import fitting, params
 from stages.core.augmentation import Augmentation
 from stages.core.checkpoints import open_folder
-from stages.core.files import read_json, read_table, sha256
+from stages.core.files import read_json, read_table, sha256, write_json
 from stages.models import alexnet, vgg, xception
 
 pytestmark = pytest.mark.usefixtures("tensors")
@@ -59,8 +59,20 @@ def data(tmp_path):
     table["group"] = table["image_id"]
     table["split"] = ["train"] * 24 + ["val"] * 8 + ["test"] * 8
     table.to_csv(pixels / "index.csv", index=False)
+    write_json({"size": [16, 16], "crop": "none"}, pixels / "preprocessing.json")
     table.to_csv(tmp_path / "split.csv", index=False)
     return pixels, tmp_path / "split.csv"
+
+
+def test_nothing_learned_or_chosen_depends_on_the_labels_of_test(settings, data, tmp_path):
+    run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
+    split = read_table(data[1])
+    is_test = split["split"] == "test"
+    split.loc[is_test, "class"] = split.loc[is_test, "class"].map({"dark": "light", "light": "dark"})
+    split.to_csv(data[1], index=False)
+    run("tiny", settings, Augmentation(), *data, tmp_path / "again")
+    for name in ("model.keras", "network.json", "history.csv"):
+        assert (tmp_path / "tiny" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
 def test_learns_what_can_be_learned_and_writes_what_it_did(settings, data, tmp_path):

@@ -7,6 +7,8 @@ from types import ModuleType
 import keras
 import numpy as np
 
+from stages.core.layers import scaling_layer
+
 TAIL_WEIGHTS = "tail.weights.h5"
 
 
@@ -44,6 +46,12 @@ def cut(backbone: keras.Model, trainable_layers: int) -> tuple[keras.Model, kera
         return backbone, None
     boundary = backbone.layers[-trainable_layers - 1].output
     return keras.Model(backbone.input, boundary), keras.Model(boundary, backbone.output, name=f"{backbone.name}_tail")
+
+
+def see(frozen: keras.Model, scaling: str, shape: tuple[int, ...]) -> keras.Model:
+    """The frozen part, from pixels in [0, 255], with batch statistics as they were trained."""
+    pixels = keras.Input(shape)
+    return keras.Model(pixels, frozen(scaling_layer(scaling)(pixels), training=False))
 
 
 def read_tail(

@@ -12,18 +12,21 @@ from stages.core.files import read_json, read_table
 
 SPLITS = ("train", "val", "test")
 PIXELS, FEATURES, VIEWS, BACKBONE = "images.npy", "features.npy", "views.npy", "backbone.json"
+PREPROCESSING, FILTERS = "preprocessing.json", "filters.npy"
 
 
 @dataclass(frozen=True)
 class Inputs:
     """Rows `array[i]` of image `image_ids[i]`; `backbone` says where activations come from, empty for pixels.
 
+    `preprocessing` says how the pictures were read from their files.
     `views[v, i]`, if there are any, are activations of augmented versions of the image.
     """
 
     array: npt.NDArray[Any]
     image_ids: list[str]
     backbone: dict[str, Any] = field(default_factory=dict)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
     views: npt.NDArray[Any] | None = None
 
     @property
@@ -48,7 +51,8 @@ def read_inputs(folder: Path) -> Inputs:
         if (folder / name).is_file():
             backbone = read_json(folder / BACKBONE) if name == FEATURES else {}
             views = np.load(folder / VIEWS, mmap_mode="r") if (folder / VIEWS).is_file() else None
-            return Inputs(np.load(folder / name, mmap_mode="r"), image_ids, backbone, views)
+            preprocessing = read_json(folder / PREPROCESSING)
+            return Inputs(np.load(folder / name, mmap_mode="r"), image_ids, backbone, preprocessing, views)
     raise FileNotFoundError(f"{folder}: expected {PIXELS} or {FEATURES}, got neither.")
 
 

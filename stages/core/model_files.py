@@ -1,0 +1,195 @@
+"""Model files that may come from elsewhere: looked through before anything in them is built, run or followed.
+
+Keras imports what a `.keras` file names and reads what its weights point to. Here a file is loaded only if it holds
+nothing but the layers of this project's networks, and their weights.
+"""
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+import keras
+
+MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
+MAX_CONFIG = 10_000_000  # bytes; that of Xception has 300,000
+# All that `stages/models` and their backbones are made of. Keras can do far more, and its files can ask for it.
+LAYERS = (
+    "Activation", "Add", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv2D", "Dense", "Dropout",
+    "Flatten", "GlobalAveragePooling2D", "InputLayer", "LeakyReLU", "MaxPooling2D", "Rescaling", "SeparableConv2D",
+)  # fmt: skip
+MODELS: list[tuple[str | None, str]] = [("keras", "Sequential"), ("keras.src.models.functional", "Functional")]
+KNOWN = [
+    *MODELS,
+    *(("keras.layers", name) for name in LAYERS),
+    *(("keras.initializers", name) for name in ("GlorotUniform", "Ones", "Zeros")),
+    ("keras", "DTypePolicy"),
+    ("keras.src.ops.numpy", "Flip"),
+    (None, "__keras_tensor__"),
+]
+
+
+def load_checked(path: Path) -> keras.Model:
+    """The model of a `.keras` file, not compiled.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is none, or holds anything but known layers and just their weights.
+    """
+    config, weights = read_members(path)
+    check_objects(config, path)
+    held, needed = count_numbers(io.BytesIO(weights), path), count_weights(config, path)
+    if held != needed:
+        raise ValueError(f"{path}: expected the {needed} weights that its layers have, got {held}.")
+    with refusing("a model", path):
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """The model has the weights of a `.weights.h5` file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is none, or holds anything but weights of such a model.
+    """
+    with open_file(path) as stream:
+        count_numbers(stream, path)
+    with refusing(f"weights of {model.name}", path):
+        model.load_weights(path)
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """The file, to be read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a model's file, got no such file.")
+    return path.open("rb")
+
+
+@contextmanager
+def refusing(expected: str, path: Path) -> Iterator[None]:
+    """A block in which any error means that the file is not what was expected.
+
+    Raises:
+        ValueError: the block raised; a damaged or hostile file can make parsers and Keras raise nearly anything.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{path}: expected {expected}, got {shorten(error)}.") from error
+
+
+def shorten(found: object) -> str:
+    """What was found, in one short line without control characters."""
+    line = " ".join(str(found).split()).removesuffix(".")
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)[:150]
+
+
+def read_members(path: Path) -> tuple[dict[str, Any], bytes]:
+    """The config and the bytes of the weights in a `.keras` file. What is compressed is refused: Keras compresses none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no zip of just these, each as it is.
+    """
+    with open_file(path) as stream:
+        with refusing("a zip archive", path):
+            archive = zipfile.ZipFile(stream)
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        if sorted(entry.filename for entry in archive.infolist()) != MEMBERS:
+            names = ", ".join(entry.filename for entry in archive.infolist())
+            raise ValueError(f"{path}: expected a zip of {', '.join(MEMBERS)}, got {shorten(names) or 'nothing'}.")
+        for name, entry in entries.items():
+            # Reading asks for as much memory as the entry claims to need.
+            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > path.stat().st_size:
+                raise ValueError(f"{path}: expected {name} whole and as it is, got it cut off or compressed.")
+        if entries["config.json"].file_size > MAX_CONFIG:
+            size = entries["config.json"].file_size
+            raise ValueError(f"{path}: expected a config.json of at most {MAX_CONFIG} bytes, got {size}.")
+        with refusing("members that can be read", path):
+            config, weights = archive.read("config.json"), archive.read("model.weights.h5")
+    with refusing("a config in JSON", path):
+        return dict(json.loads(config)), weights
+
+
+def check_objects(config: dict[str, Any], path: Path) -> None:
+    """Nothing, where a config is that of a model and names no class or function but known ones.
+
+    Raises:
+        ValueError: it names another.
+    """
+    waiting: list[Any] = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if {"class_name", "module", "registered_name"} & value.keys():
+                check_object(value, KNOWN if value is not config else MODELS, path)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def check_object(named: dict[str, Any], known: list[tuple[str | None, str]], path: Path) -> None:
+    """Nothing, where a part of a config names a known class.
+
+    Raises:
+        ValueError: it names another.
+    """
+    module, name = named.get("module"), named.get("class_name")
+    # A list and its comparisons: what is named need not be a text.
+    if (module, name) not in known or named.get("registered_name") not in (None, name):
+        found = shorten(f"{module}.{name}, registered as {named.get('registered_name')}")
+        raise ValueError(f"{path}: expected layers of this project's networks, got {found}.")
+
+
+def count_weights(config: dict[str, Any], path: Path) -> int:
+    """How many numbers the layers of a config have. None of them gets memory, since a config can ask for any number.
+
+    Raises:
+        ValueError: its layers do not fit together.
+    """
+
+    def build() -> int:
+        with keras.StatelessScope(initialize_variables=False):
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        return sum(math.prod(variable.shape) for variable in model.weights)
+
+    # In a thread, since Keras keeps a list of variables without memory for each, and would give it to them later.
+    with refusing("a model", path), ThreadPoolExecutor(1) as pool:
+        return pool.submit(build).result()
+
+
+def count_numbers(stream: IO[bytes], path: Path) -> int:
+    """How many numbers an HDF5 file holds, all of them inside it and as plain as Keras writes them.
+
+    Raises:
+        ValueError: it is none, or leads elsewhere, or holds anything but numbers.
+    """
+    links: dict[str, Any] = {}
+    items: dict[str, Any] = {}
+    with refusing("weights in HDF5", path), h5py.File(stream, "r") as file:
+        file.visititems_links(links.__setitem__)
+        file.visititems(items.__setitem__)
+        odd = [name for name, link in links.items() if not isinstance(link, h5py.HardLink)]
+        odd += [name for name, item in items.items() if not isinstance(item, h5py.Group) and not is_plain(item)]
+        numbers = sum(int(item.size) for item in items.values() if isinstance(item, h5py.Dataset) and not odd)
+    if odd:
+        raise ValueError(f"{path}: expected plain numbers inside the file, got {shorten(odd[0])}.")
+    return numbers
+
+
+def is_plain(item: Any) -> bool:
+    """Whether this part of an HDF5 file is an array of numbers with all of its bytes in one place inside the file."""
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype.kind not in "fiu":
+        return False
+    is_whole = item.id.get_create_plist().get_layout() in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
+    return is_whole and item.external is None and item.id.get_storage_size() == item.nbytes

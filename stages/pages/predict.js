@@ -1,0 +1,132 @@
+// One picture at a time: sent to this machine's own server, which says what the network sees, says, and where.
+
+const FIRST = 8; // classes shown at once; the others on demand
+const find = (id) => document.getElementById(id);
+const model = await fetch("/api/model").then((reply) => reply.json());
+const latest = { file: null, number: 0, heat: 0 }; // what answers are still wanted for
+
+const percent = (probability) => `${(100 * probability).toFixed(1)} %`;
+
+function element(name, attributes = {}, ...children) {
+  const made = Object.assign(document.createElement(name), attributes);
+  made.append(...children);
+  return made;
+}
+
+async function send(path, file) {
+  const options = { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file };
+  const reply = await fetch(path, options).catch(() => {
+    throw new Error("the server does not answer; start it again: python -m stages.predict --serve");
+  });
+  const values = await reply.json();
+  if (!reply.ok) throw new Error(values.error);
+  return values;
+}
+
+// A canvas and no `img`: its policy lets the page load pictures from nowhere but the server.
+async function draw(canvas, png, label) {
+  const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  Object.assign(canvas, { width: bitmap.width, height: bitmap.height, ariaLabel: label });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+}
+
+function tell(words, isProblem = false) {
+  find("problem").hidden = !isProblem;
+  find("problem").textContent = isProblem ? words : "";
+  find("status").textContent = isProblem ? "" : words;
+}
+
+async function showHeat(name) {
+  const number = (latest.heat += 1);
+  find("main").classList.add("is-waiting");
+  try {
+    const { heat } = await send(`/api/heat?${new URLSearchParams({ class: name })}`, latest.file);
+    if (number !== latest.heat) return;
+    await draw(find("heat"), heat, `Where the network saw ${name}: purple for nowhere, yellow for most`);
+    find("heat-caption").textContent = `Where it saw ${name}`;
+  } catch (error) {
+    if (number === latest.heat) tell(error.message, true);
+  }
+  if (number === latest.heat) find("main").classList.remove("is-waiting");
+}
+
+function classRow([name, probability], index) {
+  const radio = element("input", { type: "radio", name: "class", value: name, checked: index === 0 });
+  radio.addEventListener("change", () => showHeat(name));
+  const bar = element("progress", { max: 1, value: probability, ariaHidden: "true" });
+  return element("li", { hidden: index >= FIRST },
+    element("label", { className: "class" }, radio, element("span", { title: name }, name), percent(probability), bar));
+}
+
+function showAnswer(title, { probabilities, picture }) {
+  const [[name, probability]] = probabilities;
+  document.body.classList.add("has-result");
+  find("result").hidden = false;
+  find("name").textContent = title;
+  find("predicted").replaceChildren(name, " ", element("small", {}, percent(probability)));
+  find("classes").replaceChildren(...probabilities.map(classRow));
+  find("all").hidden = probabilities.length <= FIRST;
+  find("all").textContent = `Show all ${probabilities.length} classes`;
+  const [height, width] = model.size;
+  find("picture-caption").textContent = `What the network sees: ${width} × ${height} pixels, ${model.crop}`;
+  return draw(find("picture"), picture, `The picture as the network sees it, ${width} by ${height} pixels`);
+}
+
+async function predict(files) {
+  const [file, ...others] = files;
+  if (!file) return;
+  const number = (latest.number += 1);
+  if (file.size > model.max_megabytes * 1e6) {
+    const size = (file.size / 1e6).toFixed(1);
+    tell(`${file.name}: expected at most ${model.max_megabytes} megabytes, got ${size}.`, true);
+    return;
+  }
+  tell(`Looking at ${file.name} …`);
+  find("main").ariaBusy = "true";
+  try {
+    const answer = await send("/api/prediction", file);
+    if (number !== latest.number) return;
+    latest.file = file;
+    latest.heat += 1; // that of the picture before is no longer wanted
+    await showAnswer(file.name + (others.length ? `, the first of ${files.length}` : ""), answer);
+    const [[name, probability]] = answer.probabilities;
+    tell(`${file.name}: ${name}, ${percent(probability)}`);
+    await showHeat(name);
+  } catch (error) {
+    if (number === latest.number) tell(`${file.name}: expected a picture, got: ${error.message}.`, true);
+  } finally {
+    if (number === latest.number) find("main").ariaBusy = "false";
+  }
+}
+
+find("about").textContent = `${model.network} of ${model.model}`;
+find("known").textContent = `It knows ${model.classes.length} classes: ${model.classes.join(", ")}`;
+find("choose").addEventListener("click", () => find("file").click());
+find("file").addEventListener("change", (event) => {
+  predict([...event.target.files]);
+  event.target.value = ""; // so that the same file can be chosen again
+});
+find("all").addEventListener("click", () => {
+  for (const row of find("classes").children) row.hidden = false;
+  find("all").hidden = true;
+});
+
+// Drops count anywhere: beside the frame the browser would leave the page for the picture.
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.toggle("is-over", carriesFiles(event));
+});
+addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("is-over"); });
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("is-over");
+  if (carriesFiles(event)) predict([...event.dataTransfer.files]);
+  else tell("Expected a file, got something else: save the picture first, or copy and paste it.", true);
+});
+addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (files.length) predict(files);
+  else tell("Expected a picture to be pasted, got text.", true);
+});

@@ -1,31 +1,50 @@
-"""Compare: all networks side by side, and the champion, chosen on validation."""
+"""Compare: all networks side by side, the champion, chosen on validation, and which of them really differ."""
 
 import argparse
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from pydantic import Field
+
 from stages.core import params
-from stages.core.figures import draw_summary
+from stages.core.bootstrap import difference
+from stages.core.figures import draw_cost, draw_summary
 from stages.core.files import read_json, read_table, replacing, write_json
-from stages.core.scores import interval
+from stages.core.significance import holm, mcnemar
+from stages.core.summaries import as_markdown
 from stages.core.terminal import command
 
+RULE = "best validation accuracy; of equals the best macro F1 there, then the fewest parameters, then the name"
+DIGITS = 4
 
-def run(networks: list[str], source: Path, summary: Path, report: Path, figure: Path) -> None:
-    """Nothing, after the summary (JSON), the table (Markdown) and the figure (PNG) of these networks are written.
+
+class Compare(params.Section):
+    """The section `compare` of params.yaml."""
+
+    draws: int = Field(ge=100)
+    seed: int = Field(ge=0)
+
+
+def run(settings: Compare, networks: list[str], source: Path, target: Path) -> None:
+    """Nothing, after `summary.json`, `summary.md`, `summary.png` and `cost.png` of the networks are in target.
 
     Raises:
         ValueError: an evaluation is missing, or one is there of a network that is not among them.
     """
     check(networks, source)
     metrics = {name: read_json(source / name / "metrics.json") for name in networks}
-    values = summarise(metrics)
-    confusions = {name: read_table(source / name / "confusion.csv") for name in networks}
-    write_json(values, summary)
-    with replacing(report) as unfinished:
-        unfinished.write_text(as_markdown(values, metrics), encoding="utf-8")
-    with replacing(figure) as unfinished:
-        draw_summary(values, confusions, unfinished)
+    predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
+    values = summarise(metrics, compare(predictions, settings))
+    tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
+    write_json(values, target / "summary.json")
+    with replacing(target / "summary.md") as unfinished:
+        unfinished.write_text(as_markdown(values), encoding="utf-8")
+    with replacing(target / "summary.png") as unfinished:
+        draw_summary(values, tests, unfinished)
+    with replacing(target / "cost.png") as unfinished:
+        draw_cost(values, unfinished)
 
 
 def check(networks: list[str], source: Path) -> None:
@@ -45,20 +64,63 @@ def check(networks: list[str], source: Path) -> None:
             raise ValueError(f"{source}: expected evaluations of {', '.join(networks)}, got none of {name}.")
 
 
-def summarise(metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The champion, the share of the largest class in test, and each network's headline numbers."""
+def compare(predictions: dict[str, pd.DataFrame], settings: Compare) -> list[dict[str, Any]]:
+    """For validation and test, and every two networks, how far their accuracies differ and how sure that is.
+
+    `difference` is that of the first less the second, with its 95 % interval; `only_a` and `only_b` count images that
+    only one of them got right, and `p` is McNemar's exact test on these. `p_holm` allows for there being several pairs.
+
+    Raises:
+        ValueError: the evaluations are of different images or splits.
+    """
+    found = []
+    for split in ("val", "test"):
+        tables = {name: table[table["split"] == split] for name, table in predictions.items()}
+        pairs = [compare_two(a, b, tables, settings) | {"split": split} for a, b in combinations(tables, 2)]
+        adjusted = holm([pair["p"] for pair in pairs])
+        found += [pair | {"p_holm": p} for pair, p in zip(pairs, adjusted, strict=True)]
+    return found
+
+
+def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compare) -> dict[str, Any]:
+    """One pair, as `compare` says.
+
+    Raises:
+        ValueError: their evaluations are of different images.
+    """
+    facts = ["image_id", "class", "group"]
+    if tables[a][facts].to_numpy().tolist() != tables[b][facts].to_numpy().tolist():
+        raise ValueError(f"{a} and {b}: expected evaluations of the same images and split, got others; `dvc repro`.")
+    right = {name: (tables[name]["class"] == tables[name]["predicted"]).to_numpy() for name in (a, b)}
+    low, high = difference(right[a], right[b], tables[a]["group"].to_numpy(), settings.draws, settings.seed)
+    test = mcnemar(right[a], right[b])
+    gap = round(float(right[a].mean() - right[b].mean()), DIGITS)
+    return {"a": a, "b": b, "difference": gap, "low": low, "high": high, **test}
+
+
+def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The champion and the runner-up by validation, the share of the largest class in test, and headline numbers.
+
+    The data can tell the two apart where the interval of their difference on validation leaves out 0.
+    """
+    champion, *others = rank(metrics)
     any_test = next(iter(metrics.values()))["test"]
     largest = max(one["count"] for one in any_test["classes"].values())
+    top = [pair for pair in pairs if pair["split"] == "val" and {pair["a"], pair["b"]} == {champion, *others[:1]}]
     return {
-        "champion": choose(metrics),
-        "baseline": {"test": {"accuracy": round(largest / any_test["count"], 4)}},
-        **{name: headline(values) for name, values in metrics.items()},
+        "champion": champion,
+        "runner_up": others[0] if others else None,
+        "distinguishable": any(pair["low"] > 0 or pair["high"] < 0 for pair in top),
+        "rule": RULE,
+        "baseline": {"test": {"accuracy": round(largest / any_test["count"], DIGITS), "count": any_test["count"]}},
+        "networks": {name: headline(values) for name, values in metrics.items()},
+        "pairs": pairs,
     }
 
 
-def choose(metrics: dict[str, dict[str, Any]]) -> str:
-    """The network with the best validation accuracy; of equals by macro F1, then fewest parameters, then name."""
-    return min(
+def rank(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    """The networks by `RULE`, the best first."""
+    return sorted(
         metrics,
         key=lambda name: (
             -metrics[name]["val"]["accuracy"], -metrics[name]["val"]["macro_f1"], metrics[name]["parameters"], name,
@@ -67,54 +129,23 @@ def choose(metrics: dict[str, dict[str, Any]]) -> str:
 
 
 def headline(values: dict[str, Any]) -> dict[str, Any]:
-    """One network's accuracies, with the interval of the one on test, and what it is."""
-    low, high = interval(values["test"]["accuracy"], values["test"]["count"])
-    return {
-        "val": {"accuracy": values["val"]["accuracy"]},
-        "test": {"accuracy": values["test"]["accuracy"], "low": low, "high": high},
-        "pretrained": values["pretrained"],
-        "parameters": values["parameters"],
-    }
-
-
-def as_markdown(values: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> str:
-    """The summary as a table that reads well on a page and in a terminal."""
-    lines = [
-        "| network  | pretrained | parameters | val accuracy | test accuracy (95 %)  | test macro F1 |",
-        "|:---------|:-----------|-----------:|-------------:|----------------------:|--------------:|",
-    ]
-    for name, one in metrics.items():
-        test = values[name]["test"]
-        accuracy = f"{test['accuracy']:.3f} ({test['low']:.3f}-{test['high']:.3f})"
-        pretrained = "yes" if one["pretrained"] else "no"
-        lines.append(
-            f"| {name:<8} | {pretrained:<10} | {one['parameters']:>10,} | {one['val']['accuracy']:>12.3f} "
-            f"| {accuracy:>21} | {one['test']['macro_f1']:>13.3f} |"
-        )
-    count = next(iter(metrics.values()))["test"]["count"]
-    return "\n".join([*lines, "", *footnotes(values, count)])
-
-
-def footnotes(values: dict[str, Any], count: int) -> list[str]:
-    """What one must know to read the table."""
-    baseline = values["baseline"]["test"]["accuracy"]
-    return [
-        f"Champion, chosen on validation: **{values['champion']}**. Test: {count} images; the share of the",
-        f"largest class is {baseline:.3f}. The interval is Wilson's, for one training and one split.",
-        "",
-    ]
+    """One network's accuracies with their intervals, and what it costs."""
+    accuracies = {}
+    for split in ("val", "test"):
+        low, high = values[split]["intervals"]["accuracy"]
+        accuracies[split] = {"accuracy": values[split]["accuracy"], "low": low, "high": high}
+    accuracies["test"]["macro_f1"] = values["test"]["macro_f1"]
+    return accuracies | {key: values[key] for key in ("pretrained", "parameters", "multiply_adds", "megabytes")}
 
 
 def main() -> None:
     """Compare the networks of params.yaml."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", type=Path, help="the folder of all evaluations")
-    parser.add_argument("summary", type=Path, help="the summary to write, as JSON")
-    parser.add_argument("report", type=Path, help="the table to write, as Markdown")
-    parser.add_argument("figure", type=Path, help="the figure to write, as PNG")
+    parser.add_argument("target", type=Path, help="the folder of metrics to write summary.* and cost.png to")
     arguments = parser.parse_args()
     networks = list(params.find(params.load(), "networks"))
-    run(networks, arguments.source, arguments.summary, arguments.report, arguments.figure)
+    run(params.read(Compare, "compare"), networks, arguments.source, arguments.target)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def named(text, key):
 def listed_files(definition, key):
     for dependency in definition["deps"]:
         path = Path(named(dependency, key))
-        if path.parts[0] == "stages":
+        if path.parts[0] == "stages" and path.suffix in (".py", ""):
             yield from path.rglob("*.py") if (ROOT / path).is_dir() else [path]
 
 
@@ -81,6 +81,13 @@ def test_a_stage_depends_on_exactly_what_it_imports(name, monkeypatch):
         # Some networks need what others do not; a foreach lists it for all.
         for_others = {Path("stages/core/heads.py")} if network else set()
         assert listed <= needed | for_others, f"{name} {key}: listed but not imported"
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_stage_depends_on_its_pages(name):
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "stages/pages").glob(f"{name}[._]*")}
+    for _, definition in expand(name):
+        assert pages == {path for path in definition["deps"] if path.startswith("stages/pages/")}
 
 
 @pytest.mark.parametrize("name", PIPELINE)
@@ -152,8 +159,13 @@ def test_every_network_has_its_params_and_is_read_without_complaint(monkeypatch)
         params.read(models.load(name).Params, "train.common", f"train.{name}")
 
 
+NO_TENSORS = (
+    "collect", "clean", "preprocess", "split", "suggest", "compare", "champion", "report", "experiments", "review",
+)  # fmt: skip
+
+
 def test_steps_that_need_no_tensors_import_no_tensorflow():
-    for name in ("collect", "clean", "preprocess", "split", "suggest", "compare", "review"):
+    for name in NO_TENSORS:
         modules = {module for file in imported_files(Path(f"stages/{name}.py")) for module in imported_modules(file)}
         assert not {module for module in modules if module and module.startswith(("keras", "tensorflow"))}, name
 

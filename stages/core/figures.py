@@ -30,10 +30,10 @@ def draw_summary(values: dict[str, Any], confusions: dict[str, pd.DataFrame], pa
 def draw_accuracies(values: dict[str, Any], networks: list[str], axes: Axes) -> None:
     """Test accuracy with its interval, and validation accuracy, for each network."""
     for row, name in enumerate(networks):
-        test = values[name]["test"]
+        test = values["networks"][name]["test"]
         axes.plot([test["low"], test["high"]], [row, row], color=PALE, linewidth=7, solid_capstyle="round")
         axes.plot(test["accuracy"], row, "o", color=DARK, markersize=8, label="test, 95 %" if row == 0 else None)
-        val = values[name]["val"]["accuracy"]
+        val = values["networks"][name]["val"]["accuracy"]
         axes.plot(val, row, "|", color=DARK, markersize=16, label="validation" if row == 0 else None)
     baseline = values["baseline"]["test"]["accuracy"]
     axes.axvline(baseline, color=ACCENT, linestyle="--", label="largest class")
@@ -41,6 +41,38 @@ def draw_accuracies(values: dict[str, Any], networks: list[str], axes: Axes) -> 
     starred = [f"{name} ★" if name == values["champion"] else name for name in networks]
     axes.set_yticks(range(len(networks)), starred)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3, frameon=False, fontsize="small")
+
+
+def draw_cost(values: dict[str, Any], path: Path) -> None:
+    """The networks' test accuracies, with intervals, against what one image costs, as a PNG file.
+
+    A circle's area goes with the number of parameters. Costs are counted, not timed, so that the figure is the same
+    on every machine.
+    """
+    matplotlib.use("Agg")
+    sns.set_theme(style="whitegrid", font_scale=0.9)
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    networks = values["networks"]
+    most = max(one["parameters"] for one in networks.values())
+    for name, one in networks.items():
+        gflop, test = 2 * one["multiply_adds"] / 1e9, one["test"]
+        axes.plot([gflop, gflop], [test["low"], test["high"]], color=PALE, linewidth=5, solid_capstyle="round")
+        axes.scatter(gflop, test["accuracy"], s=30 + 500 * one["parameters"] / most, color=DARK, alpha=0.75, zorder=3)
+        label = f"{name} ★" if name == values["champion"] else name
+        text = f"{label}\n{one['parameters'] / 1e6:.1f} M"
+        axes.annotate(text, (gflop, test["high"]), (0, 8), textcoords="offset points", ha="center", fontsize="small")
+    axes.axhline(values["baseline"]["test"]["accuracy"], color=ACCENT, linestyle="--", label="largest class")
+    axes.set(
+        xscale="log",
+        ylim=(0, 1),
+        xlabel="GFLOP for an image",
+        ylabel="test accuracy, 95 %",
+        title="What accuracy costs (M: millions of parameters)",
+    )
+    axes.margins(x=0.25)
+    axes.legend(loc="lower right", frameon=False, fontsize="small")
+    figure.savefig(path, format="png", dpi=DPI, metadata=METADATA)
 
 
 def draw_confusion(name: str, confusion: pd.DataFrame, axes: Axes) -> None:

@@ -1,0 +1,46 @@
+"""Champion: the model that the comparison chose, in one folder with all that it needs to classify a picture."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from stages.core.files import read_json, replacing
+from stages.core.terminal import command
+
+MODEL = ("model.keras", "network.json")
+BACKBONE = "backbone.weights.h5"
+
+
+def run(summary: Path, models: Path, pretrained: Path, target: Path) -> str:
+    """The champion's name, after the folder target holds its model and, where it is fed activations, its backbone.
+
+    Raises:
+        FileNotFoundError: one of these files is not there.
+    """
+    name = str(read_json(summary)["champion"])
+    files = [models / name / file for file in MODEL]
+    if read_json(models / name / "network.json")["backbone"]:
+        files.append(pretrained / name / BACKBONE)
+    with replacing(target) as folder:
+        folder.mkdir()
+        for file in files:
+            if not file.is_file():
+                raise FileNotFoundError(f"{file}: expected a file of the champion, got none.")
+            shutil.copyfile(file, folder / file.name)
+    return name
+
+
+def main() -> None:
+    """Gather the champion."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("summary", type=Path, help="the summary of the comparison, as JSON")
+    parser.add_argument("models", type=Path, help="the folder of all models")
+    parser.add_argument("pretrained", type=Path, help="the folder of all backbones' weights")
+    parser.add_argument("target", type=Path, help="the folder to write")
+    arguments = parser.parse_args()
+    name = run(arguments.summary, arguments.models, arguments.pretrained, arguments.target)
+    print(f"champion: {name}")
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,110 @@
+"""Experiments: what DVC's experiments of a network came to, mean and deviation where they differ in seeds only."""
+
+import argparse
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.core import params
+from stages.core.summaries import to_markdown
+from stages.core.terminal import command
+
+DIGITS = 3
+
+
+def run(rows: list[dict[str, Any]], network: str, networks: list[str], *, with_test: bool) -> pd.DataFrame:
+    """A row for each setting of the network, best validation accuracy first: what is set, seeds, mean and deviation.
+
+    The deviation is that of a sample (divided by runs - 1), empty for one run. Test is left out unless asked for:
+    whoever chooses a setting by it has no test left.
+
+    Args:
+        rows: as `dvc.api.exp_show` gives them, experiments and the commits they start from.
+        network: whose runs are meant. Experiments that did not train it anew show the same model, and count once.
+        networks: all networks of params.yaml.
+        with_test: whether the accuracy on test is shown too.
+
+    Raises:
+        ValueError: no row has metrics of the network.
+    """
+    table = pd.DataFrame(rows)
+    accuracy = {split: f"metrics/{network}.json:{split}.accuracy" for split in ("val", "test")}
+    model = f"data/6_models/{network}/model.keras"
+    if accuracy["val"] not in table:
+        raise ValueError(f"experiments: expected some with metrics of {network}, got none.")
+    done = table[table["rev"] != "workspace"].dropna(subset=[accuracy["val"]]).drop_duplicates(model)
+    varied = [name for name in settings(done, network, networks) if done[name].astype(str).nunique() > 1]
+    seeds = [name for name in varied if is_seed(name)]
+    groups = group(done, [name for name in varied if name not in seeds])
+    shown = ["val", "test"] if with_test else ["val"]
+    found = [
+        {"setting": setting, "seeds": count_seeds(runs, seeds), "runs": len(runs)}
+        | {split: with_deviation(runs[accuracy[split]]) for split in shown}
+        | {"order": -runs[accuracy["val"]].mean()}
+        for setting, runs in groups
+    ]
+    return pd.DataFrame(found).sort_values(["order", "setting"]).drop(columns="order")
+
+
+def settings(table: pd.DataFrame, network: str, networks: list[str]) -> list[str]:
+    """The columns that hold params, without those of other networks' training and of steps after it."""
+    sections = ("collect.", "clean.", "preprocess.", "split.", "pretrained.", "features.", "augmentations.", "train.")
+    others = tuple(f"train.{name}." for name in networks if name not in (network, "common"))
+    return [str(name) for name in table if str(name).startswith(sections) and not str(name).startswith(others)]
+
+
+def is_seed(name: str) -> bool:
+    """Whether a param is one that only draws differently."""
+    return name.endswith(".seed") or name == "split.fold"
+
+
+def group(table: pd.DataFrame, varied: list[str]) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each setting, and its name: the params that are not everywhere the same."""
+    if not varied:
+        return [("as in params.yaml", table)]
+    by_setting = table.fillna(dict.fromkeys(varied, "")).astype(dict.fromkeys(varied, str)).groupby(varied)
+    return [(name_setting(varied, key), table.loc[rows.index]) for key, rows in by_setting]
+
+
+def name_setting(varied: list[str], values: Hashable) -> str:
+    """The params and their values in words."""
+    each = values if isinstance(values, tuple) else (values,)
+    return ", ".join(f"{name}={value}" for name, value in zip(varied, each, strict=True))
+
+
+def count_seeds(runs: pd.DataFrame, seeds: list[str]) -> str:
+    """The seeds of the runs, in words; empty where they do not differ."""
+    return "; ".join(
+        f"{name} {', '.join(f'{value:g}' for value in sorted(runs[name].unique()))}"
+        for name in seeds
+        if runs[name].nunique() > 1
+    )
+
+
+def with_deviation(values: pd.Series) -> str:
+    """The mean of the runs, and their standard deviation where there are several."""
+    mean = f"{values.mean():.{DIGITS}f}"
+    return mean if len(values) < 2 else f"{mean} ± {np.std(values.to_numpy(dtype=float), ddof=1):.{DIGITS}f}"
+
+
+def main() -> None:
+    """Show the experiments of a network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", help="a network of params.yaml")
+    parser.add_argument(
+        "--test", action="store_true", help="show the accuracy on test too, once nothing is chosen by it"
+    )
+    arguments = parser.parse_args()
+    networks = list(params.find(params.load(), "train"))
+    if arguments.network not in networks:
+        raise ValueError(f"network: expected one of {', '.join(networks)}, got {arguments.network}.")
+    import dvc.api  # takes a second
+
+    table = run(dvc.api.exp_show(), arguments.network, networks, with_test=arguments.test)
+    print(to_markdown(table.to_numpy().tolist(), list(table.columns), "llr" + "r" * (len(table.columns) - 3)))
+
+
+if __name__ == "__main__":
+    command(main)

@@ -79,7 +79,7 @@ def run(settings: Explain, source: Path, pixels: Path, trained: Path, prediction
         sure = pair_up((f"{name} recognised", "surest"), surest, test[is_right], test, views)
         draw_sheet(sure, folder / "attention.png", SIDE, COLUMNS)
         save_mistakes(mistakes, views, folder)
-        draw_filters(find_kernels(model, inputs, source), folder / "filters.png")
+        draw_filters(name, find_kernels(model, inputs, source), folder / "filters.png")
         write_table(placed, folder / "embedding.csv")
         draw_embedding(placed, f"{name}: {NAMES[settings.embedding]} of the last features", folder / "embedding.png")
 
@@ -136,7 +136,7 @@ def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:
     true = "" if row["predicted"] == row["class"] else f"true {row['p_' + row['class']]:.0%} {row['class']}"
     blank = "" if view.heat.any() else "Grad-CAM finds no place"
     origin = (row["title"] or Path(row["source_id"]).name, row["author"], row["licence"])
-    return Tile(view.picture(SIDE), origin, INK), Tile(view.overlaid(SIDE), (said, true, blank))
+    return Tile(view.picture(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (said, true, blank))))
 
 
 def save_mistakes(mistakes: pd.DataFrame, views: Views, folder: Path) -> None:
@@ -154,17 +154,17 @@ def find_kernels(model: keras.Model, inputs: Inputs, source: Path) -> dict[str, 
         return first_kernels(model)
     kernel = np.load(source / FILTERS)
     is_bgr = inputs.backbone["scaling"] == BGR
-    return {inputs.backbone["network"]: kernel[:, :, ::-1] if is_bgr else kernel}
+    return {"backbone": kernel[:, :, ::-1] if is_bgr else kernel}
 
 
-def draw_filters(kernels: dict[str, npt.NDArray[np.float32]], path: Path) -> None:
+def draw_filters(name: str, kernels: dict[str, npt.NDArray[np.float32]], path: Path) -> None:
     """The kernels are at the path as pictures, each from its own least to its most."""
     sections = []
     for layer, kernel in kernels.items():
         height, width, _, number = kernel.shape
         tiles = [Tile(draw_filter(kernel[..., i])) for i in range(min(number, MOST_FILTERS))]
         what = f"{len(tiles)} of {number} filters of {height}x{width} pixels, each in its own range"
-        sections.append(Section(f"{layer}: {what}", tiles))
+        sections.append(Section(f"{name}, {layer}: {what}", tiles))
     draw_sheet(sections, path, FILTER_SIDE, FILTER_COLUMNS)
 
 

@@ -207,7 +207,7 @@ def test_a_pair_of_tiles_tells_origin_answer_and_truth():
     row = rows_of(("cat", "dog")).to_dict("records")[0]
     picture, heat = explain.draw_pair(row, VIEWS["0"])
     assert picture.captions == ("a title", "an author", "CC0")
-    assert heat.captions == ("said 75% dog", "true 25% cat", "")
+    assert heat.captions == ("said 75% dog", "true 25% cat")
     assert picture.image.size == heat.image.size == (explain.SIDE, explain.SIDE)
 
 
@@ -215,7 +215,7 @@ def test_a_picture_without_a_title_goes_by_its_file_and_an_empty_map_is_named():
     row = rows_of(("dog", "dog")).assign(title="").to_dict("records")[0]
     picture, heat = explain.draw_pair(row, View(VIEWS["0"].pixels, np.zeros((2, 2), np.float32)))
     assert picture.captions[0] == "file.png"
-    assert heat.captions == ("said 75% dog", "", "Grad-CAM finds no place")
+    assert heat.captions == ("said 75% dog", "Grad-CAM finds no place")
 
 
 def test_without_mistakes_it_writes_an_empty_list_and_a_page_of_the_key_alone(trained, tmp_path):
@@ -290,7 +290,7 @@ def test_a_head_on_activations_has_the_same_figures(fed_features, tmp_path):
 def test_filters_of_a_backbone_are_those_in_its_folder_in_rgb(fed_features):
     model = keras.models.load_model(fed_features[2] / "model.keras")
     kernels = explain.find_kernels(model, read_inputs(fed_features[0]), fed_features[0])
-    np.testing.assert_array_equal(kernels["eye"][0, 0], np.eye(3)[::-1])
+    np.testing.assert_array_equal(kernels["backbone"][0, 0], np.eye(3)[::-1])
 
 
 def test_a_filter_of_three_channels_is_in_colour_from_its_least_to_its_most():

@@ -96,5 +96,5 @@ def point(label: str, shape: str, colour: object, **look: object) -> Line2D:
 
 
 def plain(text: str) -> str:
-    """The text as matplotlib shows it as it is: a dollar would begin a formula, an underscore hide a legend's entry."""
+    """The text as matplotlib shows it as it is, where a dollar would begin a formula."""
     return text.replace("$", r"\$")

@@ -1,5 +1,6 @@
 """Connections that go only where they may and end when their time is over."""
 
+import logging
 import socket
 import ssl
 import threading
@@ -104,6 +105,7 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 def open_pools(per_host: int, timeout_s: float, allow_private: bool) -> PoolManager:
     """Pools of connections, which ask no proxy and keep no cookie."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # Its warnings name whole addresses, keys included.
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.sslsocket_class = _TLSSocket

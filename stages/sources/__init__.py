@@ -28,9 +28,12 @@ from pydantic import ValidationError
 
 from stages.core.listing import names_folder
 from stages.core.params import Section, explain
-from stages.sources import archive, folder, manifest, urls
+from stages.sources import archive, bing, danbooru, folder, manifest, openverse, reddit, safebooru, urls, wikimedia
 
-LIVE: dict[str, ModuleType] = {"urls": urls}
+LIVE: dict[str, ModuleType] = {
+    "bing": bing, "danbooru": danbooru, "openverse": openverse, "reddit": reddit, "safebooru": safebooru, "urls": urls,
+    "wikimedia": wikimedia,
+}  # fmt: skip
 
 
 def source_of(path: Path) -> ModuleType:

@@ -10,9 +10,10 @@ from urllib3.util import Url, parse_url
 
 from stages.core.failures import FetchError
 
-# IPv6 networks whose last 32 bits are an IPv4 address: compatible, mapped, translated, and NAT64's.
+# IPv6 networks whose last 32 bits are an IPv4 address: the first two mean nothing else, the others are out of use.
 # https://www.iana.org/assignments/iana-ipv6-special-registry
-EMBEDDING = [ipaddress.IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
+NAT64, MAPPED = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::ffff:0:0/96")
+EMBEDDING = ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("::ffff:0:0:0/96")
 LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # leads into the network of whoever runs it
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -83,20 +84,16 @@ def find_addresses(host: str, port: int, allow_private: bool) -> list[tuple[int,
 def is_public(text: str) -> bool:
     """Whether the IP address, and the one that it may wrap, is one that anybody on the Internet can reach."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    return "%" not in text and all(map(_is_global, (address, *_wrapped(address))))
+    if isinstance(address, ipaddress.IPv4Address):
+        return _is_global(address)
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in NAT64 or address in MAPPED:
+        return _is_global(last)
+    if "%" in text or address in LOCAL_NAT64 or address.is_site_local:
+        return False
+    wrapped = [address.sixtofour, *(address.teredo or ()), *(last for network in EMBEDDING if address in network)]
+    return _is_global(address) and all(_is_global(each) for each in wrapped if each is not None)
 
 
 def _is_global(address: IP) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-
-
-def _wrapped(address: IP) -> list[IP]:
-    """The IPv4 addresses that an IPv6 address leads to; a private one stands for a network that is no one's guest."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    if address in LOCAL_NAT64:
-        return [ipaddress.IPv4Address("0.0.0.0")]
-    wrapped: list[IP | None] = [address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in EMBEDDING):
-        wrapped.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [each for each in wrapped if each is not None]

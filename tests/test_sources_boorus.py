@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -211,9 +212,12 @@ def test_where_the_range_holds_too_few_there_are_fewer(board, client):
 def test_a_file_is_never_in_both_classes(board, client):
     """A file without its tag, posted again: its hash gives it away."""
     module, protocol = board
-    posts = make_posts(700)
-    double = Post(posts[14].number + 1, ("rei",), file=str(posts[14].number))
+    posts = make_posts(701)
+    # Just below the newest post with the tag, so that it is the first to be drawn; and its twin, another file.
+    double, other = (Post(posts[700].number - 1, ("rei",), file=file) for file in (str(posts[14].number), "other"))
     assert double.md5 == posts[14].md5
+    with serving(protocol([*posts, other])) as service:
+        assert numbers(list_all(module, service, client, negatives=True), "not_asuka")[0] == other.number
     with serving(protocol([*posts, double])) as service:
         listed = list_all(module, service, client, negatives=True)
     assert posts[14].number in numbers(listed)
@@ -227,7 +231,8 @@ def test_a_file_is_never_in_both_classes(board, client):
 
 def test_a_board_that_ignores_the_minus_still_gives_no_post_to_both(board, client):
     module, protocol = board
-    posts = make_posts(700)
+    # Without hashes, so that only their numbers tell them apart.
+    posts = [replace(post, is_hidden=True) for post in make_posts(700)]
     answer = protocol(posts)
 
     def ignoring(request):
@@ -291,6 +296,13 @@ def test_posts_that_are_films_or_hidden_are_listed_to_be_counted(client):
         assert [bool(image.url) for image in list_all(danbooru, service, client)] == [True, False, False]
     with serving(lambda request: as_json([boards.as_gelbooru(posts[0]) | {"image": None}])) as service:
         assert [image.url for image in list_all(safebooru, service, client)] == [""]
+
+
+def test_a_hidden_post_with_the_tag_keeps_no_hidden_post_out_of_the_other_class(client):
+    posts = [Post(number, ("asuka",) if number % 2 else ("rei",), is_hidden=number > 2) for number in range(1, 8)]
+    with serving(boards.danbooru(posts)) as service:
+        listed = list_all(danbooru, service, client, negatives=True)
+    assert (numbers(listed), numbers(listed, "not_asuka")) == ([7, 5, 3, 1], [6, 4, 2])
 
 
 @pytest.mark.parametrize("fault", [BUSY, BROKEN], ids=["429", "502"])

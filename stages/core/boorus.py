@@ -45,7 +45,6 @@ class Post:
 
     number: int
     md5: str
-    tags: frozenset[str]
     rating: str
     image: Listed
 
@@ -71,8 +70,8 @@ def list_classes(search: Search, class_: str, ratings: list[str], page: Page) ->
     numbers = {post.number for post in positives}
 
     def is_other(post: Post) -> bool:
-        is_known = post.number in numbers or post.md5 in hashes
-        return not is_known and search.tag not in post.tags and post.rating in ratings
+        # A board can ignore the minus, and a file be posted again without the tag.
+        return post.number not in numbers and post.md5 not in hashes and post.rating in ratings
 
     for post in _draw_between(positives, page, [f"-{search.tag}", *search.also], is_other):
         yield replace(post.image, class_=f"not_{class_}")

@@ -64,7 +64,6 @@ def _read(post: Record, address: str) -> boorus.Post:
     return boorus.Post(
         number=post_id,
         md5=text(post, "md5"),
-        tags=frozenset(text(post, "tag_string").split()),
         rating=text(post, "rating"),
         image=Listed(
             source_id=str(post_id),

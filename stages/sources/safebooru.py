@@ -1,6 +1,5 @@
 """Safebooru and other boards with the API of Gelbooru 0.2. https://safebooru.org/index.php?page=help&topic=dapi"""
 
-import html
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Literal
@@ -71,7 +70,6 @@ def _read(post: Record, address: str) -> boorus.Post:
     return boorus.Post(
         number=post_id,
         md5=text(post, "hash") or text(post, "md5"),
-        tags=frozenset(html.unescape(text(post, "tags")).split()),
         rating=text(post, "rating"),
         image=Listed(
             source_id=str(post_id),

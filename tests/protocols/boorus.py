@@ -40,7 +40,7 @@ def search(posts, words):
 def as_gelbooru(post):
     return {
         "directory": str(post.number // 1000),
-        "hash": post.md5,
+        "hash": "" if post.is_hidden else post.md5,
         "height": 1500,
         "id": post.number,
         "image": f"{post.md5}.{post.ending}",

@@ -1,0 +1,115 @@
+"""All live sources through `collect`: from services on loopback into a manifest, and its images into the raw data."""
+
+import io
+from contextlib import ExitStack
+
+import pandas as pd
+import pytest
+
+from stages import collect
+from stages.core import boorus
+from stages.sources import LIVE
+from tests.protocols import bing, openverse, reddit, wikimedia
+from tests.protocols import boorus as boards
+from tests.protocols.asking import SETTINGS
+from tests.protocols.service import Answer, serving
+
+SECRETS = {
+    "REDDIT_CLIENT_ID": reddit.CLIENT_ID,
+    "REDDIT_CLIENT_SECRET": reddit.CLIENT_SECRET,
+    "BING_SEARCH_KEY": bing.KEY,
+    "OPENVERSE_TOKEN": "sentinel-token-2d5e",
+    "DANBOORU_LOGIN": "sentinel-login-70aa",
+    "DANBOORU_API_KEY": "sentinel-key-c3b9",
+}
+POSTS = [boards.Post(number, ("asuka",) if number % 5 == 0 else ("rei",)) for number in range(1, 200)]
+SERVICES = {
+    "bing": (bing.answering({"cat": [bing.image(n) for n in range(160)]}), {"queries": ["cat"]}),
+    "danbooru": (boards.danbooru(POSTS), {"tag": "asuka", "negatives": True}),
+    "openverse": (openverse.answering({"cat": [openverse.image(n) for n in range(30)]}), {"queries": ["cat"]}),
+    "reddit": (
+        reddit.answering(
+            {"cats/new": [reddit.post(n) for n in range(120)], "cats/hot": [reddit.gallery(5000, {"a": {}, "b": {}})]}
+        ),
+        {"subreddits": ["cats"], "listings": ["new", "hot"]},
+    ),
+    "safebooru": (boards.gelbooru(POSTS), {"tag": "asuka", "negatives": True}),
+    "wikimedia": (wikimedia.answering({"cat": [wikimedia.file(n) for n in range(60)]}), {"queries": ["cat"]}),
+}
+COUNTS = {
+    ("bing", "cat"): 160,
+    ("danbooru", "cat"): 39,
+    ("danbooru", "not_cat"): 39,
+    ("openverse", "cat"): 30,
+    ("reddit", "cat"): 122,
+    ("safebooru", "cat"): 39,
+    ("safebooru", "not_cat"): 39,
+    ("wikimedia", "cat"): 60,
+}
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch, tmp_path):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(boorus, "PAUSE_S", 0.01)
+
+
+def settings_of(listings, source="none.csv"):
+    return collect.Collect(source=str(source), max_megabytes=1, max_megapixels=1, listings=listings, fetch=SETTINGS)
+
+
+@pytest.fixture
+def listings():
+    """What asks every service for the class cat."""
+    with ExitStack() as stack:
+        items = []
+        for name, (answer, options) in SERVICES.items():
+            address = stack.enter_context(serving(answer)).address
+            addresses = {"address": f"{address}/v7.0" if name == "bing" else address}
+            if name == "reddit":
+                addresses["oauth_address"] = address
+            items.append({"source": name, **options, **addresses})
+        yield {"cat": items}
+
+
+def test_every_live_source_on_the_web_is_tried():
+    assert set(SERVICES) == set(LIVE) - {"urls"}
+
+
+def test_all_sources_list_into_one_manifest_and_once_more_changes_nothing(listings, tmp_path, caplog, capfd):
+    caplog.set_level(0)
+    path = tmp_path / "manifest.csv"
+    told = [collect.relist(settings_of(listings), path)]
+    content = path.read_bytes()
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert table.groupby(["source", "class"]).size().to_dict() == COUNTS
+    assert (table["url"] != "").all()
+    told.append(collect.relist(settings_of(listings), path))
+    assert path.read_bytes() == content
+    assert told[1] == f"{path}: {sum(COUNTS.values())} images, 0 new, 0 no longer listed, 0 changed."
+    shown = [content.decode(), *told, caplog.text, *capfd.readouterr()]
+    assert not any(secret in text for text in shown for secret in (*SECRETS.values(), reddit.TOKEN))
+
+
+def test_the_provenance_of_a_fetched_image_stands_beside_it(tmp_path, draw):
+    content = io.BytesIO()
+    draw(1).save(content, "PNG")
+    path = tmp_path / "manifest.csv"
+    with serving(lambda request: Answer(content.getvalue())) as host:
+        found = [openverse.image(1, url=f"{host.address}/1.png"), openverse.image(2, url=None)]
+        with serving(openverse.answering({"cat": found})) as service:
+            item = {"source": "openverse", "queries": ["cat"], "address": service.address}
+            collect.relist(settings_of({"cat": [item]}), path)
+        counts = collect.run(settings_of({}, path), tmp_path / "raw")
+    [row] = pd.read_csv(tmp_path / "raw" / "images.csv", dtype=str, keep_default_na=False).to_dict("records")
+    assert {key: row[key] for key in ("source", "title", "author", "licence", "licence_url", "page_url")} == {
+        "source": "openverse",
+        "title": "Tank 1",
+        "author": "Jane Doe",
+        "licence": "by-sa 2.0",
+        "licence_url": "https://creativecommons.org/licenses/by-sa/2.0/",
+        "page_url": "https://www.flickr.com/photos/x/1",
+    }
+    assert (counts["listed"], counts["kept"], counts["failed"]) == (2, 1, {"no address": 1})

@@ -70,6 +70,9 @@ def handler_of(service):
             self.send_response(answer.status)
             for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                 self.send_header(name, value)
+            # Otherwise a client can send its next request into a connection that is about to close.
+            if self.close_connection:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(answer.body)
 

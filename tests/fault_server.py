@@ -32,7 +32,7 @@ class Visit:
 
 
 class FaultServer:
-    """Pages are bytes at paths, the same at each host; `plan[host, path]` is what goes wrong first.
+    """Pages are bytes at paths, the same at each host; `plan[host, page]` is what goes wrong first.
 
     A fault at the end of a plan that is one of LASTING stays.
     """
@@ -57,6 +57,10 @@ class FaultServer:
 
     def url(self, path, host="127.0.0.1"):
         return f"http://{host}:{self.port}{path}"
+
+    def page_of(self, path):
+        """The page that a path means: with its query, or with any."""
+        return path if path in self.pages else path.partition("?")[0]
 
     def accept(self, listener, host):
         while True:
@@ -95,7 +99,7 @@ class FaultServer:
                 if select.select([connection], [], [], 0)[0]:
                     dripped.end = dripped.end or time.monotonic()
                     del self.dripping[connection]
-            plan = self.plan[host, path]
+            plan = self.plan[host, self.page_of(path)]
             fault = plan[0] if len(plan) == 1 and plan[0] in LASTING else plan.popleft() if plan else ""
             visit = Visit(host, path, time.monotonic(), fault or "whole", headers=headers)
             self.visits.append(visit)
@@ -103,10 +107,11 @@ class FaultServer:
 
     def fail(self, visit, connection):
         time.sleep(self.latency_s)
-        content = self.pages.get(visit.path, b"")
-        fault = visit.answer if visit.path in self.pages else "404"
+        page = self.page_of(visit.path)
+        content = self.pages.get(page, b"")
+        fault = visit.answer if page in self.pages else "404"
         length = len(content)
-        more = self.headers.get(visit.path, "")
+        more = self.headers.get(page, "")
         if fault == "whole":
             return self.send(visit, connection, 200, content, length, more)
         if fault == "reset":

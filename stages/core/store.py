@@ -68,8 +68,11 @@ class Store:
         stream.flush()
         written, key = Path(stream.name), key_of(url)
         path = self.root / key[:2] / f"{key}.{sha256(written)}"
-        path.parent.mkdir(exist_ok=True)
-        written.replace(path)
+        try:
+            written.replace(path)
+        except FileNotFoundError:  # its folder is new
+            path.parent.mkdir(exist_ok=True)
+            written.replace(path)
         self._files[key] = path
 
     def forget(self, url: str) -> None:

@@ -46,10 +46,25 @@ def download(
     Leaving the iteration early stops the work; what is done by then is not done again.
     """
     fetcher = Fetcher(settings)
-    known, number = sort_out(dict.fromkeys(urls), store, fetcher)
-    yield from known
+    number = 0
+    for url in dict.fromkeys(urls):
+        if store.holds(url):
+            yield url, None
+        elif failure := store.recall(url) or line_up(url, fetcher):
+            yield url, failure
+        else:
+            number += 1
     receive = partial(take_in, fetcher=fetcher, store=store, bounds=bounds)
     yield from work_off(fetcher, number, receive, partial(settle, store=store))
+
+
+def line_up(url: str, fetcher: Fetcher) -> Failure | None:
+    """Why the address cannot be asked; if there is no reason, it waits at the fetcher."""
+    try:
+        fetcher.add(url, {})
+    except FetchError as error:
+        return Failure(error.reason, error.detail)
+    return None
 
 
 def work_off(
@@ -71,24 +86,6 @@ def work_off(
             yield url, outcome
     finally:
         fetcher.turns.close()
-
-
-def sort_out(urls: Iterable[str], store: Store, fetcher: Fetcher) -> tuple[list[tuple[str, Failure | None]], int]:
-    """What is known of the addresses without asking, and how many others now wait at the fetcher."""
-    known: list[tuple[str, Failure | None]] = []
-    number = 0
-    for url in urls:
-        if store.holds(url):
-            known.append((url, None))
-        elif failure := store.recall(url):
-            known.append((url, failure))
-        else:
-            try:
-                fetcher.add(url, {})
-                number += 1
-            except FetchError as error:
-                known.append((url, Failure(error.reason, error.detail)))
-    return known, number
 
 
 def take_in(task: Task, fetcher: Fetcher, store: Store, bounds: Bounds) -> str:
@@ -149,11 +146,10 @@ def find_gone(urls: Iterable[str], settings: Fetch) -> Iterator[tuple[str, str |
     fetcher = Fetcher(settings)
     number = 0
     for url in dict.fromkeys(urls):
-        try:
-            fetcher.add(url, {})
-            number += 1
-        except FetchError:
+        if line_up(url, fetcher):
             yield url, None
+        else:
+            number += 1
 
     def look(task: Task) -> str:
         body = io.BytesIO()

@@ -61,5 +61,5 @@ def draw_smaller(smaller: pd.DataFrame, axes: Axes) -> None:
     """The share of each class, in percent, whose shorter side is below each size."""
     shares = smaller.set_index("class").drop(columns="images").rename(columns=lambda name: name.removeprefix("below_"))
     sns.heatmap(100 * shares, annot=True, fmt=".0f", cmap="Blues", vmin=0, vmax=100, cbar=False, linewidths=1, ax=axes)
-    axes.set(xlabel="pixels a side that a network is fed", ylabel="", title="images whose shorter side is smaller, in percent")
+    axes.set(xlabel="pixels a side that a network is fed", ylabel="", title="shorter side below that, in percent")
     axes.tick_params(axis="y", rotation=0)

@@ -25,7 +25,7 @@ FIRST_WAIT_S = 0.5  # before the second try; each further one waits twice as lon
 
 
 class Fetch(Section):
-    """The table `collect.fetch` of params.yaml: how fast and how patiently is fetched, no result depends on it."""
+    """The table `collect.fetch` of params.yaml: how fast and how patiently to fetch; a change reruns nothing."""
 
     threads: int = Field(ge=1)
     per_host: int = Field(ge=1)

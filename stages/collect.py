@@ -132,11 +132,16 @@ def relist(settings: Collect, path: Path) -> str:
     listed = [
         replace(image, source=source)
         for source, module, entry, class_ in live_entries(settings.listings)
-        for image in module.listing(entry, class_, client)
+        for image in progress_by_reason(module.listing(entry, class_, client), None, f"{source} {class_}", no_reason)
     ]
     merger = manifest.merge(manifest.listing(path) if path.exists() else [], listed)
     manifest.write(merger.rows, path)
     return manifest.explain(merger, path)
+
+
+def no_reason(_: Listed) -> str:
+    """Empty: what is listed has not failed yet."""
+    return ""
 
 
 def purge(settings: Collect, path: Path) -> str:

@@ -10,10 +10,10 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def progress_by_reason(items: Iterable[T], total: int, title: str, reason_of: Callable[[T], str]) -> Iterator[T]:
+def progress_by_reason(items: Iterable[T], total: int | None, title: str, reason_of: Callable[[T], str]) -> Iterator[T]:
     """The items, with a bar on standard error while they pass; silent where that is no terminal.
 
-    `reason_of` says why an item failed; nothing where it did not.
+    `total` is None where it is not known; `reason_of` says why an item failed, nothing where it did not.
     """
     reasons: Counter[str] = Counter()
     with tqdm(total=total, desc=title, unit="image", disable=not sys.stderr.isatty()) as bar:

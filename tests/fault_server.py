@@ -147,7 +147,7 @@ class FaultServer:
         size = "" if "Transfer-Encoding" in more else f"Content-Length: {length}\r\n"
         head = f"HTTP/1.1 {status} Whatever\r\n{size}{more}\r\n"
         visit.end = time.monotonic()  # before the client can know
-        connection.sendall(head.encode() + content)
+        connection.sendall(head.encode("latin-1") + content)
         return True
 
     def drip(self, visit, connection, content):

@@ -146,6 +146,24 @@ def test_the_limit_of_bytes_holds_at_its_edge(server, store, picture, excess, re
     assert outcomes([server.url("/a")], store) == {server.url("/a"): reason}
 
 
+@pytest.mark.parametrize("size", [(1, 1), (7, 40), (8, 8)])
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_the_smallest_picture_is_taken(server, store, draw, size, format_):
+    stream = io.BytesIO()
+    draw(1, size).save(stream, format_)
+    server.pages["/a"] = stream.getvalue()
+    assert outcomes([server.url("/a")], store) == {server.url("/a"): None}
+
+
+@pytest.mark.parametrize("length", ["²", "1e3", "-5", "x"])
+def test_a_length_that_is_no_number_ends_nothing(server, store, picture, length):
+    server.pages |= {"/a": picture, "/b": picture}
+    server.headers["/a"] = f"Content-Length: {length}\r\nTransfer-Encoding: none\r\nConnection: close\r\n"
+    found = outcomes([server.url("/a"), server.url("/b")], store, retries=0)
+    assert found[server.url("/b")] is None
+    assert set(found) == {server.url("/a"), server.url("/b")}
+
+
 def test_a_hosts_picture_for_a_deleted_image_is_none(server, store, picture, monkeypatch):
     monkeypatch.setitem(DELETED, hashlib.md5(picture).hexdigest(), "a picture for what was deleted")
     server.pages["/a"] = picture

@@ -123,7 +123,7 @@ def check_image(path: Path, url: str, bounds: Bounds) -> None:
                     raise FetchError(redact(url), "too many pixels", f"{image.width}x{image.height}")
                 check_whole(content)
                 # A JPEG is read to its end at an eighth of its sides too, in a sixty-fourth of the memory.
-                image.draft("L", (image.width // 8, image.height // 8))
+                image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
                 with _large_decoder if pixels > LARGE_PIXELS else nullcontext():
                     decode(image)
         except UnusableImage as error:

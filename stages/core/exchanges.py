@@ -131,7 +131,7 @@ def copy_body(response: BaseHTTPResponse, url: str, sink: IO[bytes], max_bytes: 
     if (encoding := response.headers.get("Content-Encoding", "").strip().lower()) not in ENCODINGS:
         raise FetchError(where, "broken off", f"it is packed as {encoding[:50]!r}", is_passing=True)
     announced = response.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced[:18]) > max_bytes:
+    if announced.isdecimal() and int(announced[:18]) > max_bytes:
         raise FetchError(where, "too many bytes", f"{announced[:18]} of at most {max_bytes}")
     left, chunks = max_bytes, response.stream(CHUNK, decode_content=True)
     while True:

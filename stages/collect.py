@@ -18,7 +18,7 @@ from stages.core.downloads import Bounds, find_gone
 from stages.core.fetching import Client, Fetch
 from stages.core.files import replacing, write_json, write_table
 from stages.core.images import UnusableImage, open_image
-from stages.core.listing import Failure, Listed
+from stages.core.listing import Failure, Listed, one_line
 from stages.core.store import Store, default_root, forget_failures
 from stages.core.terminal import command
 from stages.sources import live_entries, manifest, source_of
@@ -64,8 +64,10 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
                 images.append(store(image, path, content, folder))
         if not images:
             raise ValueError(f"{path}: expected images in a folder per class, got {len(listed)} files and no image.")
-        write_rows(images, IMAGE_COLUMNS, ["image_id", "class", "source_id"], folder / "images.csv")
-        write_rows(failures, FAILURE_COLUMNS, ["class", "source_id"], folder / "failures.csv")
+        write_rows(images, IMAGE_COLUMNS, ["image_id", "class", "source_id", "source", "url"], folder / "images.csv")
+        write_rows(
+            failures, FAILURE_COLUMNS, ["class", "source_id", "source", "reason", "detail"], folder / "failures.csv"
+        )
     forget_failures(default_root())  # All is written: a further run is another try.
     return count(images, failures)
 
@@ -91,7 +93,7 @@ def reason_of(fetched: tuple[Listed, bytes | Failure]) -> str:
 def describe_failure(image: Listed, path: Path, failure: Failure) -> dict[str, str]:
     """The image's row of `failures.csv`."""
     where = {"class": image.class_, "source": image.source or str(path), "source_id": image.source_id}
-    return {**where, **asdict(failure)}
+    return {**where, "reason": failure.reason, "detail": one_line(failure.detail)}
 
 
 def store(image: Listed, path: Path, content: bytes, folder: Path) -> dict[str, Any]:

@@ -340,6 +340,16 @@ def test_one_address_in_two_classes_is_fetched_once_and_lies_in_both(server, tar
     assert len(server.visits) == 1
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_two_sources_name_alike_has_one_order(server, target, tmp_path, first):
+    """Whichever of the same bytes comes first."""
+    server.pages["/1"] = server.pages["/0"]
+    server.plan["127.0.0.1", f"/{first}"].append("503")
+    path = write_manifest(tmp_path / "m.csv", server, ["cat", "cat"], source=["b", "a"], source_id=["7", "7"])
+    assert run(settings(path), target)["kept"] == 2
+    assert read_table(target / "images.csv")["source"].tolist() == ["a", "b"]
+
+
 def test_a_row_without_an_address_is_counted(server, target, tmp_path):
     rows = {"url": [server.url("/0"), ""], "class": ["cat", "dog"], "source": "wikimedia", "source_id": ["1", "2"]}
     pd.DataFrame(rows).to_csv(tmp_path / "m.csv", index=False)

@@ -1,5 +1,6 @@
 """A listed image: its class and provenance, before anything is fetched."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
@@ -24,7 +25,8 @@ SPLIT_FOLDERS = {
 class Listed:
     """One image that a source offers. `source_id` names it within its source; empty means unknown elsewhere.
 
-    `source` is the kind of source, where a manifest names it; `member` is the file inside a folder or archive.
+    `source` is the kind of source, where a manifest names it; `member` is the file inside a folder or archive. What
+    describes the image is made fit for a table: see `one_line`.
     """
 
     source_id: str
@@ -39,6 +41,11 @@ class Listed:
     member: str = ""
     source: str = ""
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name not in ("class_", "member"):
+                object.__setattr__(self, field.name, one_line(getattr(self, field.name)))
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -46,6 +53,14 @@ class Failure:
 
     reason: str
     detail: str = ""
+
+
+def one_line(text: str) -> str:
+    """The text with a space for control characters, and for halves of those that UTF-8 cannot write.
+
+    pandas writes a carriage return without quotes, and reads it as the end of a row.
+    """
+    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]+", " ", text)
 
 
 def list_tree(files: Iterable[str]) -> Iterator[Listed]:

@@ -93,6 +93,27 @@ def test_all_sources_list_into_one_manifest_and_once_more_changes_nothing(listin
     assert not any(secret in text for text in shown for secret in (*SECRETS.values(), reddit.TOKEN))
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "ä"])
+@pytest.mark.parametrize("name", ["BING_SEARCH_KEY", "OPENVERSE_TOKEN", "DANBOORU_API_KEY"])
+def test_a_secret_that_no_header_can_hold_is_named_but_not_shown(listings, tmp_path, monkeypatch, name, ending):
+    monkeypatch.setenv(name, f"sentinel{ending}")
+    only = [item for item in listings["cat"] if item["source"] in name.lower()]
+    with pytest.raises(ValueError, match=rf"^environment {name}: expected ASCII letters.*got another character\.$"):
+        collect.relist(settings_of({"cat": only}), tmp_path / "manifest.csv")
+
+
+@pytest.mark.parametrize("title", ["a\rb", "a\nb", "a\r\nb", "a\0b", "a\ud83db", "a\t\x1bb"])
+def test_a_title_of_odd_characters_breaks_no_row(tmp_path, title):
+    path = tmp_path / "manifest.csv"
+    with serving(openverse.answering({"cat": [openverse.image(1, title=title), openverse.image(2)]})) as service:
+        item = {"source": "openverse", "queries": ["cat"], "address": service.address}
+        collect.relist(settings_of({"cat": [item]}), path)
+        assert collect.relist(settings_of({"cat": [item]}), path).endswith(
+            "2 images, 0 new, 0 no longer listed, 0 changed."
+        )
+    assert pd.read_csv(path)["title"].tolist() == ["a b", "Tank 2"]
+
+
 def test_the_provenance_of_a_fetched_image_stands_beside_it(tmp_path, draw):
     content = io.BytesIO()
     draw(1).save(content, "PNG")

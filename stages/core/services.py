@@ -1,5 +1,6 @@
 """A web service's address and answers, checked for their shape where they come in, and trusted afterwards."""
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -19,6 +20,18 @@ def _check_address(address: str) -> str:
 
 # Of a service, without a slash at its end; never with a name or key inside, since addresses end up in logs.
 Address = Annotated[str, AfterValidator(_check_address)]
+
+
+def secret(name: str) -> str:
+    """What the environment has under the name; empty where that is nothing.
+
+    Raises:
+        ValueError: it cannot be sent in a header; the value is not shown.
+    """
+    value = os.environ.get(name, "")
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f"environment {name}: expected ASCII letters, digits and signs, got another character.")
+    return value
 
 
 def records(answer: Any, where: str, *keys: str) -> list[Record]:

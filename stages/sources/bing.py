@@ -1,6 +1,5 @@
 """Endpoints that answer like the former Bing image search API, version 7, found by a list of queries."""
 
-import os
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -9,7 +8,7 @@ from pydantic import AfterValidator, Field
 from stages.core.fetching import Client
 from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.services import Record, records, table, text
+from stages.core.services import Record, records, secret, table, text
 
 PAGE_SIZE = 150  # the most that the API answered at once
 BARREN_PAGES = 3  # so many pages in a row without anything new are the end
@@ -56,7 +55,7 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
     """The results of the query, until the next offset is not further or answers repeat themselves."""
     url = f"{entry.address}/images/search"
-    key = os.environ.get(KEY)
+    key = secret(KEY)
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
     question: dict[str, str | int] = {"q": query, "safeSearch": entry.safe_search}
     if entry.licence != "Any":

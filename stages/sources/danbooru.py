@@ -1,7 +1,6 @@
 """Danbooru and other boards with its API. https://danbooru.donmai.us/wiki_pages/help:api"""
 
 import base64
-import os
 from collections.abc import Iterator
 from functools import partial
 from typing import Literal
@@ -11,7 +10,7 @@ from pydantic import Field
 from stages.core import boorus
 from stages.core.fetching import Client
 from stages.core.listing import Listed
-from stages.core.services import Address, Record, is_image_address, number, records, shorten, text
+from stages.core.services import Address, Record, is_image_address, number, records, secret, shorten, text
 
 PAGE_SIZE = 200  # the most that is answered
 RATINGS = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}
@@ -51,7 +50,7 @@ def _page(address: str, client: Client, tags: list[str], below: int | None) -> l
 
 
 def _credentials() -> dict[str, str]:
-    login, key = os.environ.get("DANBOORU_LOGIN"), os.environ.get("DANBOORU_API_KEY")
+    login, key = secret("DANBOORU_LOGIN"), secret("DANBOORU_API_KEY")
     if not login or not key:
         return {}
     # A header, since addresses end up in logs.

@@ -1,6 +1,5 @@
 """Openverse: images under open licences, found by a list of queries. https://api.openverse.org/v1/"""
 
-import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -9,7 +8,7 @@ from pydantic import Field
 from stages.core.fetching import Client
 from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.services import Address, Record, identity, number, records, table, text
+from stages.core.services import Address, Record, identity, number, records, secret, table, text
 
 PAGE_SIZE = 20  # the most that is answered without an account
 PAGES = 20  # no search is answered beyond; the answers' own page_count can end it earlier
@@ -48,7 +47,7 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
     """The results of the query, page by page; an empty page ends nothing, only the count of pages does."""
     url = f"{entry.address}/v1/images/"
-    token = os.environ.get("OPENVERSE_TOKEN")
+    token = secret("OPENVERSE_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     question: dict[str, str | int] = {"q": query, "page_size": PAGE_SIZE}
     for key, choices in (("license", entry.licences), ("category", entry.categories)):

@@ -63,6 +63,7 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
             else:
                 images.append(store(image, path, content, folder))
         if not images:
+            forget_failures(default_root())
             raise ValueError(f"{path}: expected images in a folder per class, got {len(listed)} files and no image.")
         write_rows(images, IMAGE_COLUMNS, ["image_id", "class", "source_id", "source", "url"], folder / "images.csv")
         write_rows(

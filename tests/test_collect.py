@@ -340,6 +340,15 @@ def test_one_address_in_two_classes_is_fetched_once_and_lies_in_both(server, tar
     assert len(server.visits) == 1
 
 
+def test_a_run_without_any_image_is_no_reason_not_to_try_again(server, target, tmp_path):
+    path = write_manifest(tmp_path / "m.csv", server, ["cat"])
+    server.plan["127.0.0.1", "/0"].extend(["404", ""])
+    with pytest.raises(ValueError, match="got 1 files and no image"):
+        run(settings(path), target)
+    server.plan.clear()
+    assert run(settings(path), target)["kept"] == 1
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_what_two_sources_name_alike_has_one_order(server, target, tmp_path, first):
     """Whichever of the same bytes comes first."""

@@ -146,6 +146,31 @@ def test_the_limit_of_bytes_holds_at_its_edge(server, store, picture, excess, re
     assert outcomes([server.url("/a")], store) == {server.url("/a"): reason}
 
 
+def test_smaller_bounds_hold_for_what_is_there(server, store, draw):
+    stream = io.BytesIO()
+    draw(0, (1001, 1000)).save(stream, "PNG")
+    server.pages["/a"] = stream.getvalue() + bytes(1_000_000)
+    url, larger = server.url("/a"), Bounds(max_megabytes=3, max_megapixels=2)
+    for bounds, expected in (
+        (larger, None),
+        (Bounds(max_megabytes=1, max_megapixels=2), "too many bytes"),
+        (Bounds(max_megabytes=3, max_megapixels=1), "too many pixels"),
+        (larger, None),
+    ):
+        assert outcomes([url], store, bounds) == {url: expected}
+    assert len(server.visits) == 1
+
+
+def test_what_failed_under_other_terms_is_asked_again(server, store, draw):
+    stream = io.BytesIO()
+    draw(0, (1001, 1000)).save(stream, "PNG")
+    server.pages["/a"] = stream.getvalue()
+    url, larger = server.url("/a"), Bounds(max_megabytes=1, max_megapixels=2)
+    assert outcomes([url], store, allow_private=False) == {url: "refused address"}
+    assert outcomes([url], store) == {url: "too many pixels"}
+    assert outcomes([url], store, larger) == {url: None}
+
+
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (8, 8)])
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP"])
 def test_the_smallest_picture_is_taken(server, store, draw, size, format_):

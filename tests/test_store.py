@@ -48,12 +48,21 @@ def test_what_a_killed_run_left_goes_when_no_request_can_last_so_long(tmp_path, 
 
 
 def test_failures_are_remembered_until_they_are_forgotten(tmp_path):
-    Store(tmp_path).remember("http://a/b", Failure("gone", "HTTP 404"))
-    assert Store(tmp_path).recall("http://a/b") == Failure("gone", "HTTP 404")
-    assert Store(tmp_path).recall("http://a/c") is None
+    Store(tmp_path).remember("http://a/b", "terms", Failure("gone", "HTTP 404"))
+    assert Store(tmp_path).recall("http://a/b", "terms") == Failure("gone", "HTTP 404")
+    assert Store(tmp_path).recall("http://a/b", "other terms") is None
+    assert Store(tmp_path).recall("http://a/c", "terms") is None
     forget_failures(tmp_path)
     forget_failures(tmp_path)
-    assert Store(tmp_path).recall("http://a/b") is None
+    assert Store(tmp_path).recall("http://a/b", "terms") is None
+
+
+def test_what_another_process_got_is_forgotten_too(tmp_path):
+    stores = [Store(tmp_path), Store(tmp_path)]
+    for number, store in enumerate(stores):
+        keep(store, "http://a/b", bytes([number]))
+    stores[0].forget("http://a/b")
+    assert not Store(tmp_path).holds("http://a/b")
 
 
 def test_the_cache_folder_is_the_systems(monkeypatch, tmp_path):

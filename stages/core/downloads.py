@@ -46,16 +46,28 @@ def download(
     Leaving the iteration early stops the work; what is done by then is not done again.
     """
     fetcher = Fetcher(settings)
+    terms = f"{bounds} {settings.allow_private} {settings.user_agent}"
     number = 0
     for url in dict.fromkeys(urls):
         if store.holds(url):
-            yield url, None
-        elif failure := store.recall(url) or line_up(url, fetcher):
+            yield url, find_excess(store.read(url), bounds)
+        elif failure := store.recall(url, terms) or line_up(url, fetcher):
             yield url, failure
         else:
             number += 1
     receive = partial(take_in, fetcher=fetcher, store=store, bounds=bounds)
-    yield from work_off(fetcher, number, receive, partial(settle, store=store))
+    yield from work_off(fetcher, number, receive, partial(settle, store=store, terms=terms))
+
+
+def find_excess(content: bytes, bounds: Bounds) -> Failure | None:
+    """Why an image that was fetched under other bounds is not taken under these, if it is not."""
+    max_bytes = bounds.max_megabytes * 1_000_000
+    if len(content) > max_bytes:
+        return Failure("too many bytes", f"{len(content)} of at most {max_bytes}")
+    with open_image(io.BytesIO(content)) as image:
+        if image.width * image.height > bounds.max_megapixels * 1_000_000:
+            return Failure("too many pixels", f"{image.width}x{image.height}")
+    return None
 
 
 def line_up(url: str, fetcher: Fetcher) -> Failure | None:
@@ -130,11 +142,11 @@ def check_image(path: Path, url: str, bounds: Bounds) -> None:
             raise FetchError(redact(url), error.reason, error.detail, is_passing=True) from error
 
 
-def settle(url: str, error: FetchError, store: Store) -> Failure:
-    """Why the address gave nothing, remembered where asking again would show the same."""
+def settle(url: str, error: FetchError, store: Store, terms: str) -> Failure:
+    """Why the address gave nothing, remembered where asking again under these terms would show the same."""
     failure = Failure(error.reason, error.detail)
     if error.reason not in UNANSWERED:
-        store.remember(url, failure)
+        store.remember(url, terms, failure)
     return failure
 
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -27,7 +27,8 @@ class Store:
     """Files in a folder, each `<2 digits>/<SHA-256 of its address>.<SHA-256 of its bytes>`, so that damage shows.
 
     A file is there whole or not at all, whenever the process is killed, and several processes may share the folder.
-    What failed for good is remembered too, until `forget_failures`: a run that goes on need not ask again.
+    What failed for good is remembered too, until `forget_failures`: a run that goes on under the same terms (what it
+    takes, as whom it asks) need not ask again.
     """
 
     def __init__(self, root: Path) -> None:
@@ -36,9 +37,10 @@ class Store:
         self._failed = root / "failed"
         self._unfinished.mkdir(parents=True, exist_ok=True)
         for path in self._unfinished.iterdir():
-            if time.time() - path.stat().st_mtime > STALE_S:
-                path.unlink(missing_ok=True)
-        self._files = {path.name.partition(".")[0]: path for path in root.glob("??/*.*")}
+            with suppress(FileNotFoundError):  # Another process has just finished it.
+                if time.time() - path.stat().st_mtime > STALE_S:
+                    path.unlink()
+        self._files = {path.name.partition(".")[0]: path for path in sorted(root.glob("??/*.*"))}
 
     def holds(self, url: str) -> bool:
         """Whether the address's bytes are there, as they came; damaged ones are removed."""
@@ -76,23 +78,28 @@ class Store:
         self._files[key] = path
 
     def forget(self, url: str) -> None:
-        """Nothing of the address is left."""
-        if path := self._files.pop(key_of(url), None):
+        """Nothing of the address is left, nor what another process got of it."""
+        key = key_of(url)
+        self._files.pop(key, None)
+        for path in self.root.glob(f"{key[:2]}/{key}.*"):
             path.unlink(missing_ok=True)
 
-    def remember(self, url: str, failure: Failure) -> None:
-        """The address need not be asked again by a run that goes on."""
+    def remember(self, url: str, terms: str, failure: Failure) -> None:
+        """The address need not be asked again by a run that goes on under the same terms."""
         text = json.dumps([failure.reason, failure.detail])
         with self.receiving() as stream:
             stream.write(text.encode())
             stream.flush()
             self._failed.mkdir(exist_ok=True)
-            Path(stream.name).replace(self._failed / key_of(url))
+            with suppress(FileNotFoundError):  # Another process has just forgotten all failures.
+                Path(stream.name).replace(self._failed / key_of(f"{terms} {url}"))
 
-    def recall(self, url: str) -> Failure | None:
-        """Why the address gave nothing when an unfinished run asked it, if it did."""
-        path = self._failed / key_of(url)
-        return Failure(*json.loads(path.read_bytes())) if path.is_file() else None
+    def recall(self, url: str, terms: str) -> Failure | None:
+        """Why the address gave nothing when an unfinished run asked it under these terms, if it did."""
+        try:
+            return Failure(*json.loads((self._failed / key_of(f"{terms} {url}")).read_bytes()))
+        except FileNotFoundError:
+            return None
 
 
 def forget_failures(root: Path) -> None:

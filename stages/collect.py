@@ -21,7 +21,7 @@ from stages.core.images import UnusableImage, open_image
 from stages.core.listing import Failure, Listed, one_line
 from stages.core.store import Store, default_root, forget_failures
 from stages.core.terminal import command
-from stages.sources import live_entries, manifest, source_of
+from stages.sources import kaggle, live_entries, manifest, source_of
 
 IMAGE_COLUMNS = [
     "image_id", "class", "source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url",
@@ -132,9 +132,12 @@ def relist(settings: Collect, path: Path) -> str:
         ValueError: a listing's params are wrong, a source does not answer, or the file is no manifest.
     """
     client = Client(settings.fetch)
+    entries = list(live_entries(settings.listings))  # All are checked before one is asked.
+    if not entries:
+        raise ValueError("params.yaml collect.listings: expected the sources of at least one class, got none.")
     listed = [
         replace(image, source=source)
-        for source, module, entry, class_ in live_entries(settings.listings)
+        for source, module, entry, class_ in entries
         for image in progress_by_reason(module.listing(entry, class_, client), None, f"{source} {class_}", no_reason)
     ]
     merger = manifest.merge(manifest.listing(path) if path.exists() else [], listed)
@@ -171,6 +174,7 @@ def main() -> None:
     parser.add_argument("target", type=Path, nargs="?", help="the folder of raw images to write")
     parser.add_argument("metrics", type=Path, nargs="?", help="the counts to write, as JSON")
     parser.add_argument("--list", type=Path, metavar="MANIFEST", help="ask collect.listings, and add to the manifest")
+    parser.add_argument("--kaggle", metavar="DATASET", help="download owner/name/versions/3, and print where it is")
     parser.add_argument("--purge", type=Path, metavar="MANIFEST", help="remove from the manifest what is gone")
     arguments = parser.parse_args()
     settings = params.read(Collect, "collect")
@@ -178,10 +182,12 @@ def main() -> None:
         print(relist(settings, arguments.list))
     elif arguments.purge:
         print(purge(settings, arguments.purge))
+    elif arguments.kaggle:
+        print(kaggle.download(arguments.kaggle, settings.fetch))
     elif arguments.metrics:
         write_json(run(settings, arguments.target), arguments.metrics)
     else:
-        parser.error("expected TARGET and METRICS, --list MANIFEST or --purge MANIFEST, got neither.")
+        parser.error("expected TARGET and METRICS, --list, --purge or --kaggle, got none of them.")
 
 
 if __name__ == "__main__":

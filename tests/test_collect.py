@@ -414,6 +414,20 @@ def test_a_second_listing_merges_and_says_what_is_new_gone_and_changed(server, t
     assert read_table(tmp_path / "m.csv")["title"].tolist() == ["A", "B", "A"]
 
 
+def test_rows_that_no_listing_names_stay_whatever_their_ids(server, tmp_path):
+    path = write_manifest(tmp_path / "m.csv", server, ["cat", "cat"], source="book", source_id="7")
+    assert "3 images, 1 new, 2 no longer listed" in relist(listing_of(tmp_path, server, [2]), path)
+    assert len(read_table(path)) == 3
+
+
+def test_two_addresses_of_one_id_are_refused(server, tmp_path):
+    (tmp_path / "l.csv").write_text("url,source_id\nhttp://a/1,7\nhttp://a/1,7\nhttp://a/2,7\n")
+    with pytest.raises(ValueError, match=r"l\.csv line 4: expected one url for each source_id, got two for 7\.$"):
+        relist(
+            settings("", listings={"cat": [{"source": "urls", "path": str(tmp_path / "l.csv")}]}), tmp_path / "m.csv"
+        )
+
+
 def test_a_listing_that_fails_leaves_the_manifest(server, tmp_path):
     relist(listing_of(tmp_path, server, [0, 1]), tmp_path / "m.csv")
     before = (tmp_path / "m.csv").read_bytes()
@@ -432,6 +446,9 @@ def test_a_listing_that_fails_leaves_the_manifest(server, tmp_path):
             {"cat": [{"source": "myspace"}]},
             r"^params\.yaml collect\.listings\.cat\.0\.source: expected one of .*urls.*, got 'myspace'\.$",
         ),
+        ({}, r"^params\.yaml collect\.listings: expected the sources of at least one class, got none\.$"),
+        ({"cat": []}, r"collect\.listings: expected the sources of at least one class, got none\.$"),
+        ({"cat": [{"source": ["urls"]}]}, r"0\.source: expected one of .*, got \['urls'\]\.$"),
         ({"cat": [{}]}, r"collect\.listings\.cat\.0\.source: expected one of .*, got None\.$"),
         (
             {"a/b": [{"source": "urls", "path": "x"}]},

@@ -55,6 +55,12 @@ def test_an_image_of_exactly_the_size_is_not_smaller(size, share):
     assert count_smaller(measure(images), [size])[f"below_{size}"].tolist() == [share, share]
 
 
+def test_a_class_called_all_is_told_from_all_classes():
+    images = pd.DataFrame({"class": ["all", "b", "b"], "width": ["9", "99", "99"], "height": ["9", "99", "99"]})
+    smaller = count_smaller(measure(images), [50])
+    assert smaller.to_numpy().tolist() == [["all", 1, 1.0], ["b", 2, 0.0], ["all", 3, 0.3333]]
+
+
 def test_aspect_is_width_over_height_and_what_is_no_picture_is_left_out():
     images = pd.DataFrame({"class": ["cat", "cat"], "width": ["40", "0"], "height": ["20", "0"]})
     assert measure(images)["aspect"].tolist() == [2.0]

@@ -44,7 +44,7 @@ def service(storage):
 
 
 def download(service, dataset="owner/cars-tanks", version=3, settings=SETTINGS):
-    return kaggle.download(dataset, version, settings, service.address)
+    return kaggle.download(f"{dataset}/versions/{version}", settings, service.address)
 
 
 def files_in(folder):
@@ -120,22 +120,25 @@ def test_missing_credentials_are_named(service, monkeypatch, name):
 
 
 @pytest.mark.parametrize("dataset", ["", "name", "owner/name/3", "../x", "owner/..", "owner/na me", "owner/name?x=1"])
-def test_what_is_no_name_of_a_data_set_is_refused(service, dataset):
-    with pytest.raises(ValueError, match=r"^kaggle: expected a data set as owner/name, got "):
-        download(service, dataset)
+@pytest.mark.parametrize("version", [3, "", "x", "²", "3/4"])
+def test_what_is_no_name_of_a_data_set_is_refused(service, dataset, version):
+    with pytest.raises(ValueError, match=r"^kaggle: expected a data set as owner/name/versions/3, got "):
+        download(service, dataset, version)
+    with pytest.raises(ValueError, match=r"^kaggle: expected a data set as owner/name/versions/3, got 'owner/name'"):
+        kaggle.download("owner/name", SETTINGS, service.address)
     assert service.requests == []
 
 
 def test_the_command_prints_the_path(service, tmp_path, root):
     path = download(service)
-    arguments = [sys.executable, "-m", "stages.sources.kaggle", "owner/cars-tanks", "3"]
+    arguments = [sys.executable, "-m", "stages.collect", "--kaggle", "owner/cars-tanks/versions/3"]
     result = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False, env=os.environ)
     assert (result.stdout, result.stderr, result.returncode) == (f"{path}\n", "", 0)
 
 
 def test_the_command_says_in_one_line_what_is_wrong(root, monkeypatch):
     monkeypatch.delenv("KAGGLE_KEY")
-    arguments = [sys.executable, "-m", "stages.sources.kaggle", "owner/cars-tanks", "3"]
+    arguments = [sys.executable, "-m", "stages.collect", "--kaggle", "owner/cars-tanks/versions/3"]
     result = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False, env=os.environ)
     line = "environment KAGGLE_KEY: expected that of an API token of kaggle.com/settings, got none.\n"
     assert (result.stderr, result.returncode) == (line, 1)

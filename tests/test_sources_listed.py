@@ -1,14 +1,19 @@
 """All live sources through `collect`: from services on loopback into a manifest, and its images into the raw data."""
 
+import copy
 import io
-from contextlib import ExitStack
+import json
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
 
 import pandas as pd
 import pytest
 
 from stages import collect
 from stages.core import boorus
-from stages.sources import LIVE
+from stages.core.fetching import Client
+from stages.sources import LIVE, live_entries
 from tests.protocols import bing, openverse, reddit, wikimedia
 from tests.protocols import boorus as boards
 from tests.protocols.asking import SETTINGS
@@ -84,13 +89,93 @@ def test_all_sources_list_into_one_manifest_and_once_more_changes_nothing(listin
     told = [collect.relist(settings_of(listings), path)]
     content = path.read_bytes()
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    assert table.groupby(["source", "class"]).size().to_dict() == COUNTS
+    sources = table["source"].str.partition(" ")[0]
+    assert table.groupby([sources, "class"]).size().to_dict() == COUNTS
     assert (table["url"] != "").all()
     told.append(collect.relist(settings_of(listings), path))
     assert path.read_bytes() == content
     assert told[1] == f"{path}: {sum(COUNTS.values())} images, 0 new, 0 no longer listed, 0 changed."
     shown = [content.decode(), *told, caplog.text, *capfd.readouterr()]
     assert not any(secret in text for text in shown for secret in (*SECRETS.values(), reddit.TOKEN))
+
+
+def nodes_of(value, path=()):
+    """Where there is something in an answer, of each list in its first item."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from nodes_of(item, (*path, key))
+
+
+def replaced(answer, path, value):
+    if not path:
+        return value
+    answer = copy.deepcopy(answer)
+    place = answer
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return answer
+
+
+SMALL = {
+    "bing": bing.answering({"cat": [bing.image(1)]}),
+    "danbooru": boards.danbooru(POSTS[:5]),
+    "openverse": openverse.answering({"cat": [openverse.image(1)]}),
+    "reddit": reddit.answering(
+        {
+            "cats/new": [reddit.gallery(1, {"a": {}})],
+            "cats/hot": [reddit.post(2, crosspost_parent_list=[reddit.post(3)])],
+        }
+    ),
+    "safebooru": boards.gelbooru(POSTS[:5]),
+    "wikimedia": wikimedia.answering({"cat": [wikimedia.file(1)]}),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_answer_of_another_shape_is_data_or_one_line(name):
+    whole, changes = SMALL[name], []
+
+    def answer(request):
+        told = whole(request)
+        if not told.body or "access_token" in request.path:
+            return told
+        content = json.loads(told.body)
+        wanted = (change for change in changes if change[0] in set(nodes_of(content)))
+        return Answer(json.dumps(replaced(content, *next(wanted, ((), content)))).encode())
+
+    with serving(answer) as service:
+        address = f"{service.address}/v7.0" if name == "bing" else service.address
+        options = SERVICES[name][1] | ({"oauth_address": address} if name == "reddit" else {})
+        [(_, module, entry, _)] = live_entries({"cat": [{"source": name, **options, "address": address}]})
+        client = Client(SETTINGS)
+        assert list(module.listing(entry, "cat", client))
+        bodies = [json.loads(told.body) for told in map(whole, service.requests) if told.body]
+        paths = dict.fromkeys(path for body in bodies for path in nodes_of(body) if path)
+        for path in paths:
+            for value in (None, "x", [None]):
+                changes[:] = [(path, value)]
+                with suppress(ValueError):
+                    list(module.listing(entry, "cat", client))
+
+
+def test_posts_of_two_boards_with_one_number_are_two(tmp_path):
+    path = tmp_path / "manifest.csv"
+    with serving(boards.gelbooru(POSTS)) as one, serving(boards.gelbooru(POSTS)) as other:
+        items = [{"source": "safebooru", "tag": "asuka", "address": each.address} for each in (one, other)]
+        collect.relist(settings_of({"cat": items}), path)
+    assert len(pd.read_csv(path)) == 2 * COUNTS["safebooru", "cat"]
+
+
+def test_the_own_instance_of_a_source_needs_no_host():
+    item = {"source": "safebooru", "tag": "asuka", "address": "https://safebooru.org/"}
+    assert next(live_entries({"cat": [item]}))[0] == "safebooru"
+
+
+def test_collecting_what_is_here_imports_no_live_source():
+    code = "import sys, stages.collect; print([name for name in sys.modules if name in {'praw', 'requests'}])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "ä"])
@@ -125,8 +210,8 @@ def test_the_provenance_of_a_fetched_image_stands_beside_it(tmp_path, draw):
             collect.relist(settings_of({"cat": [item]}), path)
         counts = collect.run(settings_of({}, path), tmp_path / "raw")
     [row] = pd.read_csv(tmp_path / "raw" / "images.csv", dtype=str, keep_default_na=False).to_dict("records")
-    assert {key: row[key] for key in ("source", "title", "author", "licence", "licence_url", "page_url")} == {
-        "source": "openverse",
+    assert row["source"] == f"openverse {service.address.removeprefix('http://')}"
+    assert {key: row[key] for key in ("title", "author", "licence", "licence_url", "page_url")} == {
         "title": "Tank 1",
         "author": "Jane Doe",
         "licence": "by-sa 2.0",

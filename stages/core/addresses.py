@@ -36,12 +36,12 @@ def split_url(url: str) -> Url:
 
 
 def host_of(url: str) -> str:
-    """The name of the host, in lower case.
+    """The name of the host, in lower case, without the dot that may end it.
 
     Raises:
         FetchError: it is no address of the web.
     """
-    return str(split_url(url).host).lower()
+    return str(split_url(url).host).lower().rstrip(".")
 
 
 def redact(url: str) -> str:

@@ -22,12 +22,10 @@ def measure(images: pd.DataFrame) -> pd.DataFrame:
 def count_smaller(extents: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
     """For each class and for all: of how many images, and the share whose shorter side is below each size."""
     shorter = extents[["width", "height"]].min(axis=1)
-    rows = []
-    for name in [*sorted(extents["class"].unique()), "all"]:
-        own = shorter if name == "all" else shorter[extents["class"] == name]
-        shares = {f"below_{size}": round(float((own < size).mean()), 4) for size in sizes}
-        rows.append({"class": name, "images": len(own), **shares})
-    return pd.DataFrame(rows)
+    groups = [*shorter.groupby(extents["class"]), ("all", shorter)]  # A class can be called "all".
+    shares = [{f"below_{size}": round(float((own < size).mean()), 4) for size in sizes} for _, own in groups]
+    rows = [{"class": name, "images": len(own)} for name, own in groups]
+    return pd.DataFrame([row | share for row, share in zip(rows, shares, strict=True)])
 
 
 def draw_extents(extents: pd.DataFrame, smaller: pd.DataFrame, path: Path) -> None:

@@ -17,23 +17,25 @@ What is on the web is listed once, by a person's command, into such a manifest. 
                                             what the source offers for the class, asked for by nothing but the client;
                                             `source_id` is the same in every listing, `url` is the image's own
 
-A source takes secrets from the environment only, and sends them as headers; no row that it gives holds one.
+A source takes secrets from the environment only, and sends them as headers; no row that it gives holds one. `kaggle` is
+no live source: it downloads an archive, for `collect.source` to name.
 """
 
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from stages.core.listing import names_folder
 from stages.core.params import Section, explain
-from stages.sources import archive, bing, danbooru, folder, manifest, openverse, reddit, safebooru, urls, wikimedia
+from stages.sources import archive, folder, manifest
 
-LIVE: dict[str, ModuleType] = {
-    "bing": bing, "danbooru": danbooru, "openverse": openverse, "reddit": reddit, "safebooru": safebooru, "urls": urls,
-    "wikimedia": wikimedia,
-}  # fmt: skip
+# Imported only where `collect.listings` names them: PRAW alone takes longer than all of `collect`.
+LIVE = ("bing", "danbooru", "openverse", "reddit", "safebooru", "urls", "wikimedia")
 
 
 def source_of(path: Path) -> ModuleType:
@@ -57,13 +59,12 @@ def source_of(path: Path) -> ModuleType:
     raise ValueError(f"params.yaml collect.source: expected {choices}, got {path}.")
 
 
-def live_entries(listings: dict[str, list[dict[str, Any]]]) -> list[tuple[str, ModuleType, Section, str]]:
+def live_entries(listings: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, ModuleType, Section, str]]:
     """Name and module of the source, checked params and class of each item of `collect.listings`.
 
     Raises:
         ValueError: a class cannot name a folder, a source is unknown, or one of its params is wrong.
     """
-    entries = []
     for class_, items in listings.items():
         if not names_folder(class_):
             raise ValueError(f"params.yaml collect.listings: expected classes that can name folders, got {class_!r}.")
@@ -71,13 +72,19 @@ def live_entries(listings: dict[str, list[dict[str, Any]]]) -> list[tuple[str, M
             where = f"collect.listings.{class_}.{number}"
             source = item.get("source")
             if source not in LIVE:
-                choices = ", ".join(sorted(LIVE))
+                choices = ", ".join(LIVE)
                 raise ValueError(f"params.yaml {where}.source: expected one of {choices}, got {source!r}.")
-            module = LIVE[source]
+            module = import_module(f"stages.sources.{source}")
             values = {key: value for key, value in item.items() if key != "source"}
             try:
                 entry = module.Entry.model_validate(values)
             except ValidationError as error:
                 raise ValueError(explain(error, module.Entry, {}, where)) from error
-            entries.append((source, module, entry, class_))
-    return entries
+            yield name_of(source, entry), module, entry, class_
+
+
+def name_of(source: str, entry: Section) -> str:
+    """The source's name, with the host of another instance than its own: each of them numbers its images from 1."""
+    address = getattr(entry, "address", "")
+    own = type(entry).model_fields["address"].default if address else ""
+    return source if address == own else f"{source} {urlsplit(address).netloc}"

@@ -1,10 +1,9 @@
 """Kaggle: one version of a data set, as the archive that it is. https://www.kaggle.com/docs/api
 
-An archive is no listing, so this is no live source: the command writes it into the cache folder, and `collect.source`
-names the file, as that of any other archive.
+An archive is no listing, so this is no live source: it is downloaded into the cache folder, and `collect.source` names
+the file, as that of any other archive.
 """
 
-import argparse
 import base64
 import os
 import re
@@ -12,28 +11,30 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
-from stages.core import params
 from stages.core.fetching import Fetch, Fetcher, FetchError, Task
 from stages.core.files import replacing
+from stages.core.services import secret
 from stages.core.store import default_root
-from stages.core.terminal import command
 
 ADDRESS = "https://www.kaggle.com"
 CREDENTIALS = ("KAGGLE_USERNAME", "KAGGLE_KEY")
 DEADLINE_S = 6 * 3600  # a data set is no page, but its connection must not stay for ever
 
 
-def download(dataset: str, version: int, settings: Fetch, address: str = ADDRESS) -> Path:
-    """Where the archive of the data set `owner/name` lies; one that an earlier call downloaded is not asked for again.
+def download(handle: str, settings: Fetch, address: str = ADDRESS) -> Path:
+    """Where the archive of `owner/name/versions/3` lies; one that an earlier call downloaded is not asked for again.
 
-    Of the settings the deadline does not count; `max_megabytes` is the largest archive that is taken.
+    A data set changes from version to version, so that one has to be named. Of the settings the deadline does not
+    count; `max_megabytes` is the largest archive that is taken.
 
     Raises:
-        ValueError: the name is none, KAGGLE_USERNAME or KAGGLE_KEY is missing in the environment, Kaggle does not
+        ValueError: the handle is none, KAGGLE_USERNAME or KAGGLE_KEY is missing in the environment, Kaggle does not
             answer, or not with a zip archive.
     """
-    if not re.fullmatch(r"[\w-]+/[\w-]+", dataset):
-        raise ValueError(f"kaggle: expected a data set as owner/name, got {dataset!r}.")
+    parts = re.fullmatch(r"([\w-]+/[\w-]+)/versions/(\d+)", handle, re.ASCII)
+    if not parts:
+        raise ValueError(f"kaggle: expected a data set as owner/name/versions/3, got {handle!r}.")
+    dataset, version = parts.groups()
     target = default_root().with_name("kaggle") / f"{dataset.replace('/', '--')}--{version}.zip"
     if not target.is_file():
         url = f"{address}/api/v1/datasets/download/{dataset}?datasetVersionNumber={version}"
@@ -48,7 +49,7 @@ def download(dataset: str, version: int, settings: Fetch, address: str = ADDRESS
 
 def _credentials() -> dict[str, str]:
     for name in CREDENTIALS:
-        if not os.environ.get(name):
+        if not secret(name):
             raise ValueError(f"environment {name}: expected that of an API token of kaggle.com/settings, got none.")
     account = ":".join(os.environ[name] for name in CREDENTIALS)
     return {"Authorization": "Basic " + base64.b64encode(account.encode()).decode()}
@@ -75,16 +76,3 @@ def _fetch(url: str, headers: dict[str, str], stream: IO[bytes], settings: Fetch
         raise ValueError(f"environment {names}: expected what opens this data set, got {outcome[0].detail}.")
     if outcome[0] is not None:
         raise outcome[0]
-
-
-def main() -> None:
-    """Print where the archive is, to be named by `collect.source`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset", help="owner/name, as in the data set's address")
-    parser.add_argument("version", type=int, help="a data set changes from version to version")
-    arguments = parser.parse_args()
-    print(download(arguments.dataset, arguments.version, params.read(Fetch, "collect.fetch")))
-
-
-if __name__ == "__main__":
-    command(main)

@@ -97,14 +97,15 @@ def identify(image: Listed) -> tuple[str, str, str]:
 
 def merge(old: Iterable[Listed], listed: Iterable[Listed]) -> Merger:
     """The old rows and the listed ones, which win; what is gone from a listing stays, because listings move."""
+    old = list(old)
     before = {identify(image): image for image in old}
     now: dict[tuple[str, str, str], Listed] = {}
     for image in listed:
         now.setdefault(identify(image), image)
     return Merger(
-        rows=list((before | now).values()),
+        rows=[*(image for image in old if identify(image) not in now), *now.values()],
         new=[image for key, image in now.items() if key not in before],
-        gone=[image for key, image in before.items() if key not in now],
+        gone=[image for image in old if identify(image) not in now],
         changed=[image for key, image in now.items() if key in before and before[key] != image],
     )
 

@@ -138,7 +138,7 @@ def _explain(error: Exception, where: str) -> str:
 def _pictures(post: Post, class_: str, address: str) -> Iterator[Listed]:
     """The post's entries: one for each picture of a gallery, otherwise one."""
     # A crosspost brings its original along; where that is gone or hidden, the list is empty.
-    originals = [] if post.get("removed_by_category") else post.get("crosspost_parent_list") or []
+    originals = [] if post.get("removed_by_category") else records(post, address, "crosspost_parent_list")
     original: Post = next(iter(originals), post)
     author = text(original, "author")
     entry = Listed(
@@ -148,20 +148,20 @@ def _pictures(post: Post, class_: str, address: str) -> Iterator[Listed]:
         page_url=address + text(original, "permalink"),
         author="" if author == "[deleted]" else author,
     )
-    for suffix, url in _addresses(original):
+    for suffix, url in _addresses(original, address):
         yield replace(entry, source_id=entry.source_id + suffix, url=url)
 
 
-def _addresses(post: Post) -> Iterator[tuple[str, str]]:
+def _addresses(post: Post, where: str) -> Iterator[tuple[str, str]]:
     """What to add to the post's id, and the picture's address or nothing, for each picture."""
-    items = (post.get("gallery_data") or {}).get("items", [])
+    items = records(post.get("gallery_data") or {}, where, "items")
     if post.get("removed_by_category"):
         yield "", ""
     elif items:
-        metadata = post.get("media_metadata") or {}
+        metadata = table(post.get("media_metadata") or {}, where)
         for item in items:
             media_id = text(item, "media_id")
-            yield f"/{media_id}", _gallery_address(media_id, metadata.get(media_id, {}))
+            yield f"/{media_id}", _gallery_address(media_id, table(metadata.get(media_id) or {}, where))
     else:
         yield "", _direct_address(text(post, "url"))
 

@@ -22,14 +22,20 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no table of addresses.
+        ValueError: it is no table of addresses, or two of them have one id.
     """
     table = read_table(Path(entry.path))
     if "url" not in table:
         raise ValueError(f"{entry.path}: expected a column url, got {', '.join(table.columns)}.")
     if unknown := [column for column in table.columns if column not in COLUMNS]:
         raise ValueError(f"{entry.path}: expected columns of {', '.join(COLUMNS)}, got {unknown[0]}.")
-    for row in table.to_dict("records"):
+    urls: dict[str, str] = {}
+    for line, row in enumerate(table.to_dict("records"), start=2):
         values = {str(column): str(value) for column, value in row.items()}
         if values.pop("class", class_) == class_:
-            yield Listed(source_id=values.pop("source_id", "") or values["url"], class_=class_, **values)
+            source_id, url = values.pop("source_id", "") or values["url"], values["url"]
+            if urls.setdefault(source_id, url) != url:
+                raise ValueError(
+                    f"{entry.path} line {line}: expected one url for each source_id, got two for {source_id}."
+                )
+            yield Listed(source_id=source_id, class_=class_, **values)

@@ -10,7 +10,7 @@ from pydantic import Field
 from stages.core.fetching import Client
 from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.services import Address, Record, identity, records, shorten, table, text
+from stages.core.services import Address, Record, identity, number, records, shorten, table, text
 
 PAGE_SIZE = 50  # the most files whose descriptions one answer holds
 QUESTION = {
@@ -80,7 +80,7 @@ def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
         following = answer.get("continue")
         is_last = not isinstance(following, Mapping) or following in cursors
         if is_last or "batchcomplete" in answer:
-            yield from sorted(batch.values(), key=lambda page: page.get("index", 0))
+            yield from sorted(batch.values(), key=lambda page: number({"index": 0, **page}, "index", url))
             batch = {}
         if is_last:
             return
@@ -90,7 +90,8 @@ def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
 def _describe(page: Record, class_: str, address: str) -> tuple[Listed, str]:
     """The file's entry, and the code of its licence."""
     info = next(iter(records(page, address, "imageinfo")), {})
-    facts = {key: text(value, "value") for key, value in table(info.get("extmetadata") or {}, address).items()}
+    metadata = table(info.get("extmetadata") or {}, address)
+    facts = {key: text(table(value, address), "value") for key, value in metadata.items()}
     name = text(page, "title").removeprefix("File:")
     image = Listed(
         source_id=identity(page, "pageid", address),

@@ -168,6 +168,21 @@ def test_posts_of_two_boards_with_one_number_are_two(tmp_path):
     assert len(pd.read_csv(path)) == 2 * COUNTS["safebooru", "cat"]
 
 
+def test_a_post_that_was_given_its_tag_leaves_the_opposite_class(tmp_path):
+    path, posts = tmp_path / "manifest.csv", list(POSTS)
+    with serving(boards.gelbooru(posts)) as service:
+        item = {"source": "safebooru", "tag": "asuka", "negatives": True, "address": service.address}
+        collect.relist(settings_of({"cat": [item]}), path)
+        first = pd.read_csv(path, dtype=str)
+        number = int(first[first["class"] == "not_cat"]["source_id"].iloc[0])
+        posts[number - 1] = boards.Post(number, ("asuka",))
+        told = collect.relist(settings_of({"cat": [item]}), path)
+    table = pd.read_csv(path, dtype=str)
+    assert table[table["source_id"] == str(number)]["class"].tolist() == ["cat"]
+    assert not table["source_id"].duplicated().any()
+    assert f"changed: cat safebooru {service.address.removeprefix('http://')} {number} " in told
+
+
 def test_the_own_instance_of_a_source_needs_no_host():
     item = {"source": "safebooru", "tag": "asuka", "address": "https://safebooru.org/"}
     assert next(live_entries({"cat": [item]}))[0] == "safebooru"

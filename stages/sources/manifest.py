@@ -95,18 +95,30 @@ def identify(image: Listed) -> tuple[str, str, str]:
     return image.source, image.class_, image.source_id
 
 
+def contradict(key: tuple[str, str, str]) -> tuple[str, str, str]:
+    """The same image in the opposite class, `not_…` or without that."""
+    source, class_, source_id = key
+    return source, class_.removeprefix("not_") if class_.startswith("not_") else f"not_{class_}", source_id
+
+
 def merge(old: Iterable[Listed], listed: Iterable[Listed]) -> Merger:
-    """The old rows and the listed ones, which win; what is gone from a listing stays, because listings move."""
+    """The old rows and the listed ones, which win; what is gone from a listing stays, because listings move.
+
+    What is listed in the opposite class now, a post that was given its tag since, has changed and stays in that only.
+    """
     old = list(old)
     before = {identify(image): image for image in old}
     now: dict[tuple[str, str, str], Listed] = {}
     for image in listed:
         now.setdefault(identify(image), image)
+    replaced = now.keys() | {contradict(key) for key in now}
+    gone = [image for image in old if identify(image) not in replaced]
+    is_known = {key: key in before or contradict(key) in before for key in now}
     return Merger(
-        rows=[*(image for image in old if identify(image) not in now), *now.values()],
-        new=[image for key, image in now.items() if key not in before],
-        gone=[image for image in old if identify(image) not in now],
-        changed=[image for key, image in now.items() if key in before and before[key] != image],
+        rows=[*gone, *now.values()],
+        new=[image for key, image in now.items() if not is_known[key]],
+        gone=gone,
+        changed=[image for key, image in now.items() if is_known[key] and before.get(key) != image],
     )
 
 

@@ -3,7 +3,8 @@
 import argparse
 import hashlib
 import io
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,23 @@ import pandas as pd
 from pydantic import Field
 
 from stages.core import params
-from stages.core.counts import tally
+from stages.core.accounts import count
+from stages.core.bars import progress_by_reason
+from stages.core.downloads import Bounds, find_gone
+from stages.core.fetching import Client, Fetch
 from stages.core.files import replacing, write_json, write_table
 from stages.core.images import UnusableImage, open_image
-from stages.core.listing import Failure, Listed
-from stages.core.terminal import command, progress
-from stages.sources import source_of
+from stages.core.listing import Failure, Listed, one_line
+from stages.core.store import Store, default_root, forget_failures
+from stages.core.terminal import command
+from stages.sources import kaggle, live_entries, manifest, source_of
 
 IMAGE_COLUMNS = [
     "image_id", "class", "source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url",
     "format", "width", "height", "bytes", "given_split", "file",
 ]  # fmt: skip
 FAILURE_COLUMNS = ["class", "source", "source_id", "reason", "detail"]
+NO_CLASS = Failure("no class", "it lies in no class folder or table row")
 
 
 class Collect(params.Section):
@@ -30,43 +36,65 @@ class Collect(params.Section):
 
     source: str
     max_megabytes: int = Field(ge=1)
+    max_megapixels: int = Field(ge=1)
+    listings: dict[str, list[dict[str, Any]]]
+    fetch: Fetch
 
 
 def run(settings: Collect, target: Path) -> dict[str, Any]:
     """The counts, after the folder target holds the raw images, `images.csv` and `failures.csv`.
 
     A raw image is `<class>/<first 16 digits of its SHA-256>.<ending>`, its bytes as received. `images.csv` has a row
-    for each listed image that came, copies included; what no program can read is kept too: `clean` rejects it.
+    for each listed image that came, copies included. Of a folder or archive, what no program can read is kept too:
+    `clean` rejects it. Of the web, it failed: it could be a host's excuse.
 
     Raises:
         FileNotFoundError: the source is not there.
         ValueError: the source cannot be read, or holds no image.
     """
     path = Path(settings.source)
-    source = source_of(path)
-    listed = list(source.listing(path))
+    listed = list(source_of(path).listing(path))
     images, failures = [], []
     with replacing(target) as folder:
         folder.mkdir()
-        fetched = source.fetching(path, listed, settings.max_megabytes * 1_000_000)
-        for image, content in progress(fetched, len(listed), "collect"):
-            if isinstance(content, Failure) or not image.class_:
+        for image, content in progress_by_reason(fetch(listed, settings), len(listed), "collect", reason_of):
+            if isinstance(content, Failure):
                 failures.append(describe_failure(image, path, content))
             else:
                 images.append(store(image, path, content, folder))
         if not images:
+            forget_failures(default_root())
             raise ValueError(f"{path}: expected images in a folder per class, got {len(listed)} files and no image.")
-        write_rows(images, IMAGE_COLUMNS, ["image_id", "class", "source_id"], folder / "images.csv")
-        write_rows(failures, FAILURE_COLUMNS, ["class", "source_id"], folder / "failures.csv")
-    return count(listed, images, failures)
+        write_rows(images, IMAGE_COLUMNS, ["image_id", "class", "source_id", "source", "url"], folder / "images.csv")
+        write_rows(
+            failures, FAILURE_COLUMNS, ["class", "source_id", "source", "reason", "detail"], folder / "failures.csv"
+        )
+    forget_failures(default_root())  # All is written: a further run is another try.
+    return count(images, failures)
 
 
-def describe_failure(image: Listed, path: Path, content: bytes | Failure) -> dict[str, str]:
+def fetch(listed: list[Listed], settings: Collect) -> Iterator[tuple[Listed, bytes | Failure]]:
+    """Each image's bytes, or why there are none."""
+    path = Path(settings.source)
+    source = source_of(path)
+    if source is manifest:
+        bounds = Bounds(max_megabytes=settings.max_megabytes, max_megapixels=settings.max_megapixels)
+        fetched = manifest.fetching(listed, settings.fetch, bounds, Store(default_root()))
+    else:
+        fetched = source.fetching(path, listed, settings.max_megabytes * 1_000_000)
+    for image, content in fetched:
+        yield image, content if image.class_ or isinstance(content, Failure) else NO_CLASS
+
+
+def reason_of(fetched: tuple[Listed, bytes | Failure]) -> str:
+    """Why an image has no bytes; empty where it has."""
+    return fetched[1].reason if isinstance(fetched[1], Failure) else ""
+
+
+def describe_failure(image: Listed, path: Path, failure: Failure) -> dict[str, str]:
     """The image's row of `failures.csv`."""
-    failure = (
-        content if isinstance(content, Failure) else Failure("no class", "it lies in no class folder or table row")
-    )
-    return {"class": image.class_, "source": str(path), "source_id": image.source_id, **asdict(failure)}
+    where = {"class": image.class_, "source": image.source or str(path), "source_id": image.source_id}
+    return {**where, "reason": failure.reason, "detail": one_line(failure.detail)}
 
 
 def store(image: Listed, path: Path, content: bytes, folder: Path) -> dict[str, Any]:
@@ -78,7 +106,7 @@ def store(image: Listed, path: Path, content: bytes, folder: Path) -> dict[str, 
     (folder / file).write_bytes(content)
     listed = {key: value for key, value in asdict(image).items() if key not in ("class_", "member")}
     return {
-        "image_id": image_id, "class": image.class_, "source": str(path), **listed, **header,
+        "image_id": image_id, "class": image.class_, **listed, "source": image.source or str(path), **header,
         "bytes": len(content), "file": file.as_posix(),
     }  # fmt: skip
 
@@ -97,23 +125,69 @@ def write_rows(rows: list[dict[str, Any]], columns: list[str], order: list[str],
     write_table(pd.DataFrame(rows, columns=columns).sort_values(order, kind="stable"), path)
 
 
-def count(listed: list[Listed], images: list[dict[str, Any]], failures: list[dict[str, str]]) -> dict[str, Any]:
-    """How many were listed, kept and failed, the latter by reason, and what was kept by class."""
-    return {
-        "listed": len(listed),
-        "kept": len(images),
-        "failed": tally(row["reason"] for row in failures),
-        "classes": tally(row["class"] for row in images),
-    }
+def relist(settings: Collect, path: Path) -> str:
+    """What changed, in lines to read, after the manifest at the path has what the live sources list now.
+
+    Raises:
+        ValueError: a listing's params are wrong, a source does not answer, or the file is no manifest.
+    """
+    client = Client(settings.fetch)
+    entries = list(live_entries(settings.listings))  # All are checked before one is asked.
+    if not entries:
+        raise ValueError("params.yaml collect.listings: expected the sources of at least one class, got none.")
+    listed = [
+        replace(image, source=source)
+        for source, module, entry, class_ in entries
+        for image in progress_by_reason(module.listing(entry, class_, client), None, f"{source} {class_}", no_reason)
+    ]
+    merger = manifest.merge(manifest.listing(path) if path.exists() else [], listed)
+    manifest.write(merger.rows, path)
+    return manifest.explain(merger, path)
+
+
+def no_reason(_: Listed) -> str:
+    """Empty: what is listed has not failed yet."""
+    return ""
+
+
+def purge(settings: Collect, path: Path) -> str:
+    """What was removed, in lines to read, after manifest and store lack every image that is gone from its host.
+
+    Raises:
+        ValueError: the file is no manifest.
+    """
+    rows = list(manifest.listing(path))
+    urls = sorted({image.url for image in rows if image.url})
+    found = progress_by_reason(find_gone(urls, settings.fetch), len(urls), "purge", lambda each: each[1] or "")
+    gone = {url: reason for url, reason in found if reason}
+    kept = Store(default_root())
+    for url in gone:
+        kept.forget(url)
+    manifest.write([image for image in rows if image.url not in gone], path)
+    lines = [f"{gone[image.url]}: {manifest.name(image)}" for image in rows if image.url in gone]
+    return "\n".join([*lines, f"{path}: {len(rows) - len(lines)} images, {len(lines)} removed."])
 
 
 def main() -> None:
     """Collect what params.yaml names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", type=Path, help="the folder of raw images to write")
-    parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
+    parser.add_argument("target", type=Path, nargs="?", help="the folder of raw images to write")
+    parser.add_argument("metrics", type=Path, nargs="?", help="the counts to write, as JSON")
+    parser.add_argument("--list", type=Path, metavar="MANIFEST", help="ask collect.listings, and add to the manifest")
+    parser.add_argument("--kaggle", metavar="DATASET", help="download owner/name/versions/3, and print where it is")
+    parser.add_argument("--purge", type=Path, metavar="MANIFEST", help="remove from the manifest what is gone")
     arguments = parser.parse_args()
-    write_json(run(params.read(Collect, "collect"), arguments.target), arguments.metrics)
+    settings = params.read(Collect, "collect")
+    if arguments.list:
+        print(relist(settings, arguments.list))
+    elif arguments.purge:
+        print(purge(settings, arguments.purge))
+    elif arguments.kaggle:
+        print(kaggle.download(arguments.kaggle, settings.fetch))
+    elif arguments.metrics:
+        write_json(run(settings, arguments.target), arguments.metrics)
+    else:
+        parser.error("expected TARGET and METRICS, --list, --purge or --kaggle, got none of them.")
 
 
 if __name__ == "__main__":

@@ -4,20 +4,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import joblib
-import numpy as np
 import pandas as pd
 from PIL import Image
 
 from stages.core.files import read_table, replacing
-from stages.core.images import UnusableImage, read_pixels
 from stages.core.sheets import Section, Tile, draw_sheet
-from stages.core.terminal import command, progress
+from stages.core.terminal import command
+from stages.core.tiles import SIDE, name_of, one_by_one, read_all, spread
 
-SIDE, GAP = 112, 4  # pixels of a picture, and between the two of a pair
+GAP = 4  # pixels between the two pictures of a pair
 COLUMNS = 10
 PER_CLASS, PER_REASON, PER_KIND = 40, 20, 50
-MISSING = "#e6e9ec"
 
 
 def run(raw: Path, cleaned: Path, target: Path) -> None:
@@ -34,15 +31,6 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
         draw_sheet([one_by_one(*each, raw) for each in by_class], folder / "kept.png", SIDE, COLUMNS)
         draw_sheet([one_by_one(*each, raw) for each in by_reason], folder / "rejected.png", SIDE, COLUMNS)
         draw_sheet(side_by_side(pairs, images, raw), folder / "pairs.png", 2 * SIDE + GAP, COLUMNS // 2)
-
-
-def one_by_one(name: Any, what: str, rows: pd.DataFrame, most: int, raw: Path) -> Section:
-    """At most so many pictures of the rows, with their names and, where they were rejected, why."""
-    shown = spread(rows, most)
-    pictures = read_all([raw / row["file"] for row in shown], name)
-    captions = [(name_of(row), row["class"], row["detail"]) if "detail" in row else (name_of(row),) for row in shown]
-    tiles = [Tile(picture, lines) for picture, lines in zip(pictures, captions, strict=True)]
-    return Section(f"{name}: {len(tiles)} of {len(rows)} {what}", tiles)
 
 
 def side_by_side(pairs: pd.DataFrame, images: pd.DataFrame, raw: Path) -> list[Section]:
@@ -73,32 +61,6 @@ def draw_pair(pair: pd.Series, twins: list[Any], pictures: list[Image.Image]) ->
     form = "" if pair["form"] == "plain" else f", {pair['form']}"
     how = f"{pair['distance']} bits, {float(pair['similarity']):.2f} alike{form}"
     return Tile(both, (" | ".join(map(name_of, twins)), f"{pair['first_class']} | {pair['second_class']}", how))
-
-
-def spread(rows: pd.DataFrame, number: int) -> list[pd.Series]:
-    """At most so many rows, evenly over the table."""
-    places = np.unique(np.linspace(0, len(rows) - 1, min(number, len(rows))).astype(int))
-    return [rows.iloc[place] for place in places]
-
-
-def name_of(row: Any) -> str:
-    """A picture's name in its source, without folders."""
-    return Path(row["source_id"]).name
-
-
-def read_all(paths: list[Path], title: str) -> list[Image.Image]:
-    """The pictures, letterboxed into squares."""
-    work = (joblib.delayed(read)(path) for path in paths)
-    results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
-    return list(progress(results, len(paths), title))
-
-
-def read(path: Path) -> Image.Image:
-    """The picture on white, or an empty square where it cannot be read."""
-    try:
-        return Image.fromarray(read_pixels(path, (SIDE, SIDE), "letterbox"))
-    except UnusableImage:
-        return Image.new("RGB", (SIDE, SIDE), MISSING)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from stages import models
 from stages.core import params
 from stages.core.answers import Answer, as_csv, as_json, as_table, printable
 from stages.core.classifiers import SECTIONS, Classifier, Use, open_classifier
-from stages.core.downloads import fetch, is_url
+from stages.core.urls import fetch, is_url
 from stages.core.gradcam import heatmaps, overlay
 from stages.core.images import Pixels
 from stages.core.listing import is_hidden

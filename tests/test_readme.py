@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from stages import models
+from stages import models, sources
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -57,6 +57,16 @@ def test_a_named_stage_exists(stage, network):
     assert "foreach" in PIPELINE[stage]
     assert network in PARAMS["networks"] or f"+networks.{network}." in README
     assert network in models.names()
+
+
+def test_every_source_has_a_section_whose_entry_is_right():
+    text = (ROOT / "stages" / "sources" / "README.md").read_text()
+    sections = dict(re.findall(r"^## `(\w+)`.*\n((?:(?!## ).*\n)+)", text, re.MULTILINE))
+    for name in sources.LIVE:
+        [entry] = YAML(typ="safe").load(re.findall(r"^    (- .*)$", sections[name], re.MULTILINE)[0])
+        [(found, *_)] = sources.live_entries({"class": [entry]})
+        assert found.split()[0] == name
+    assert {"folder", "kaggle"} <= set(sections)
 
 
 def test_the_table_of_experiments_fits_120_columns():

@@ -139,7 +139,7 @@ def test_links_and_devices_in_a_tar_are_not_followed(tmp_path, kind, target):
         link = tarfile.TarInfo("cat/link.png")
         link.type, link.linkname = kind, target
         stream.addfile(link)
-    assert fetch(tmp_path / "files.tar") == {"cat/1.png": ("cat", b"one")}
+    assert fetch(tmp_path / "files.tar") == {"cat/1.png": ("cat", b"one"), "cat/link.png": ("cat", "no regular file")}
 
 
 def test_a_folders_link_to_a_file_inside_is_followed(tmp_path):
@@ -224,7 +224,7 @@ def test_a_folder_named_like_an_archive_is_a_folder(tmp_path):
 
 
 def test_a_path_where_nothing_is_is_named(tmp_path):
-    message = r"^params\.yaml collect\.source: expected a folder or an archive, got no such path .*none\.zip\.$"
+    message = r"^params\.yaml collect\.source: expected a folder, .* or a manifest, got no such path .*none\.zip\.$"
     with pytest.raises(FileNotFoundError, match=message):
         source_of(tmp_path / "none.zip")
 

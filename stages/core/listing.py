@@ -1,5 +1,6 @@
 """A listed image: its class and provenance, before anything is fetched."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
@@ -8,6 +9,7 @@ import pandas as pd
 
 TABLE = "images.csv"
 OUTSIDE = ("/", ".", "..")  # first parts of a path that leads out of its tree, and no names of classes
+TABLES = (TABLE, "failures.csv")  # what `collect` writes beside the folders of its classes
 SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = {
     "train": "train",
@@ -21,7 +23,11 @@ SPLIT_FOLDERS = {
 
 @dataclass(frozen=True)
 class Listed:
-    """One image that a source offers. `source_id` names it within its source; empty means unknown elsewhere."""
+    """One image that a source offers. `source_id` names it within its source; empty means unknown elsewhere.
+
+    `source` is the kind of source, where a manifest names it; `member` is the file inside a folder or archive. What
+    describes the image is made fit for a table: see `one_line`.
+    """
 
     source_id: str
     class_: str
@@ -33,6 +39,12 @@ class Listed:
     licence_url: str = ""
     given_split: str = ""
     member: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name not in ("class_", "member"):
+                object.__setattr__(self, field.name, one_line(getattr(self, field.name)))
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,14 @@ class Failure:
 
     reason: str
     detail: str = ""
+
+
+def one_line(text: str) -> str:
+    """The text with a space for control characters, and for halves of those that UTF-8 cannot write.
+
+    pandas writes a carriage return without quotes, and reads it as the end of a row.
+    """
+    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]+", " ", text)
 
 
 def list_tree(files: Iterable[str]) -> Iterator[Listed]:
@@ -56,11 +76,11 @@ def list_tree(files: Iterable[str]) -> Iterator[Listed]:
     for path in paths:
         folders = path.parts[:-1]
         given_split = SPLIT_FOLDERS[folders[0].lower()] if is_split and folders else ""
-        class_folders = folders[1:] if is_split else folders
+        class_ = next(iter(folders[1:] if is_split else folders), "")
         is_outside = any(part in OUTSIDE for part in path.parts)
         yield Listed(
             source_id=str(path),
-            class_=class_folders[0] if class_folders and not is_outside else "",
+            class_=class_ if names_folder(class_) and not is_outside else "",
             given_split=given_split,
             member=str(path),
         )
@@ -69,6 +89,12 @@ def list_tree(files: Iterable[str]) -> Iterator[Listed]:
 def is_hidden(file: str) -> bool:
     """Whether the file, or a folder that holds it, has a name with a leading dot."""
     return any(part.startswith(".") and part not in OUTSIDE for part in PurePosixPath(file).parts)
+
+
+def names_folder(class_: str) -> bool:
+    """Whether a folder of raw images can have the class's name, on any system."""
+    is_plain = not any(letter in "/\\" or ord(letter) < 32 or ord(letter) == 127 for letter in class_)
+    return is_plain and class_ not in (*OUTSIDE, *TABLES, "") and len(class_.encode("utf-8", "replace")) <= 255
 
 
 def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterator[Listed]:
@@ -85,7 +111,7 @@ def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterato
         if given_split not in (*SPLITS, ""):
             raise ValueError(f"{where} line {line}: expected a split of {', '.join(SPLITS)}, got {given_split}.")
         member, class_ = row.pop("file"), row.pop("class")
-        if "/" in class_ or "\0" in class_ or class_ in OUTSIDE:
+        if class_ and not names_folder(class_):
             raise ValueError(f"{where} line {line}: expected a class that can name a folder, got {class_!r}.")
         source_id = row.pop("source_id", "") or member
         yield Listed(source_id=source_id, class_=class_, given_split=given_split, member=member, **row)
@@ -95,7 +121,7 @@ def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterato
 
 
 def _check_columns(table: pd.DataFrame, where: str) -> None:
-    provenance = {field.name for field in fields(Listed)} - {"class_", "member", "given_split"}
+    provenance = {field.name for field in fields(Listed)} - {"class_", "member", "source", "given_split"}
     known = {"file", "class", "split", *provenance}
     for column in ("file", "class"):
         if column not in table:

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from stages.core import downloads
-from stages.core.downloads import fetch, is_url
+from stages.core import urls
+from stages.core.urls import fetch, is_url
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def test_less_than_announced_is_an_error():
 
 
 def test_a_server_that_takes_its_time_is_left(monkeypatch):
-    monkeypatch.setattr(downloads, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(urls, "TIMEOUT_S", 0.3)
 
     def slowly(handler):
         handler.send_response(200)

@@ -1,0 +1,58 @@
+"""What a URL answers, in bounded time and memory."""
+
+import time
+from http.client import HTTPException
+from urllib.error import HTTPError
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    UnknownHandler,
+)
+
+SCHEMES = ("http://", "https://")
+AGENT = "dvc-image-classification"  # some sites refuse whoever has no name
+TIMEOUT_S = 30
+# Not `build_opener`'s, which go on to FTP, and to files.
+HANDLERS = (
+    ProxyHandler, UnknownHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPRedirectHandler,
+    HTTPErrorProcessor,
+)  # fmt: skip
+
+
+def is_url(name: str) -> bool:
+    """Whether the name is one that `fetch` takes, and no path."""
+    return name.lower().startswith(SCHEMES)
+
+
+def fetch(url: str, max_megabytes: float) -> bytes:
+    """What the URL answers, and where it leads on, over HTTP or HTTPS alone.
+
+    Raises:
+        ValueError: it answers too late, with an error, or with more than is allowed or less than it announced.
+    """
+    deadline, content = time.monotonic() + TIMEOUT_S, b""
+    opener = OpenerDirector()
+    for handler in HANDLERS:
+        opener.add_handler(handler())
+    try:
+        with opener.open(Request(url, headers={"User-Agent": AGENT}), timeout=TIMEOUT_S) as response:
+            while chunk := response.read1(2**16):
+                content += chunk
+                if len(content) > max_megabytes * 1e6:
+                    raise ValueError(f"more than {max_megabytes:g} megabytes")
+                # The timeout above holds for each read; one byte at a time would take days.
+                if time.monotonic() > deadline:
+                    raise ValueError(f"{len(content)} bytes in {TIMEOUT_S} seconds")
+            if response.length:
+                raise ValueError(f"{len(content)} of {len(content) + response.length} bytes")
+    except HTTPError as error:
+        raise ValueError(f"HTTP status {error.code}") from error
+    except (OSError, HTTPException) as error:
+        raise ValueError(f"no answer: {str(getattr(error, 'reason', error)) or type(error).__name__}") from error
+    return content

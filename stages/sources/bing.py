@@ -1,0 +1,92 @@
+"""Endpoints that answer like the former Bing image search API, version 7, found by a list of queries."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from stages.core.fetching import Client
+from stages.core.listing import Listed
+from stages.core.params import Section
+from stages.core.services import Record, records, secret, table, text
+
+PAGE_SIZE = 150  # the most that the API answered at once
+BARREN_PAGES = 3  # so many pages in a row without anything new are the end
+KEY = "BING_SEARCH_KEY"
+
+
+def _check_address(address: str) -> str:
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(
+            "expected the address of an endpoint with the API of Bing image search 7, "
+            f"Microsoft's own ended on 2025-08-11, got {address!r}."
+        )
+    return address.rstrip("/")
+
+
+class Entry(Section):
+    """One search; `address` is the endpoint up to its version, as in https://host/v7.0."""
+
+    queries: list[str] = Field(min_length=1)
+    licence: Literal["Any", "Public", "Share", "ShareCommercially", "Modify", "ModifyCommercially"] = "Any"
+    safe_search: Literal["Off", "Moderate", "Strict"] = "Strict"
+    limit: int = Field(default=1000, ge=1)
+    address: Annotated[str, AfterValidator(_check_address)] = Field(default="", validate_default=True)
+
+
+def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
+    """What the queries find, each up to the limit, an image that several find once.
+
+    The API names neither author nor licence, so both stay unknown; `licence` only filters. A result without an address
+    is listed with an empty url, so that it is counted. BING_SEARCH_KEY in the environment is sent as the key.
+
+    Raises:
+        ValueError: the service does not answer, or not with images.
+    """
+    seen: set[str] = set()
+    for query in entry.queries:
+        for position, found in enumerate(_search(entry, query, client)):
+            source_id = _identify(found) or f"{query} {position}"
+            if source_id not in seen:
+                seen.add(source_id)
+                yield _describe(found, source_id, class_)
+
+
+def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
+    """The results of the query, until the next offset is not further or answers repeat themselves."""
+    url = f"{entry.address}/images/search"
+    key = secret(KEY)
+    headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
+    question: dict[str, str | int] = {"q": query, "safeSearch": entry.safe_search}
+    if entry.licence != "Any":
+        question["license"] = entry.licence
+    offset, left, barren = 0, entry.limit, 0
+    known: set[str] = set()
+    while left and barren < BARREN_PAGES:
+        page = {"count": min(PAGE_SIZE, left), "offset": offset}
+        answer = table(client.json(url, question | page, headers), url)
+        results = records(answer, url, "value")[:left]
+        yield from results
+        # The end of a listing gives its last page again and again.
+        barren = barren + 1 if known.issuperset(map(_identify, results)) else 0
+        known.update(map(_identify, results))
+        left -= len(results)
+        following = answer.get("nextOffset")
+        if not isinstance(following, int) or following <= offset:
+            return
+        offset = following
+
+
+def _identify(found: Record) -> str:
+    """The result's id, or its address where the endpoint gives no ids."""
+    return text(found, "imageId") or text(found, "contentUrl")
+
+
+def _describe(found: Record, source_id: str, class_: str) -> Listed:
+    return Listed(
+        source_id=source_id,
+        class_=class_,
+        title=text(found, "name"),
+        url=text(found, "contentUrl"),
+        page_url=text(found, "hostPageUrl"),
+    )

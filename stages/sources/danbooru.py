@@ -1,0 +1,74 @@
+"""Danbooru and other boards with its API. https://danbooru.donmai.us/wiki_pages/help:api"""
+
+import base64
+from collections.abc import Iterator
+from functools import partial
+from typing import Literal
+
+from pydantic import Field
+
+from stages.core import boorus
+from stages.core.fetching import Client
+from stages.core.listing import Listed
+from stages.core.services import Address, Record, is_image_address, number, records, secret, shorten, text
+
+PAGE_SIZE = 200  # the most that is answered
+RATINGS = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}
+Rating = Literal["general", "sensitive", "questionable", "explicit"]
+
+
+class Entry(boorus.Search):
+    """One tag on Danbooru; without an account it answers searches for at most two tags."""
+
+    ratings: list[Rating] = Field(default=["general"], min_length=1)
+    address: Address = "https://danbooru.donmai.us"
+
+
+def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
+    """The posts with the tag, and with `negatives` those without it as class `not_…`: see `boorus.list_classes`.
+
+    A post that is a film, or whose file is hidden (its artist asked for that, or an account is needed), is listed with
+    an empty url, so that it is counted. The author is the artist's tag; the licence stays unknown. DANBOORU_LOGIN and
+    DANBOORU_API_KEY in the environment are sent where both are there.
+
+    Raises:
+        ValueError: the board does not answer, answers an error, or not with posts.
+    """
+    ratings = [RATINGS[rating] for rating in entry.ratings]
+    return boorus.list_classes(entry, class_, ratings, partial(_page, entry.address, client))
+
+
+def _page(address: str, client: Client, tags: list[str], below: int | None) -> list[boorus.Post]:
+    url = f"{address}/posts.json"
+    question: dict[str, str | int] = {"tags": " ".join(tags), "limit": PAGE_SIZE}
+    if below is not None:
+        question["page"] = f"b{below}"
+    answer = client.json(url, question, _credentials())
+    if isinstance(answer, dict) and "success" in answer:
+        raise ValueError(f"{url}: expected posts, got {shorten(answer)}.")
+    return [_read(post, address) for post in records(answer, url)]
+
+
+def _credentials() -> dict[str, str]:
+    login, key = secret("DANBOORU_LOGIN"), secret("DANBOORU_API_KEY")
+    if not login or not key:
+        return {}
+    # A header, since addresses end up in logs.
+    return {"Authorization": "Basic " + base64.b64encode(f"{login}:{key}".encode()).decode()}
+
+
+def _read(post: Record, address: str) -> boorus.Post:
+    post_id = number(post, "id", address)
+    url = text(post, "file_url")
+    return boorus.Post(
+        number=post_id,
+        md5=text(post, "md5"),
+        rating=text(post, "rating"),
+        image=Listed(
+            source_id=str(post_id),
+            class_="",
+            url=url if is_image_address(url) else "",
+            page_url=f"{address}/posts/{post_id}",
+            author=text(post, "tag_string_artist"),
+        ),
+    )

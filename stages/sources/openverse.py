@@ -1,0 +1,77 @@
+"""Openverse: images under open licences, found by a list of queries. https://api.openverse.org/v1/"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from stages.core.fetching import Client
+from stages.core.listing import Listed
+from stages.core.params import Section
+from stages.core.services import Address, Record, identity, number, records, secret, table, text
+
+PAGE_SIZE = 20  # the most that is answered without an account
+PAGES = 20  # no search is answered beyond; the answers' own page_count can end it earlier
+Licence = Literal["cc0", "pdm", "by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd"]
+Category = Literal["photograph", "illustration", "digitized_artwork"]
+
+
+class Entry(Section):
+    """One search on Openverse; no licence named means all that Openverse has."""
+
+    queries: list[str] = Field(min_length=1)
+    licences: list[Licence] = Field(default=[])
+    categories: list[Category] = Field(default=[])
+    limit: int = Field(default=PAGE_SIZE * PAGES, ge=1)
+    address: Address = "https://api.openverse.org"
+
+
+def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
+    """What the queries find, each up to the limit, an image that several find once.
+
+    An image without an address is listed with an empty url, so that it is counted. Title, author, licence and page are
+    what an attribution needs. OPENVERSE_TOKEN in the environment, an account's bearer token, is sent if there is one.
+
+    Raises:
+        ValueError: the service does not answer, or not with images.
+    """
+    seen: set[str] = set()
+    for query in entry.queries:
+        for found in _search(entry, query, client):
+            source_id = identity(found, "id", entry.address)
+            if source_id not in seen:
+                seen.add(source_id)
+                yield _describe(found, source_id, class_)
+
+
+def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
+    """The results of the query, page by page; an empty page ends nothing, only the count of pages does."""
+    url = f"{entry.address}/v1/images/"
+    token = secret("OPENVERSE_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    question: dict[str, str | int] = {"q": query, "page_size": PAGE_SIZE}
+    for key, choices in (("license", entry.licences), ("category", entry.categories)):
+        if choices:
+            question[key] = ",".join(choices)
+    left = entry.limit
+    for page in range(1, PAGES + 1):
+        answer = table(client.json(url, question | {"page": page}, headers), url)
+        results = records(answer, url, "results")[:left]
+        yield from results
+        left -= len(results)
+        if not left or page >= number(answer, "page_count", url):
+            return
+
+
+def _describe(found: Record, source_id: str, class_: str) -> Listed:
+    licence = " ".join(part for part in (text(found, "license"), text(found, "license_version")) if part)
+    return Listed(
+        source_id=source_id,
+        class_=class_,
+        title=text(found, "title"),
+        url=text(found, "url"),
+        page_url=text(found, "foreign_landing_url"),
+        author=text(found, "creator"),
+        licence=licence,
+        licence_url=text(found, "license_url"),
+    )

@@ -1,0 +1,80 @@
+"""Safebooru and other boards with the API of Gelbooru 0.2. https://safebooru.org/index.php?page=help&topic=dapi"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Literal
+
+from pydantic import Field
+
+from stages.core import boorus
+from stages.core.fetching import Client, FetchError
+from stages.core.listing import Listed
+from stages.core.services import Address, Record, is_image_address, number, records, shorten, text
+
+PAGE_SIZE = 100  # what every board of this kind gives at once
+NOTHING = ("no JSON", "b''")  # a blank page is often an answer without a body
+Rating = Literal["general", "safe", "sensitive", "questionable", "explicit"]
+
+
+class Entry(boorus.Search):
+    """One tag on a board."""
+
+    ratings: list[Rating] = Field(default=["general", "safe"], min_length=1)
+    address: Address = "https://safebooru.org"
+
+
+def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
+    """The posts with the tag, and with `negatives` those without it as class `not_…`: see `boorus.list_classes`.
+
+    A post that is a film, or names no file, is listed with an empty url, so that it is counted. The board knows neither
+    artist nor licence as such: both stay unknown.
+
+    Raises:
+        ValueError: the board does not answer, answers an error, or not with posts.
+    """
+    return boorus.list_classes(entry, class_, list(entry.ratings), partial(_page, entry.address, client))
+
+
+def _page(address: str, client: Client, tags: list[str], below: int | None) -> list[boorus.Post]:
+    # Pages by number are refused after some 200, posts below a number never.
+    tags = tags if below is None else [*tags, f"id:<{below}"]
+    url = f"{address}/index.php"
+    question: dict[str, str | int] = {"page": "dapi", "s": "post", "q": "index", "json": 1, "limit": PAGE_SIZE}
+    question |= {"pid": 0, "tags": " ".join(tags)}
+    try:
+        answer = client.json(url, question)
+    except FetchError as error:
+        if (error.reason, error.detail) != NOTHING:
+            raise
+        return []
+    return [_read(post, address) for post in _unwrap(answer, url)]
+
+
+def _unwrap(answer: Any, url: str) -> list[Record]:
+    """The posts of an answer: a list, since version 0.2.5 inside a table; null is a blank page."""
+    if answer is None:
+        return []
+    if isinstance(answer, dict):
+        # With "success": "false", and a message, the search is down.
+        if "success" in answer:
+            raise ValueError(f"{url}: expected posts, got {shorten(answer)}.")
+        return records(answer, url, "post")
+    return records(answer, url)
+
+
+def _read(post: Record, address: str) -> boorus.Post:
+    post_id = number(post, "id", address)
+    url = text(post, "file_url")
+    if not url and text(post, "image"):
+        url = f"{address}/images/{text(post, 'directory')}/{text(post, 'image')}"
+    return boorus.Post(
+        number=post_id,
+        md5=text(post, "hash") or text(post, "md5"),
+        rating=text(post, "rating"),
+        image=Listed(
+            source_id=str(post_id),
+            class_="",
+            url=url if is_image_address(url) else "",
+            page_url=f"{address}/index.php?page=post&s=view&id={post_id}",
+        ),
+    )

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from stages import models
 from stages.core import params
-from stages.core.classifiers import SECTIONS, Classifier, Facts, Use, open_classifier
+from stages.core.classifiers import SECTIONS, Classifier, Use, open_classifier
 from stages.core.exporting import FORMATS, convert, in_32_bits, is_mixed
 from stages.core.files import read_table, replacing
 from stages.core.inputs import divide, read_inputs
+from stages.core.model_facts import Facts, find_model
 from stages.core.predicting import predict
 from stages.core.preprocessing import describe
 from stages.core.terminal import command
@@ -101,23 +102,6 @@ def explain(facts: Facts) -> dict[str, Any]:
     }
 
 
-def find(name: str, trained: Path) -> Path:
-    """The folder of a model, itself or by its network's name.
-
-    Raises:
-        FileNotFoundError: there is no such.
-    """
-    known = sorted(path.parent.name for path in trained.glob("*/network.json"))
-    if name in known:
-        return trained / name
-    if not (Path(name) / "network.json").is_file():
-        raise FileNotFoundError(
-            f"{name}: expected the folder of a model or a trained network ({', '.join(known) or 'none yet'}), "
-            "got neither."
-        )
-    return Path(name)
-
-
 def check(kind: str, target: Path | None) -> None:
     """Nothing, where such a file can be written there.
 
@@ -169,7 +153,7 @@ def main() -> None:
     check(given.to, given.target)
     tf.config.set_visible_devices([], "GPU")  # One rounds to TF32, and would be a thousandth off.
     use = params.read(Use, *SECTIONS)
-    classifier = open_classifier(find(given.network, given.models), given.pretrained, models.load, use)
+    classifier = open_classifier(find_model(given.network, given.models), given.pretrained, models.load, use)
     target = given.target or Path("exports") / f"{classifier.facts.network}.{given.to}"
     parities = run(given.to, classifier, given.pixels, given.split, target)
     print(report(target, given.to, classifier.facts, *parities))

@@ -17,7 +17,6 @@ from stages import models
 from stages.core import params
 from stages.core.answers import Answer, as_csv, as_json, as_table, printable
 from stages.core.classifiers import SECTIONS, Classifier, Use, open_classifier
-from stages.core.urls import fetch, is_url
 from stages.core.gradcam import heatmaps, overlay
 from stages.core.images import Pixels
 from stages.core.listing import is_hidden
@@ -25,6 +24,7 @@ from stages.core.local_pages import port_number, serve
 from stages.core.model_facts import find_model
 from stages.core.prediction_page import MAX_MEGABYTES, create_app
 from stages.core.terminal import command, progress
+from stages.core.urls import fetch, is_url
 
 AT_ONCE = 256  # pictures held in memory
 DIGITS = 6  # of a probability, as in predictions.csv

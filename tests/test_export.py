@@ -338,14 +338,10 @@ def test_a_layer_that_no_file_can_hold_is_one_line(kind):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_networks_name_counts_before_a_folder(classifier, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert export.find("vgg", tmp_path / "models") == tmp_path / "models" / "vgg"
-    assert export.find("models/vgg", tmp_path) == (tmp_path / "models" / "vgg").relative_to(tmp_path)
-    with pytest.raises(
-        FileNotFoundError, match=r"alexnet: expected the folder of a model or a trained network \(vgg\)"
-    ):
-        export.find("alexnet", tmp_path / "models")
+def test_an_unknown_network_is_one_line(classifier, monkeypatch):
+    assert main(monkeypatch, "resnet", "--to", "onnx", "--models", "models") == (
+        "resnet: expected the folder of a model or a trained network (vgg), got neither."
+    )
 
 
 def main(monkeypatch, *arguments):

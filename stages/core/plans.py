@@ -1,0 +1,197 @@
+"""A study as runs: which params each changes, in which order, under which name, and which sweeps share one."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from stages.core.findings import Value
+from stages.core.params import Section, load
+from stages.core.studies import FINAL, MISSING, STUDIES, Network, Study, Sweep, lookup
+
+Choices = Mapping[tuple[str, str], Value]  # by network and sweep
+FEATURES = "data/5_features/"
+
+
+class Scale(Section):
+    """On which images, at what size and how often a study is run; None leaves what the study says."""
+
+    data: str
+    epochs: int | None
+    width: float | None
+    size: int | None
+    seeds: int
+    carry: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment: its name, its network, and all that it sets in params.yaml."""
+
+    name: str
+    network: str
+    changes: dict[str, Value] = field(hash=False)
+
+    @property
+    def target(self) -> str:
+        """The stage to reproduce."""
+        return f"evaluate@{self.network}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a sweep under one seed, and the name of the run that it is."""
+
+    network: str
+    sweep: str
+    value: Value
+    seed: int
+    run: str
+
+
+@dataclass
+class Plan:
+    """The runs by name, in order, and what each is there for."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+
+    def only(self, sweep: str) -> "Plan":
+        """What one sweep, of whichever networks, needs."""
+        cells = [cell for cell in self.cells if cell.sweep == sweep]
+        needed = {cell.run for cell in cells}
+        return Plan({name: run for name, run in self.runs.items() if name in needed}, cells)
+
+
+def make_plan(name: str, study: Study, scale: Scale, choices: Choices) -> Plan:
+    """Every sweep of each network up to the first without a choice, whose runs are the last that can be known.
+
+    A run that two sweeps have in common stands in the plan once, under the first one's name.
+
+    Raises:
+        ValueError: two runs would have the same name.
+    """
+    plan = Plan()
+    label = name if scale.carry == "document" else f"{name}-{scale.carry}"
+    for network, content in study.networks.items():
+        for sweep, changes, value in unfold(study, network, content, scale, choices):
+            for seed in range(scale.seeds):
+                end = f"{sweep}-{safe(value)}" if sweep != FINAL else FINAL
+                run = Run(f"{label}-{network}-{end}-s{seed}", network, {**changes, "train.common.seed": seed})
+                add(plan, run, Cell(network, sweep, value, seed, run.name), name)
+    return plan
+
+
+def unfold(
+    study: Study, network: str, content: Network, scale: Scale, choices: Choices
+) -> list[tuple[str, dict[str, Value], Value]]:
+    """(sweep, all changes, the swept value) of one network, in order; the final run last, where all is chosen."""
+    changes = start(study, network, content, scale)
+    cells: list[tuple[str, dict[str, Value], Value]] = []
+    for key, sweep in content.sweeps.items():
+        param = full_key(sweep, network)
+        cells += [(key, {**changes, param: value}, value) for value in sweep.values]
+        if (network, key) not in choices:
+            return cells
+        changes |= {param: choices[network, key]}
+    return [*cells, (FINAL, changes, None)]
+
+
+def start(study: Study, network: str, content: Network, scale: Scale) -> dict[str, Value]:
+    """All params before the first sweep."""
+    own = {key if "." in key else f"train.{network}.{key}": value for key, value in content.params.items()}
+    changes = {"collect.source": scale.data, **study.params, f"networks.{network}.input": content.input, **own}
+    if content.input.startswith(FEATURES):
+        changes["backbones"] = [network]
+    if scale.size is not None:
+        changes["preprocess.size"] = scale.size
+    if scale.epochs is not None:
+        changes[f"train.{network}.epochs"] = scale.epochs
+    if scale.width is not None and not content.input.startswith(FEATURES):
+        changes[f"train.{network}.width"] = scale.width
+    return changes
+
+
+def full_key(sweep: Sweep, network: str) -> str:
+    """The key of params.yaml that a sweep changes."""
+    return sweep.param if "." in sweep.param else f"train.{network}.{sweep.param}"
+
+
+def add(plan: Plan, run: Run, cell: Cell, study: str) -> None:
+    """The cell is in the plan, with its run, or with the run there that sets the same.
+
+    Raises:
+        ValueError: a run of the same name sets something else.
+    """
+    same = next((each for each in plan.runs.values() if alike(each, run)), None)
+    if same is None and run.name in plan.runs:
+        other = next(each.value for each in plan.cells if each.run == run.name)
+        raise ValueError(
+            f"{STUDIES / study}.yaml networks.{cell.network}.sweeps.{cell.sweep}.values: expected values with different "
+            f"names, got {other!r} and {cell.value!r}, both {run.name}."
+        )
+    if same is None:
+        plan.runs[run.name] = run
+    plan.cells.append(cell if same is None else replace(cell, run=same.name))
+
+
+def alike(one: Run, other: Run) -> bool:
+    """Whether two runs would do the same; 1 and 1.0 are the same rate, True and 1 are not the same value."""
+    return one.network == other.network and one.changes == other.changes
+
+
+def document_choices(study: Study) -> dict[tuple[str, str], Value]:
+    """What the document went on with."""
+    return {
+        (network, key): sweep.chosen for network, content in study.networks.items() for key, sweep in content.sweeps.items()
+    }
+
+
+def safe(value: Value) -> str:
+    """The value as part of an experiment's name, which git takes for a reference: `60/20/20` is `60-20-20`."""
+    if isinstance(value, list):
+        return plain("-".join(map(str, value)))
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return plain(str(value))
+
+
+def plain(text: str) -> str:
+    """The text with a hyphen for all but letters, digits, `+`, `_` and single dots inside."""
+    return re.sub(r"[^\w.+]+|\.{2,}", "-", text, flags=re.ASCII).strip("-.") or "empty"
+
+
+def as_override(value: Value) -> str:
+    """The value as `dvc exp run -S key=value` takes it: Hydra's grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(as_override(each) for each in value)}]"
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][\w./-]*|\d+/[\d/]+", value, flags=re.ASCII):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return str(value)
+
+
+def overrides(run: Run, shown: str) -> list[tuple[str, Value]]:
+    """What the run changes in params.yaml as it is now, new keys with a `+`; and the key shown in any case."""
+    document = load()
+    found = {key: lookup(document, key) for key in run.changes}
+    return [
+        (key if found[key] is not MISSING else f"+{key}", value)
+        for key, value in run.changes.items()
+        if key == shown or found[key] != value
+    ]
+
+
+def apply(run: Run) -> dict[str, Any]:
+    """The whole of params.yaml as the run sees it."""
+    document = load()
+    for key, value in run.changes.items():
+        *sections, last = key.split(".")
+        table = document
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[last] = value
+    return document

@@ -7,15 +7,15 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.core.findings import Value
 from stages.core.params import PARAMS
-from stages.core.plans import Run, apply, as_override
-from stages.core.studies import MISSING, lookup
+from stages.core.plans import Run, apply, as_override, overrides
+from stages.core.studies import lookup
 
 LOGS = Path(".dvc/tmp/studies")
 REFERENCE = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>[^/]+)")
@@ -30,9 +30,9 @@ class Experiment:
     lock: Lock
 
 
-def line(run: Run, changes: list[tuple[str, Value]]) -> list[str]:
+def line(run: Run) -> list[str]:
     """The command that makes the experiment, in a folder of its own, so that the workspace stays as it is."""
-    sets = [part for key, value in changes for part in ("-S", f"{key}={as_override(value)}")]
+    sets = [part for key, value in overrides(run) for part in ("-S", f"{key}={as_override(value)}")]
     return ["dvc", "exp", "run", "--temp", "-n", run.name, *sets, *copied(run), run.target]
 
 
@@ -51,10 +51,9 @@ def execute(run: Run, command: list[str]) -> str:
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{run.name}.log"
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with log.open("w") as stream:
         status = subprocess.run(
-            command, stdout=stream, stderr=subprocess.STDOUT, env={**os.environ, "PATH": path}, check=False
+            command, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False, check=False
         ).returncode
     if status == 0 and find_done(run):
         return ""
@@ -76,9 +75,15 @@ def find_done(run: Run) -> Experiment | None:
     document = apply(run)
     for commit in references().get(run.name, {}).values():
         lock = read_lock(commit)
-        if is_current(lock, run.target, document):
+        if is_current(lock, run.target, document) and has_outputs(lock, run):
             return Experiment(commit, lock)
     return None
+
+
+def has_outputs(lock: Lock, run: Run) -> bool:
+    """Whether the cache still has what the run's training and evaluation wrote."""
+    paths = [path for stage in (f"train@{run.network}", run.target) for path in outputs(lock[stage])]
+    return all(cached(lock, path).is_file() for path in paths if path.suffix == ".csv")
 
 
 def forget(name: str) -> None:
@@ -90,7 +95,8 @@ def forget(name: str) -> None:
 def references() -> dict[str, dict[str, str]]:
     """By name each experiment's reference and commit, the newest first, whichever commit they started from."""
     found: dict[str, dict[str, str]] = {}
-    for row in git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps").split("\n"):
+    listed = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
+    for row in listed.splitlines():
         commit, _, reference = row.partition(" ")
         match = REFERENCE.fullmatch(reference)
         if match:
@@ -141,8 +147,8 @@ def overlap(one: Path, other: Path) -> bool:
 
 def has_params(stage: dict[str, Any], document: dict[str, Any]) -> bool:
     """Whether the stage ran with these params."""
-    recorded = stage.get("params", {}).get(str(PARAMS), {})
-    return all(lookup(document, key) is not MISSING and lookup(document, key) == value for key, value in recorded.items())
+    recorded: dict[str, Any] = stage.get("params", {}).get(str(PARAMS), {})
+    return all(lookup(document, key) == value for key, value in recorded.items())
 
 
 def has_files(stage: dict[str, Any], made: list[Path]) -> bool:
@@ -162,7 +168,26 @@ def is_same(path: Path, recorded: dict[str, Any]) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "md5").hexdigest() == recorded["md5"]
+        return bool(hashlib.file_digest(stream, "md5").hexdigest() == recorded["md5"])
+
+
+def cached(lock: Lock, path: Path) -> Path:
+    """Where DVC's cache has what a stage wrote at the path."""
+    written = [each for stage in lock.values() for each in stage.get("outs", [])]
+    md5: str = next(each["md5"] for each in written if Path(each["path"]) == path)
+    return cache_folder() / "files" / "md5" / md5[:2] / md5[2:]
+
+
+@cache
+def cache_folder() -> Path:
+    """DVC's cache."""
+    result = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, env=environment(), check=True)
+    return Path(result.stdout.strip())
+
+
+def environment() -> dict[str, str]:
+    """The environment in which DVC and its stages find the Python that runs this."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def git(*arguments: str) -> str:

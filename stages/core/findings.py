@@ -6,6 +6,7 @@ from pydantic import Field
 
 from stages.core.params import Section
 
+FINAL = "final"  # where a sweep's name would stand: the run with all chosen values
 Value = int | float | str | bool | list[int] | list[str] | None
 
 
@@ -13,7 +14,7 @@ class Setting(Section):
     """A value of a network's sweep; or with the sweep `final` the network with all chosen values."""
 
     network: str
-    sweep: str = "final"
+    sweep: str = FINAL
     value: Value = None
 
 

@@ -5,32 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stages.core.findings import Value
-from stages.core.params import Section, load
-from stages.core.studies import FINAL, MISSING, STUDIES, Network, Study, Sweep, lookup
+from stages.core.findings import FINAL, Value
+from stages.core.params import load
+from stages.core.scales import Scale
+from stages.core.studies import MISSING, STUDIES, Network, Study, Sweep, lookup
 
 Choices = Mapping[tuple[str, str], Value]  # by network and sweep
 FEATURES = "data/5_features/"
 
 
-class Scale(Section):
-    """On which images, at what size and how often a study is run; None leaves what the study says."""
-
-    data: str
-    epochs: int | None
-    width: float | None
-    size: int | None
-    seeds: int
-    carry: str
-
-
 @dataclass(frozen=True)
 class Run:
-    """One experiment: its name, its network, and all that it sets in params.yaml."""
+    """One experiment: its name, its network, all that it sets in params.yaml, and the key of these that is swept."""
 
     name: str
     network: str
-    changes: dict[str, Value] = field(hash=False)
+    changes: dict[str, Value]
+    swept: str
 
     @property
     def target(self) -> str:
@@ -56,9 +47,9 @@ class Plan:
     runs: dict[str, Run] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
-    def only(self, sweep: str) -> "Plan":
-        """What one sweep, of whichever networks, needs."""
-        cells = [cell for cell in self.cells if cell.sweep == sweep]
+    def only(self, sweep: str | None, network: str | None) -> "Plan":
+        """What the sweep and the network need; None stands for all."""
+        cells = [cell for cell in self.cells if sweep in (None, cell.sweep) and network in (None, cell.network)]
         needed = {cell.run for cell in cells}
         return Plan({name: run for name, run in self.runs.items() if name in needed}, cells)
 
@@ -72,14 +63,20 @@ def make_plan(name: str, study: Study, scale: Scale, choices: Choices) -> Plan:
         ValueError: two runs would have the same name.
     """
     plan = Plan()
-    label = name if scale.carry == "document" else f"{name}-{scale.carry}"
     for network, content in study.networks.items():
         for sweep, changes, value in unfold(study, network, content, scale, choices):
             for seed in range(scale.seeds):
                 end = f"{sweep}-{safe(value)}" if sweep != FINAL else FINAL
-                run = Run(f"{label}-{network}-{end}-s{seed}", network, {**changes, "train.common.seed": seed})
+                run = Run(
+                    f"{label(name, scale)}-{network}-{end}-s{seed}", network, {**changes, "train.common.seed": seed}
+                )
                 add(plan, run, Cell(network, sweep, value, seed, run.name), name)
     return plan
+
+
+def label(name: str, scale: Scale) -> str:
+    """The study's name, and that its choices were measured, where they were."""
+    return name if scale.carry == "document" else f"{name}-{scale.carry}"
 
 
 def unfold(
@@ -100,7 +97,14 @@ def unfold(
 def start(study: Study, network: str, content: Network, scale: Scale) -> dict[str, Value]:
     """All params before the first sweep."""
     own = {key if "." in key else f"train.{network}.{key}": value for key, value in content.params.items()}
-    changes = {"collect.source": scale.data, **study.params, f"networks.{network}.input": content.input, **own}
+    images = study.images.params if scale.data == study.images.source else {}
+    changes = {
+        "collect.source": scale.data,
+        **study.params,
+        **images,
+        f"networks.{network}.input": content.input,
+        **own,
+    }
     if content.input.startswith(FEATURES):
         changes["backbones"] = [network]
     if scale.size is not None:
@@ -109,7 +113,7 @@ def start(study: Study, network: str, content: Network, scale: Scale) -> dict[st
         changes[f"train.{network}.epochs"] = scale.epochs
     if scale.width is not None and not content.input.startswith(FEATURES):
         changes[f"train.{network}.width"] = scale.width
-    return changes
+    return changes | scale.params
 
 
 def full_key(sweep: Sweep, network: str) -> str:
@@ -127,8 +131,8 @@ def add(plan: Plan, run: Run, cell: Cell, study: str) -> None:
     if same is None and run.name in plan.runs:
         other = next(each.value for each in plan.cells if each.run == run.name)
         raise ValueError(
-            f"{STUDIES / study}.yaml networks.{cell.network}.sweeps.{cell.sweep}.values: expected values with different "
-            f"names, got {other!r} and {cell.value!r}, both {run.name}."
+            f"{STUDIES / study}.yaml networks.{cell.network}.sweeps.{cell.sweep}.values: expected values with "
+            f"different names, got {other!r} and {cell.value!r}, both {run.name}."
         )
     if same is None:
         plan.runs[run.name] = run
@@ -142,9 +146,8 @@ def alike(one: Run, other: Run) -> bool:
 
 def document_choices(study: Study) -> dict[tuple[str, str], Value]:
     """What the document went on with."""
-    return {
-        (network, key): sweep.chosen for network, content in study.networks.items() for key, sweep in content.sweeps.items()
-    }
+    networks = study.networks.items()
+    return {(network, key): sweep.chosen for network, content in networks for key, sweep in content.sweeps.items()}
 
 
 def safe(value: Value) -> str:
@@ -174,22 +177,29 @@ def as_override(value: Value) -> str:
     return str(value)
 
 
-def overrides(run: Run, shown: str) -> list[tuple[str, Value]]:
-    """What the run changes in params.yaml as it is now, new keys with a `+`; and the key shown in any case."""
+def overrides(run: Run) -> list[tuple[str, Value]]:
+    """What the run changes in params.yaml as it is now, new keys with a `+`; the swept key in any case."""
     document = load()
-    found = {key: lookup(document, key) for key in run.changes}
     return [
-        (key if found[key] is not MISSING else f"+{key}", value)
+        (f"+{key}" if lookup(document, key) is MISSING else key, value)
         for key, value in run.changes.items()
-        if key == shown or found[key] != value
+        if key == run.swept or in_force(document, key) != value
     ]
+
+
+def in_force(document: dict[str, Any], key: str) -> Any:
+    """The value at a dotted key of params.yaml, for a network's key that it lacks that of `train.common`; or MISSING."""
+    value = lookup(document, key)
+    if value is MISSING and key.startswith("train."):
+        return lookup(document, f"train.common.{key.split('.')[2]}")
+    return value
 
 
 def apply(run: Run) -> dict[str, Any]:
     """The whole of params.yaml as the run sees it."""
     document = load()
-    for key, value in run.changes.items():
-        *sections, last = key.split(".")
+    for key, value in overrides(run):
+        *sections, last = key.removeprefix("+").split(".")
         table = document
         for section in sections:
             table = table.setdefault(section, {})

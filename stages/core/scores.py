@@ -43,10 +43,12 @@ def interval(accuracy: float, count: int) -> tuple[float, float]:
 def normalise(probabilities: Floats) -> npt.NDArray[np.float64]:
     """The rows with the sum 1 in double precision: sums of rounded or single ones miss it by more than it allows."""
     doubles: npt.NDArray[np.float64] = probabilities.astype(np.float64)
-    return doubles / doubles.sum(axis=1, keepdims=True)
+    normal: npt.NDArray[np.float64] = doubles / doubles.sum(axis=1, keepdims=True)
+    return normal
 
 
 def losses(labels: Labels, probabilities: Floats) -> npt.NDArray[np.float64]:
     """Each row's cross-entropy in nats, at most 36.04 (a probability of 0 counts as 2.2e-16)."""
     own = normalise(probabilities)[np.arange(len(labels)), labels]
-    return -np.log(np.maximum(own, np.finfo(np.float64).eps))
+    values: npt.NDArray[np.float64] = -np.log(np.maximum(own, np.finfo(np.float64).eps))
+    return values

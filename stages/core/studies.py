@@ -9,21 +9,24 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.core import params
-from stages.core.findings import Finding, Setting, Value
+from stages.core.findings import FINAL, Finding, Setting, Value
 
 STUDIES = Path("studies")
 NAME = re.compile("[a-z][a-z0-9_]*")
 MISSING = object()
-FINAL = "final"  # the run with all chosen values, where a sweep's name would stand
 
 
 class Images(params.Section):
-    """Where a study's images come from: in words, and as a value of `collect.source`."""
+    """Where a study's images come from: in words, and as a value of `collect.source`.
+
+    `params` are for these images alone; others, taken instead, may have no faces or given splits.
+    """
 
     origin: str
     quote: str
     source: str
     how: str
+    params: dict[str, Value]
 
 
 class Sweep(params.Section):
@@ -120,7 +123,7 @@ def check_params(study: Study, document: dict[str, Any], path: Path) -> None:
     Raises:
         ValueError: it has not.
     """
-    for key in study.params:
+    for key in [*study.params, *study.images.params]:
         if lookup(document, key) is MISSING:
             raise ValueError(f"{path} params: expected keys of params.yaml, got {key}.")
     for name, network in study.networks.items():
@@ -159,6 +162,18 @@ def check_sweeps(study: Study, path: Path) -> None:
                 raise ValueError(f"{where}.values: expected each value once, got {sweep.values}.")
             if not NAME.fullmatch(key) or key == FINAL:
                 raise ValueError(f"{where}: expected a name of small letters, digits and _, not {FINAL}, got {key}.")
+
+
+def check_part(name: str, study: Study, sweep: str | None, network: str | None) -> None:
+    """Nothing, where the study has the network, and one of its networks the sweep; None asks for none.
+
+    Raises:
+        ValueError: it has not.
+    """
+    sweeps = dict.fromkeys(key for each in study.networks.values() for key in each.sweeps)
+    for option, asked, known in (("sweep", sweep, [*sweeps, FINAL]), ("network", network, [*study.networks])):
+        if asked not in (None, *known):
+            raise ValueError(f"--{option}: expected one of {', '.join(known)} of {name}, got {asked}.")
 
 
 def check_setting(study: Study, setting: Setting, where: str) -> None:

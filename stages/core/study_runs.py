@@ -1,0 +1,82 @@
+"""The runs of a study, one after the other: what is done is left alone, what fails does not stop the others."""
+
+import fcntl
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stages.core.experiments import LOGS, execute, find_done, forget, line
+from stages.core.findings import Value
+from stages.core.plans import Plan, Run, document_choices, make_plan
+from stages.core.records import Record, read_record
+from stages.core.scales import Scale
+from stages.core.studies import Study
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """No other study runs meanwhile, nor does an experiment that a killed one left: DVC inherits the lock.
+
+    Raises:
+        ValueError: one does.
+    """
+    LOGS.mkdir(parents=True, exist_ok=True)
+    lock = LOGS / "lock"
+    with lock.open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{lock}: expected no other study running, got one, or the experiment that a killed one has left."
+            ) from error
+        os.set_inheritable(stream.fileno(), True)
+        yield
+
+
+def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> None:
+    """The run's record is among the records, or the reason why there is none among the failures."""
+    experiment = find_done(run)
+    if experiment:
+        print(f"done already: {run.name}", flush=True)
+        records[run.name] = read_record(run, experiment)
+        return
+    forget(run.name)
+    made = line(run)
+    print(f"\n{shlex.join(made)}", flush=True)
+    start = time.monotonic()
+    reason = execute(run, made)
+    seconds = time.monotonic() - start
+    experiment = find_done(run) if not reason else None
+    if experiment:
+        records[run.name] = read_record(run, experiment)
+        print(f"done in {seconds:.0f} s: val accuracy {records[run.name].numbers['val_accuracy']:.3f}", flush=True)
+    else:
+        failures[run.name] = reason
+        print(f"failed after {seconds:.0f} s: {reason}", flush=True)
+
+
+def choose(study: Study, scale: Scale, name: str, records: dict[str, Record]) -> dict[tuple[str, str], Value]:
+    """What each sweep goes on with: the document's values, or as far as they are run those best on validation.
+
+    The best has the highest mean accuracy over its seeds; of equals the first.
+    """
+    if scale.carry == "document":
+        return document_choices(study)
+    choices: dict[tuple[str, str], Value] = {}
+    for network, content in study.networks.items():
+        for key, sweep in content.sweeps.items():
+            plan = make_plan(name, study, scale, choices)
+            scores = [mean_accuracy(plan, network, key, value, records) for value in sweep.values]
+            if max(scores) < 0:
+                break
+            choices[network, key] = sweep.values[scores.index(max(scores))]
+    return choices
+
+
+def mean_accuracy(plan: Plan, network: str, sweep: str, value: Value, records: dict[str, Record]) -> float:
+    """The value's mean validation accuracy over its finished seeds; -1 without any."""
+    cells = [cell for cell in plan.cells if (cell.network, cell.sweep, cell.value) == (network, sweep, value)]
+    found = [float(records[cell.run].numbers["val_accuracy"]) for cell in cells if cell.run in records]
+    return sum(found) / len(found) if found else -1

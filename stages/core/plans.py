@@ -67,9 +67,9 @@ def make_plan(name: str, study: Study, scale: Scale, choices: Choices) -> Plan:
         for sweep, changes, value in unfold(study, network, content, scale, choices):
             for seed in range(scale.seeds):
                 end = f"{sweep}-{safe(value)}" if sweep != FINAL else FINAL
-                run = Run(
-                    f"{label(name, scale)}-{network}-{end}-s{seed}", network, {**changes, "train.common.seed": seed}
-                )
+                called = f"{label(name, scale)}-{network}-{end}-s{seed}"
+                swept = full_key(content.sweeps[sweep], network) if sweep != FINAL else ""
+                run = Run(called, network, {**changes, "train.common.seed": seed}, swept)
                 add(plan, run, Cell(network, sweep, value, seed, run.name), name)
     return plan
 
@@ -188,7 +188,7 @@ def overrides(run: Run) -> list[tuple[str, Value]]:
 
 
 def in_force(document: dict[str, Any], key: str) -> Any:
-    """The value at a dotted key of params.yaml, for a network's key that it lacks that of `train.common`; or MISSING."""
+    """The value that counts for a key of params.yaml: a network without a key of its own has that of `train.common`."""
     value = lookup(document, key)
     if value is MISSING and key.startswith("train."):
         return lookup(document, f"train.common.{key.split('.')[2]}")

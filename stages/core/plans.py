@@ -62,7 +62,7 @@ def make_plan(name: str, study: Study, scale: Scale, choices: Choices) -> Plan:
     Raises:
         ValueError: two runs would have the same name.
     """
-    plan = Plan()
+    plan, document = Plan(), load()
     for network, content in study.networks.items():
         for sweep, changes, value in unfold(study, network, content, scale, choices):
             for seed in range(scale.seeds):
@@ -70,7 +70,7 @@ def make_plan(name: str, study: Study, scale: Scale, choices: Choices) -> Plan:
                 called = f"{label(name, scale)}-{network}-{end}-s{seed}"
                 swept = full_key(content.sweeps[sweep], network) if sweep != FINAL else ""
                 run = Run(called, network, {**changes, "train.common.seed": seed}, swept)
-                add(plan, run, Cell(network, sweep, value, seed, run.name), name)
+                add(plan, run, Cell(network, sweep, value, seed, run.name), document, name)
     return plan
 
 
@@ -121,13 +121,14 @@ def full_key(sweep: Sweep, network: str) -> str:
     return sweep.param if "." in sweep.param else f"train.{network}.{sweep.param}"
 
 
-def add(plan: Plan, run: Run, cell: Cell, study: str) -> None:
-    """The cell is in the plan, with its run, or with the run there that sets the same.
+def add(plan: Plan, run: Run, cell: Cell, document: dict[str, Any], study: str) -> None:
+    """The cell is in the plan, with its run, or with the run there that comes to the same params.
 
     Raises:
-        ValueError: a run of the same name sets something else.
+        ValueError: a run of the same name comes to others.
     """
-    same = next((each for each in plan.runs.values() if alike(each, run)), None)
+    own = effect(run, document)
+    same = next((each for each in plan.runs.values() if effect(each, document) == own), None)
     if same is None and run.name in plan.runs:
         other = next(each.value for each in plan.cells if each.run == run.name)
         raise ValueError(
@@ -139,9 +140,9 @@ def add(plan: Plan, run: Run, cell: Cell, study: str) -> None:
     plan.cells.append(cell if same is None else replace(cell, run=same.name))
 
 
-def alike(one: Run, other: Run) -> bool:
-    """Whether two runs would do the same; 1 and 1.0 are the same rate, True and 1 are not the same value."""
-    return one.network == other.network and one.changes == other.changes
+def effect(run: Run, document: dict[str, Any]) -> tuple[str, dict[str, Value]]:
+    """The network, and those of the run's changes that change something."""
+    return run.network, {key: value for key, value in run.changes.items() if in_force(document, key) != value}
 
 
 def document_choices(study: Study) -> dict[tuple[str, str], Value]:

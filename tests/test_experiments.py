@@ -1,0 +1,132 @@
+"""What counts as a finished experiment, and what is said of one that failed."""
+
+import hashlib
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from stages.core import experiments
+from stages.core.experiments import copied, is_current, line, reason, references, upstream
+from stages.core.plans import Run, apply
+from tests.test_pipeline import run as shell
+
+
+def md5(path):
+    return hashlib.md5(Path(path).read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def lock(project, tmp_path):
+    """What dvc.lock would record of a small pipeline in this folder."""
+    for name in ("source.zip", "train.py", "other.py"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "folder.py").write_text("x")
+
+    def code(name):
+        return {"path": name, "md5": md5(name)}
+
+    return {
+        "collect": {"deps": [code("source.zip"), {"path": "sources", "md5": "0.dir", "size": 1, "nfiles": 1}],
+                    "outs": [{"path": "data/1_raw"}], "params": {"params.yaml": {"clean.min_side": 32}}},
+        "train@vgg": {"deps": [code("train.py"), {"path": "data/1_raw/images.csv", "md5": "1"}],
+                      "outs": [{"path": "data/6/model"}], "params": {"params.yaml": {"train.vgg": VGG}}},
+        "evaluate@vgg": {"deps": [{"path": "data/6/model", "md5": "2"}], "outs": [{"path": "metrics/vgg.json"}]},
+        "train@other": {"deps": [{"path": "other.py", "md5": "stale"}], "outs": [{"path": "data/6/other"}]},
+    }  # fmt: skip
+
+
+VGG = {
+    "learning_rate": 3e-4,
+    "dropout": 0.1,
+    "epochs": 40,
+    "width": 0.125,
+    "scaling": "unit",
+    "augmentation": "clipart",
+}
+
+
+def document():
+    return apply(Run("name", "vgg", {}, ""))
+
+
+def test_a_target_needs_what_made_its_inputs_and_nothing_else(lock):
+    assert upstream(lock, "evaluate@vgg") == ["evaluate@vgg", "train@vgg", "collect"]
+    assert upstream(lock, "evaluate@resnet") == []
+
+
+def test_an_experiment_with_the_same_params_code_and_source_is_current(lock):
+    assert is_current(lock, "evaluate@vgg", document())
+    assert not is_current(lock, "evaluate@resnet", document())
+
+
+@pytest.mark.parametrize("file", ["train.py", "source.zip", "sources/folder.py"])
+def test_other_code_or_another_source_makes_it_stale(lock, file):
+    Path(file).write_text("something else")
+    assert not is_current(lock, "evaluate@vgg", document())
+
+
+def test_a_file_that_is_gone_makes_it_stale(lock):
+    Path("train.py").unlink()
+    assert not is_current(lock, "evaluate@vgg", document())
+
+
+def test_other_params_make_it_stale_and_those_of_another_stage_do_not(lock):
+    changed = deepcopy(document())
+    changed["train"]["vgg"]["dropout"] = 0.2
+    assert not is_current(lock, "evaluate@vgg", changed)
+    changed = deepcopy(document())
+    changed["train"]["alexnet"]["dropout"] = 0.2
+    assert is_current(lock, "evaluate@vgg", changed)
+
+
+LOG = """Running stage 'train@vgg':
+1/1 - accuracy: 0.3 - expected 3
+params.yaml train.vgg.learning_rate: expected one with which the loss stays finite, got a loss of nan.
+ERROR: failed to reproduce 'train@vgg': failed to run: python -m stages.train, exited with 1
+ERROR: failed to reproduce 'train@vgg': failed to run: python -m stages.train, exited with 1
+"""
+
+
+def test_the_reason_is_the_steps_own_line_and_else_dvcs():
+    assert reason(LOG).startswith("params.yaml train.vgg.learning_rate: expected one with")
+    assert reason("ERROR: unexpected error\n") == "unexpected error"
+    assert reason("killed") == ""
+
+
+@pytest.fixture
+def repository(project, tmp_path):
+    shell(tmp_path, "git", "init", "--quiet")
+    for key in ("user.name", "user.email"):
+        shell(tmp_path, "git", "config", key, "test")
+    shell(tmp_path, "git", "add", "params.yaml")
+    shell(tmp_path, "git", "commit", "--quiet", "--message", "first")
+    return tmp_path
+
+
+def test_a_source_that_neither_git_nor_dvc_knows_is_taken_along(repository):
+    run = Run("name", "vgg", {"collect.source": "params.yaml"}, "")
+    assert copied(run) == []
+    run.changes["collect.source"] = "data/own"
+    assert copied(run) == ["--copy-paths", "data/own"]
+    (repository / "data").mkdir()
+    (repository / "data" / "own.dvc").touch()
+    assert copied(run) == []
+    assert copied(Run("name", "vgg", {"collect.source": "/elsewhere"}, "")) == []
+
+
+def test_a_line_is_a_plain_dvc_command(repository):
+    run = Run("a-b", "vgg", {"collect.source": "/elsewhere", "train.vgg.dropout": 0.3}, "train.vgg.dropout")
+    sets = ["-S", "collect.source='/elsewhere'", "-S", "train.vgg.dropout=0.3"]
+    assert line(run) == ["dvc", "exp", "run", "--temp", "-n", "a-b", *sets, "evaluate@vgg"]
+
+
+def test_experiments_are_found_by_name_and_can_be_forgotten(repository):
+    commit = shell(repository, "git", "rev-parse", "HEAD").strip()
+    reference = f"refs/exps/{commit[:2]}/{commit[2:]}/a-b"
+    for each in (reference, "refs/exps/stash", f"refs/exps/exec/{commit}/x"):
+        shell(repository, "git", "update-ref", each, commit)
+    assert references() == {"a-b": {reference: commit}}
+    experiments.forget("a-b")
+    assert references() == {}

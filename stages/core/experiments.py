@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -47,14 +48,20 @@ def copied(run: Run) -> list[str]:
 def execute(run: Run, command: list[str]) -> str:
     """An empty text where the experiment is made, otherwise the line that says why it is not.
 
-    What the command prints goes to a log. The experiment is looked for: an exit status alone is not believed.
+    What the command prints goes to a log. The experiment is looked for: an exit status alone is not believed. Ctrl-C
+    interrupts the command, which then tidies up behind itself; where this process is killed, the command goes on.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{run.name}.log"
-    with log.open("w") as stream:
-        status = subprocess.run(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False, check=False
-        ).returncode
+    with log.open("w") as stream, subprocess.Popen(
+        command, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False, start_new_session=True
+    ) as process:  # fmt: skip
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait()
+            raise
     if status == 0 and find_done(run):
         return ""
     return reason(log.read_text(errors="replace")) or f"exit status {status} of {shlex.join(command)}, see {log}"

@@ -14,6 +14,7 @@ from stages.core.findings import FINAL
 from stages.core.plans import Plan, Run
 
 DIGITS = 4
+DIGITS_OF_ID = 16  # of 64: enough to tell a data set's images apart
 DONE, FAILED, MISSING = "done", "failed", "not run"
 CELL = ["network", "sweep", "value", "seed", "run", "params", "status", "reason"]
 ANSWER = ["image", "split", "group", "class"]
@@ -70,7 +71,8 @@ def read_record(run: Run, experiment: Experiment) -> Record:
         **{column: dig(metrics, name) for column, name in {**VALIDATION, **TEST}.items()},
         **describe(curve), "largest_class": train["class"].mode()[0],
     }  # fmt: skip
-    answers = answers.assign(image=answers["image_id"].str[:16], right=(answers["class"] == answers["predicted"]) * 1)
+    short = {"image": answers["image_id"].str[:DIGITS_OF_ID], "group": answers["group"].str[:DIGITS_OF_ID]}
+    answers = answers.assign(**short, right=(answers["class"] == answers["predicted"]) * 1)
     return Record(numbers, curve, answers.loc[answers["split"].isin(["val", "test"]), [*ANSWER, "right"]])
 
 
@@ -107,7 +109,7 @@ def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> 
         })  # fmt: skip
     curves = [record.curve.assign(run=name)[["run", *CURVE]] for name, record in records.items() if name in plan.runs]
     return Results(
-        pd.DataFrame(rows).fillna(""),
+        pd.DataFrame(rows, dtype=object).fillna(""),
         pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["run", *CURVE]),
         join({name: one for name, one in records.items() if name in plan.runs}, finals),
     )

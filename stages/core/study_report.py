@@ -137,7 +137,7 @@ def to_table(header: Sequence[str], rows: Sequence[Sequence[Any]], sides: str) -
     return "\n".join("| " + " | ".join(line).rstrip() + " |" for line in (lines[0], rule, *lines[1:]))
 
 
-def failures_of(runs: pd.DataFrame) -> str:
+def failures_of(runs: pd.DataFrame) -> list[str]:
     """A line for each run that failed, with its reason."""
     failed = runs[runs["status"] == FAILED].drop_duplicates("run")
-    return "\n".join(f"failed: {row.run}: {row.reason}" for row in failed.itertuples())
+    return [f"failed: {row.run}: {row.reason}" for row in failed.itertuples()]

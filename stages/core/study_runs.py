@@ -3,10 +3,12 @@
 import fcntl
 import os
 import shlex
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from stages.core import guard
 from stages.core.experiments import LOGS, execute, find_done, forget, line
 from stages.core.findings import Value
 from stages.core.plans import Plan, Run, document_choices, make_plan
@@ -18,6 +20,8 @@ from stages.core.studies import Study
 @contextmanager
 def locked() -> Iterator[None]:
     """No other study runs meanwhile, nor does an experiment that a killed one left: DVC inherits the lock.
+
+    What a killed DVC left behind is put right first. SIGTERM ends the block as Ctrl-C does.
 
     Raises:
         ValueError: one does.
@@ -32,6 +36,9 @@ def locked() -> Iterator[None]:
                 f"{lock}: expected no other study running, got one, or the experiment that a killed one has left."
             ) from error
         os.set_inheritable(stream.fileno(), True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for told in guard.recover():
+            print(told, flush=True)
         yield
 
 
@@ -46,7 +53,9 @@ def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> N
     made = line(run)
     print(f"\n{shlex.join(made)}", flush=True)
     start = time.monotonic()
+    guard.protect()
     reason = execute(run, made)
+    guard.release()
     seconds = time.monotonic() - start
     experiment = find_done(run) if not reason else None
     if experiment:

@@ -111,6 +111,7 @@ def references() -> dict[str, dict[str, str]]:
     return found
 
 
+@cache
 def read_lock(commit: str) -> Lock:
     """The stages of the commit's dvc.lock; none where it has none."""
     text = git("show", f"{commit}:dvc.lock")

@@ -153,7 +153,7 @@ def test_every_network_has_its_params_and_is_read_without_complaint(monkeypatch)
 
 
 def test_steps_that_need_no_tensors_import_no_tensorflow():
-    for name in ("collect", "clean", "preprocess", "split", "suggest", "compare", "review"):
+    for name in ("collect", "clean", "preprocess", "split", "suggest", "compare", "review", "study"):
         modules = {module for file in imported_files(Path(f"stages/{name}.py")) for module in imported_modules(file)}
         assert not {module for module in modules if module and module.startswith(("keras", "tensorflow"))}, name
 

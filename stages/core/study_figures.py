@@ -47,7 +47,9 @@ def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, ax
     rows = pd.concat([evidence.done(setting) for setting in settings])
     if rows["seed"].nunique() > 1:
         accuracy = pd.to_numeric(rows["val_accuracy"])
-        sns.stripplot(x=rows["value"].astype(str), y=accuracy, color="white", edgecolor=DARK, linewidth=1, ax=axes)
+        sns.stripplot(
+            x=rows["value"].astype(str), y=accuracy, color="white", edgecolor=DARK, linewidth=1, jitter=False, ax=axes
+        )
     guess = pd.concat([evidence.largest(setting) for setting in settings]).mean()
     axes.axhline(guess, color=ACCENT, linestyle="--", label="largest class")
     axes.set_xticks(range(len(settings)), [str(setting.value) for setting in settings])

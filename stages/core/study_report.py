@@ -15,7 +15,12 @@ from stages.core.scales import Scale
 from stages.core.studies import Study
 from stages.core.verdicts import judge
 
-SWEEP_HEADER = ["", "val accuracy", "95 %", "macro F1", "train accuracy", "best epoch", "lowest val loss", "runs"]
+SWEEP_HEADER = ["", "val accuracy", "95 %", "macro F1", "train accuracy", "lowest val loss", "at epoch", "runs"]
+HOW_JUDGED = (
+    "Confirmed: the whole 95 % interval of the difference agrees, for the best of a sweep against each other value. "
+    "Contradicted: all of it disagrees, against one value at least, with an interval widened for their number. Not "
+    "distinguishable: these images cannot tell. In parentheses: 95 % intervals."
+)
 FINAL_HEADER = ["network", "test accuracy", "95 %", "macro F1", "val accuracy", "parameters", "runs"]
 
 
@@ -72,8 +77,8 @@ def sweep_table(evidence: Evidence, network: str, key: str, cells: list[Setting]
         is_best = scores[value] == max(scores.values())
         lines.append([
             marked, f"**{accuracy}**" if is_best else accuracy, "{:.3f} to {:.3f}".format(*evidence.interval(right)),
-            mean(done, "val_macro_f1"), mean(done, "train_accuracy"), mean(done, "best_epoch", 0),
-            mean(done, "best_val_loss"), tell(group),
+            mean(done, "val_macro_f1"), mean(done, "train_accuracy"), mean(done, "best_val_loss"),
+            mean(done, "best_epoch", 0), tell(group),
         ])  # fmt: skip
     return to_table([key, *SWEEP_HEADER[1:]], lines, "lrrrrrrl") + f"\n\n◦ the document's choice, {chosen}"
 
@@ -105,7 +110,8 @@ def findings_table(study: Study, evidence: Evidence) -> list[str]:
         f"{', '.join(str(number) for _, number in group)}. “{quote}”"
         for quote, group in groupby(quotes, key=lambda each: each[0])
     ]
-    return [to_table(["", "reported", "here", "measured"], rows, "rlll"), "\n".join(f"- {each}" for each in sources)]
+    table = to_table(["", "reported", "here", "measured"], rows, "rlll")
+    return [table, HOW_JUDGED, "\n".join(f"- {each}" for each in sources)]
 
 
 def tell(rows: pd.DataFrame) -> str:

@@ -93,7 +93,8 @@ def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
     train = evidence.done(setting)["train_accuracy"].astype(float).mean()
     low, high = evidence.interval(right)
     told = f"training {train:.3f} - validation {right.mean():.3f} = {train - right.mean():+.3f} "
-    return Verdict(decide(train - high, train - low, finding.gap), told + between(train - high, train - low))
+    told += f"{between(train - high, train - low)}; more than {finding.gap:g} counts"
+    return Verdict(decide(train - high, train - low, finding.gap), told)
 
 
 def judge_final(finding: Reaches, evidence: Evidence) -> Verdict:

@@ -18,7 +18,7 @@ from stages.core.starter import write_starter
 from stages.core.studies import Study, check_part, names, read_study
 from stages.core.study_figures import draw_sweep
 from stages.core.study_report import as_markdown, failures_of
-from stages.core.study_runs import attempt, choose, locked
+from stages.core.study_runs import attempt, choose, locked, make_data
 from stages.core.terminal import command
 
 TARGET = Path("metrics/studies")
@@ -47,6 +47,7 @@ def run(
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
     with locked():
+        make_data()
         while True:
             plan = make_plan(name, study, scale, choose(study, scale, name, records))
             part = plan.only(sweep, network)

@@ -5,9 +5,11 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from stages.core import experiments
-from stages.core.experiments import copied, is_current, line, reason, references, upstream
+from stages.core.experiments import copied, line, missing_data, reason, references
+from stages.core.locks import is_current, upstream
 from stages.core.plans import Run, apply
 from tests.test_pipeline import run as shell
 
@@ -130,3 +132,15 @@ def test_experiments_are_found_by_name_and_can_be_forgotten(repository):
     assert references() == {"a-b": {reference: commit}}
     experiments.forget("a-b")
     assert references() == {}
+
+
+def test_data_that_a_clone_lacks_is_made_first(repository, monkeypatch):
+    cache = repository / "cache"
+    monkeypatch.setattr(experiments, "cache_folder", lambda: cache)
+    assert missing_data() == []  # nothing has run, so that nothing is missing
+    outs = [{"path": "data/4_split/split.csv", "md5": "abcd"}, {"path": "metrics/split.json", "md5": "ef01"}]
+    YAML().dump({"schema": "2.0", "stages": {"split": {"cmd": "split", "outs": outs}}}, repository / "dvc.lock")
+    assert missing_data() == ["dvc", "repro", "split"]
+    (cache / "files" / "md5" / "ab").mkdir(parents=True)
+    (cache / "files" / "md5" / "ab" / "cd").touch()
+    assert missing_data() == []

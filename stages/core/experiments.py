@@ -1,26 +1,21 @@
 """DVC experiments by name: the command that makes one, whether it is done, and what it left."""
 
-import hashlib
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml import YAML
-
-from stages.core.params import PARAMS
+from stages.core.locks import Lock, is_current, outputs, parse_lock, upstream
 from stages.core.plans import Run, apply, as_override, overrides
-from stages.core.studies import lookup
 
 LOGS = Path(".dvc/tmp/studies")
+LOCK = Path("dvc.lock")
+DATA = "split"  # the last stage that all networks share
 REFERENCE = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(?P<name>[^/]+)")
-Lock = dict[str, Any]  # the stages of a dvc.lock
 
 
 @dataclass(frozen=True)
@@ -45,14 +40,14 @@ def copied(run: Run) -> list[str]:
     return ["--copy-paths", source]
 
 
-def execute(run: Run, command: list[str]) -> str:
-    """An empty text where the experiment is made, otherwise the line that says why it is not.
+def execute(command: list[str], name: str) -> str:
+    """An empty text where the command ends well, otherwise the line that says why it did not.
 
-    What the command prints goes to a log. The experiment is looked for: an exit status alone is not believed. Ctrl-C
-    interrupts the command, which then tidies up behind itself; where this process is killed, the command goes on.
+    What it prints goes to a log of this name. Ctrl-C interrupts it, and it tidies up behind itself; where this process
+    is killed, it goes on.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"{run.name}.log"
+    log = LOGS / f"{name}.log"
     with log.open("w") as stream, subprocess.Popen(
         command, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False, start_new_session=True
     ) as process:  # fmt: skip
@@ -62,9 +57,9 @@ def execute(run: Run, command: list[str]) -> str:
             os.killpg(process.pid, signal.SIGINT)
             process.wait()
             raise
-    if status == 0 and find_done(run):
+    if status == 0:
         return ""
-    return reason(log.read_text(errors="replace")) or f"exit status {status} of {shlex.join(command)}, see {log}"
+    return reason(log.read_text(errors="replace")) or f"exit status {status}, see {log}"
 
 
 def reason(log: str) -> str:
@@ -75,6 +70,18 @@ def reason(log: str) -> str:
         return ""
     said = [each for each in lines[: of_dvc[0]] if ": expected " in each]
     return said[-1] if said else lines[of_dvc[0]].removeprefix("ERROR: ")
+
+
+def missing_data() -> list[str]:
+    """The command that makes what the workspace's dvc.lock tells of data and the cache lacks; empty where it has all.
+
+    A clone without a remote lacks it. DVC 3.67 then ends with an error in each experiment whose other data it has from
+    its run cache, because it looks for the folders that stood there before.
+    """
+    lock = parse_lock(LOCK.read_text(encoding="utf-8")) if LOCK.is_file() else {}
+    made = [each for stage in upstream(lock, DATA) for each in lock[stage].get("outs", [])]
+    is_there = all(in_cache(each["md5"]).is_file() for each in made if Path(each["path"]).parts[0] == "data")
+    return [] if is_there else ["dvc", "repro", DATA]
 
 
 def find_done(run: Run) -> Experiment | None:
@@ -114,75 +121,18 @@ def references() -> dict[str, dict[str, str]]:
 @cache
 def read_lock(commit: str) -> Lock:
     """The stages of the commit's dvc.lock; none where it has none."""
-    text = git("show", f"{commit}:dvc.lock")
-    return (YAML(typ="safe").load(text) or {}).get("stages", {}) if text else {}
-
-
-def is_current(lock: Lock, target: str, document: dict[str, Any]) -> bool:
-    """Whether running the target again with these params would change nothing that the lock records."""
-    stages = upstream(lock, target)
-    return bool(stages) and all(
-        has_params(lock[stage], document) and has_files(lock[stage], made_by(lock, stages)) for stage in stages
-    )
-
-
-def upstream(lock: Lock, target: str) -> list[str]:
-    """The target and all stages that it depends on, as far as the lock knows them; none where it lacks the target."""
-    found, waiting = [], [target] if target in lock else []
-    while waiting:
-        stage = waiting.pop()
-        found.append(stage)
-        needed = [Path(each["path"]) for each in lock[stage].get("deps", [])]
-        makers = [name for name in lock if any(overlap(out, path) for out in outputs(lock[name]) for path in needed)]
-        waiting += [name for name in makers if name not in (*found, *waiting)]
-    return found
-
-
-def outputs(stage: dict[str, Any]) -> list[Path]:
-    """The paths that a stage wrote."""
-    return [Path(each["path"]) for each in stage.get("outs", [])]
-
-
-def made_by(lock: Lock, stages: list[str]) -> list[Path]:
-    """All paths that the stages wrote."""
-    return [path for stage in stages for path in outputs(lock[stage])]
-
-
-def overlap(one: Path, other: Path) -> bool:
-    """Whether one path is the other or lies in it."""
-    return one == other or one in other.parents or other in one.parents
-
-
-def has_params(stage: dict[str, Any], document: dict[str, Any]) -> bool:
-    """Whether the stage ran with these params."""
-    recorded: dict[str, Any] = stage.get("params", {}).get(str(PARAMS), {})
-    return all(lookup(document, key) == value for key, value in recorded.items())
-
-
-def has_files(stage: dict[str, Any], made: list[Path]) -> bool:
-    """Whether the stage's code and source, all that no stage makes, are as they are here.
-
-    Of a folder's files number and bytes are compared, not what is in them.
-    """
-    given = [each for each in stage.get("deps", []) if not any(overlap(Path(each["path"]), path) for path in made)]
-    return all(is_same(Path(each["path"]), each) for each in given)
-
-
-def is_same(path: Path, recorded: dict[str, Any]) -> bool:
-    """Whether the file or folder is the recorded one."""
-    if path.is_dir():
-        files = [each for each in path.rglob("*") if each.is_file() and "__pycache__" not in each.parts]
-        return (len(files), sum(each.stat().st_size for each in files)) == (recorded["nfiles"], recorded["size"])
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return bool(hashlib.file_digest(stream, "md5").hexdigest() == recorded["md5"])
+    return parse_lock(git("show", f"{commit}:{LOCK}"))
 
 
 def cached(lock: Lock, path: Path) -> Path:
     """Where DVC's cache has what a stage wrote at the path."""
     written = [each for stage in lock.values() for each in stage.get("outs", [])]
     md5: str = next(each["md5"] for each in written if Path(each["path"]) == path)
+    return in_cache(md5)
+
+
+def in_cache(md5: str) -> Path:
+    """Where DVC's cache has the file or folder with this hash, if it has it."""
     return cache_folder() / "files" / "md5" / md5[:2] / md5[2:]
 
 

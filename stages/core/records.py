@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core.experiments import Experiment, cached, git, outputs
+from stages.core.experiments import Experiment, cached, git
 from stages.core.files import read_table, replacing, write_table
 from stages.core.findings import FINAL
+from stages.core.locks import outputs
 from stages.core.plans import Plan, Run
 
 DIGITS = 4

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stages.core import guard
-from stages.core.experiments import LOGS, execute, find_done, forget, line
+from stages.core.experiments import LOGS, execute, find_done, forget, line, missing_data
 from stages.core.findings import Value
 from stages.core.plans import Plan, Run, document_choices, make_plan
 from stages.core.records import Record, read_record
@@ -42,6 +42,20 @@ def locked() -> Iterator[None]:
         yield
 
 
+def make_data() -> None:
+    """The data that dvc.lock tells of are in the cache.
+
+    Raises:
+        ValueError: they cannot be made.
+    """
+    command = missing_data()
+    if command:
+        print(f"\n{shlex.join(command)}", flush=True)
+        reason = execute(command, "data")
+        if reason:
+            raise ValueError(f"{shlex.join(command)}: expected the data that dvc.lock tells of, got: {reason}")
+
+
 def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> None:
     """The run's record is among the records, or the reason why there is none among the failures."""
     experiment = find_done(run)
@@ -54,7 +68,7 @@ def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> N
     print(f"\n{shlex.join(made)}", flush=True)
     start = time.monotonic()
     guard.protect()
-    reason = execute(run, made)
+    reason = execute(made, run.name)
     guard.release()
     seconds = time.monotonic() - start
     experiment = find_done(run) if not reason else None
@@ -62,8 +76,9 @@ def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> N
         records[run.name] = read_record(run, experiment)
         print(f"done in {seconds:.0f} s: val accuracy {records[run.name].numbers['val_accuracy']:.3f}", flush=True)
     else:
-        failures[run.name] = reason
-        print(f"failed after {seconds:.0f} s: {reason}", flush=True)
+        # An exit status alone is not believed.
+        failures[run.name] = reason or f"no experiment was made, see {LOGS / run.name}.log"
+        print(f"failed after {seconds:.0f} s: {failures[run.name]}", flush=True)
 
 
 def choose(study: Study, scale: Scale, name: str, records: dict[str, Record]) -> dict[tuple[str, str], Value]:

@@ -1,6 +1,9 @@
 """What counts as a finished experiment, and what is said of one that failed."""
 
 import hashlib
+import signal
+import subprocess
+import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -8,10 +11,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.core import experiments
-from stages.core.experiments import copied, line, missing_data, reason, references
+from stages.core.experiments import copied, execute, line, missing_data, reason, references
 from stages.core.locks import is_current, upstream
 from stages.core.plans import Run, apply
+from stages.core.study_runs import locked
+from tests.test_pipeline import ENVIRONMENT, ROOT
 from tests.test_pipeline import run as shell
+from tests.test_study import wait_for
 
 
 def md5(path):
@@ -144,3 +150,39 @@ def test_data_that_a_clone_lacks_is_made_first(repository, monkeypatch):
     (cache / "files" / "md5" / "ab").mkdir(parents=True)
     (cache / "files" / "md5" / "ab" / "cd").touch()
     assert missing_data() == []
+
+
+def test_a_command_that_fails_says_why_and_leaves_a_log(project):
+    script = "echo 'params.yaml a: expected b, got c.'; echo 'ERROR: failed'; exit {}"
+    assert execute(["sh", "-c", script.format(1)], "name") == "params.yaml a: expected b, got c."
+    assert execute(["sh", "-c", "exit 3"], "name") == "exit status 3, see .dvc/tmp/studies/name.log"
+    assert execute(["sh", "-c", script.format(0)], "name") == ""
+    assert "expected b" in Path(".dvc/tmp/studies/name.log").read_text()
+
+
+def test_an_interrupt_reaches_the_command_and_waits_for_it(project):
+    tidy = "trap 'sleep 0.5; touch tidied; exit 1' INT; touch started; while true; do sleep 0.1; done"
+    code = f"from stages.core.experiments import execute; execute(['bash', '-c', {tidy!r}], 'name')"
+    process = subprocess.Popen([sys.executable, "-c", code], env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)})
+    wait_for(lambda: Path("started").exists())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) != 0
+    assert Path("tidied").exists()
+
+
+def test_two_studies_do_not_run_at_once(repository):
+    with locked(), pytest.raises(ValueError, match="expected no other study running"), locked():
+        pass
+    with locked():
+        pass
+
+
+def test_what_a_killed_study_left_running_keeps_the_lock(repository):
+    with locked():
+        left = subprocess.Popen(["sleep", "60"], close_fds=False)
+    with pytest.raises(ValueError, match="expected no other study running"), locked():
+        pass
+    left.kill()
+    left.wait()
+    with locked():
+        pass

@@ -12,6 +12,8 @@ from stages.core.studies import MISSING, STUDIES, Network, Study, Sweep, lookup
 
 Choices = Mapping[tuple[str, str], Value]  # by network and sweep
 FEATURES = "data/5_features/"
+# Texts that Hydra takes for texts without quotes.
+PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][\w./-]*|\d+/[\d/]+", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def as_override(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return f"[{','.join(as_override(each) for each in value)}]"
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][\w./-]*|\d+/[\d/]+", value, flags=re.ASCII):
+    if isinstance(value, str) and not PLAIN.fullmatch(value):
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return str(value)
 

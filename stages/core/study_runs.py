@@ -36,10 +36,13 @@ def locked() -> Iterator[None]:
                 f"{lock}: expected no other study running, got one, or the experiment that a killed one has left."
             ) from error
         os.set_inheritable(stream.fileno(), True)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        for told in guard.recover():
-            print(told, flush=True)
-        yield
+        former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            for told in guard.recover():
+                print(told, flush=True)
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, former)
 
 
 def make_data() -> None:

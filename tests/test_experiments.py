@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from stages.core import experiments
 from stages.core.experiments import copied, execute, line, missing_data, reason, references
 from stages.core.locks import is_current, upstream
-from stages.core.plans import Run, apply
+from stages.core.runs import Run, apply
 from stages.core.study_runs import locked
 from tests.test_pipeline import ENVIRONMENT, ROOT
 from tests.test_pipeline import run as shell

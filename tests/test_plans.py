@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
-from stages.core import plans
-from stages.core.plans import Run, as_override, document_choices, make_plan, safe
+from stages.core import runs
+from stages.core.plans import document_choices, make_plan, safe
+from stages.core.runs import Run, as_override
 from stages.core.scales import Scale, read_scale, read_setting
 from stages.core.studies import Study, read_study
 
@@ -48,10 +49,10 @@ def test_runs_shared_by_two_sweeps_run_once(film_genres):
 
 
 def test_each_sweep_starts_from_what_was_chosen_before(film_genres):
-    runs = plan_of(film_genres).runs
-    first = runs["film_genres-vgg16-learning_rate-0.001-s0"].changes
+    planned = plan_of(film_genres).runs
+    first = planned["film_genres-vgg16-learning_rate-0.001-s0"].changes
     assert (first["train.vgg16.dropout"], first["train.vgg16.augmentation"]) == (0, "none")
-    third = runs["film_genres-vgg16-augmentation-medium-s0"].changes
+    third = planned["film_genres-vgg16-augmentation-medium-s0"].changes
     assert (third["train.vgg16.learning_rate"], third["train.vgg16.dropout"]) == (1e-5, 0.5)
 
 
@@ -124,15 +125,15 @@ def test_hydra_reads_back_what_is_written():
 
 def test_only_what_differs_is_set_and_the_swept_key_always(project):
     run = next(iter(make_plan("birds", small([0.1, 0.2]), scaled(epochs=40), {}).runs.values()))
-    assert plans.overrides(run) == [("train.vgg.dropout", 0.1)]
-    assert plans.apply(run)["train"]["vgg"]["epochs"] == 40
+    assert runs.overrides(run) == [("train.vgg.dropout", 0.1)]
+    assert runs.apply(run)["train"]["vgg"]["epochs"] == 40
 
 
 def test_new_keys_have_a_plus_and_what_all_trainings_share_is_not_repeated(project):
     changes = {"networks.vgg16.input": "data/3_pixels", "train.vgg.optimizer": "adam", "train.vgg.patience": 3}
     run = Run("name", "vgg", changes, "")
-    assert plans.overrides(run) == [("+networks.vgg16.input", "data/3_pixels"), ("+train.vgg.patience", 3)]
-    document = plans.apply(run)
+    assert runs.overrides(run) == [("+networks.vgg16.input", "data/3_pixels"), ("+train.vgg.patience", 3)]
+    document = runs.apply(run)
     assert document["networks"]["vgg16"] == {"input": "data/3_pixels"}
     assert "optimizer" not in document["train"]["vgg"]
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from stages.core.locks import Lock, is_current, outputs, parse_lock, upstream
-from stages.core.plans import Run, apply, as_override, overrides
+from stages.core.runs import Run, apply, as_override, overrides
 
 LOGS = Path(".dvc/tmp/studies")
 LOCK = Path("dvc.lock")

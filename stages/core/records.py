@@ -12,7 +12,8 @@ from stages.core.experiments import Experiment, cached, git
 from stages.core.files import read_table, replacing, write_table
 from stages.core.findings import FINAL
 from stages.core.locks import outputs
-from stages.core.plans import Plan, Run
+from stages.core.plans import Plan
+from stages.core.runs import Run
 
 DIGITS = 4
 DIGITS_OF_ID = 16  # of 64: enough to tell a data set's images apart

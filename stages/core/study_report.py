@@ -9,8 +9,9 @@ import pandas as pd
 
 from stages.core.evidence import Evidence
 from stages.core.findings import Setting
-from stages.core.plans import Plan, apply
+from stages.core.plans import Plan
 from stages.core.records import DONE, FAILED, as_text
+from stages.core.runs import apply
 from stages.core.scales import Scale
 from stages.core.studies import Study
 from stages.core.verdicts import judge

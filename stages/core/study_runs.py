@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from stages.core import guard
 from stages.core.experiments import LOGS, execute, find_done, forget, line, missing_data
 from stages.core.findings import Value
-from stages.core.plans import Plan, Run, document_choices, make_plan
+from stages.core.plans import Plan, document_choices, make_plan
 from stages.core.records import Record, read_record
+from stages.core.runs import Run
 from stages.core.scales import Scale
 from stages.core.studies import Study
 

@@ -18,7 +18,7 @@ from stages.core.starter import write_starter
 from stages.core.studies import Study, check_part, names, read_study
 from stages.core.study_figures import draw_sweep
 from stages.core.study_report import as_markdown, failures_of
-from stages.core.study_runs import attempt, choose, locked, make_data
+from stages.core.study_runs import adopt, attempt, choose, locked, make_data
 from stages.core.terminal import command
 
 TARGET = Path("metrics/studies")
@@ -44,19 +44,24 @@ def run(
     """
     study = read_study(name)
     check_part(name, study, sweep, network)
+    folder = target / label(name, scale)
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
     with locked():
         make_data()
         while True:
-            plan = make_plan(name, study, scale, choose(study, scale, name, records))
+            plan = make_plan(name, study, scale, choose(study, scale, name, records, {*records, *failures}))
             part = plan.only(sweep, network)
+            found = adopt(plan, records)
             waiting = [each for each in part.runs.values() if each.name not in (*records, *failures)]
-            if not waiting:
-                break
             for each in waiting:
                 attempt(each, records, failures)
-    folder = target / label(name, scale)
+            if not found and not waiting:
+                break
+    if not part.runs:
+        raise ValueError(
+            f"--sweep {sweep}: expected the sweeps before it to be done with --carry measured, got others."
+        )
     records = read_records(folder, plan) | records
     old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
     publish(name, study, scale, plan, records, old | failures, drawing, folder)
@@ -92,13 +97,14 @@ def report(folder: Path, drawing: Drawing) -> None:
     name = values.pop("study")
     study, scale = read_study(name), Scale.model_validate(values)
     records: dict[str, Record] = {}
+    failures: dict[str, str] = {}
     while True:
-        plan = make_plan(name, study, scale, choose(study, scale, name, records))
-        found = read_records(folder, plan)
-        if set(found) == set(records):
+        plan = make_plan(name, study, scale, choose(study, scale, name, records, {*records, *failures}))
+        found = read_records(folder, plan), read_failures(folder, plan)
+        if {*found[0], *found[1]} == {*records, *failures}:
             break
-        records = found
-    publish(name, study, scale, plan, records, read_failures(folder, plan), drawing, folder)
+        records, failures = found
+    publish(name, study, scale, plan, records, failures, drawing, folder)
 
 
 def describe(name: str, study: Study) -> str:
@@ -118,7 +124,7 @@ def lines(name: str, scale: Scale, sweep: str | None, network: str | None) -> st
     """The commands of all runs that can be known, those that are done behind a `#`."""
     study = read_study(name)
     check_part(name, study, sweep, network)
-    plan = make_plan(name, study, scale, choose(study, scale, name, {})).only(sweep, network)
+    plan = make_plan(name, study, scale, choose(study, scale, name, {}, set())).only(sweep, network)
     return "\n".join(("# done: " if find_done(run) else "") + shlex.join(line(run)) for run in plan.runs.values())
 
 

@@ -30,7 +30,7 @@ def planted(accuracy):
     curve = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "val_loss": [3.0, 2.5, 2],
                           "train_accuracy": 0.5, "val_accuracy": 0.5})  # fmt: skip
     numbers = {"val_accuracy": accuracy, "val_macro_f1": 0.4, "train_accuracy": 0.9, "best_val_loss": 2,
-               "best_epoch": 3, "parameters": 12345, "largest_class": "x", "test_accuracy": 0.6125, "test_macro_f1": 0.5}  # fmt: skip
+               "best_epoch": 3, "parameters": 12345, "largest_class": "x", "test_accuracy": 0.6125}  # fmt: skip
     return Record(numbers, curve, answers[[*ANSWER, "right"]])
 
 

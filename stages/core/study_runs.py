@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from stages.core import guard
 from stages.core.experiments import LOGS, execute, find_done, forget, line, missing_data
 from stages.core.findings import Value
-from stages.core.plans import Plan, document_choices, make_plan
+from stages.core.plans import Cell, Plan, document_choices, make_plan
 from stages.core.records import Record, read_record
 from stages.core.runs import Run
 from stages.core.scales import Scale
@@ -60,13 +60,20 @@ def make_data() -> None:
             raise ValueError(f"{shlex.join(command)}: expected the data that dvc.lock tells of, got: {reason}")
 
 
+def adopt(plan: Plan, records: dict[str, Record]) -> int:
+    """How many runs of the plan were found to be done; their records are among the records."""
+    found = 0
+    for run in plan.runs.values():
+        experiment = find_done(run) if run.name not in records else None
+        if experiment:
+            print(f"done already: {run.name}", flush=True)
+            records[run.name] = read_record(run, experiment)
+            found += 1
+    return found
+
+
 def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> None:
     """The run's record is among the records, or the reason why there is none among the failures."""
-    experiment = find_done(run)
-    if experiment:
-        print(f"done already: {run.name}", flush=True)
-        records[run.name] = read_record(run, experiment)
-        return
     forget(run.name)
     made = line(run)
     print(f"\n{shlex.join(made)}", flush=True)
@@ -85,26 +92,29 @@ def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> N
         print(f"failed after {seconds:.0f} s: {failures[run.name]}", flush=True)
 
 
-def choose(study: Study, scale: Scale, name: str, records: dict[str, Record]) -> dict[tuple[str, str], Value]:
-    """What each sweep goes on with: the document's values, or as far as they are run those best on validation.
+def choose(
+    study: Study, scale: Scale, name: str, records: dict[str, Record], settled: set[str]
+) -> dict[tuple[str, str], Value]:
+    """What each sweep goes on with: the document's values, or those best on validation, of sweeps that are settled.
 
-    The best has the highest mean accuracy over its seeds; of equals the first.
+    A sweep is settled when all its runs are, done or failed. The best has the highest mean accuracy over its seeds; of
+    equals the first.
     """
     if scale.carry == "document":
         return document_choices(study)
     choices: dict[tuple[str, str], Value] = {}
     for network, content in study.networks.items():
         for key, sweep in content.sweeps.items():
-            plan = make_plan(name, study, scale, choices)
-            scores = [mean_accuracy(plan, network, key, value, records) for value in sweep.values]
-            if max(scores) < 0:
+            cells = make_plan(name, study, scale, choices).only(key, network).cells
+            scores = [mean_accuracy(cells, value, records) for value in sweep.values]
+            if max(scores) < 0 or not {cell.run for cell in cells} <= settled:
                 break
             choices[network, key] = sweep.values[scores.index(max(scores))]
     return choices
 
 
-def mean_accuracy(plan: Plan, network: str, sweep: str, value: Value, records: dict[str, Record]) -> float:
+def mean_accuracy(cells: list[Cell], value: Value, records: dict[str, Record]) -> float:
     """The value's mean validation accuracy over its finished seeds; -1 without any."""
-    cells = [cell for cell in plan.cells if (cell.network, cell.sweep, cell.value) == (network, sweep, value)]
-    found = [float(records[cell.run].numbers["val_accuracy"]) for cell in cells if cell.run in records]
+    done = [records[cell.run] for cell in cells if cell.value == value and cell.run in records]
+    found = [float(record.numbers["val_accuracy"]) for record in done]
     return sum(found) / len(found) if found else -1

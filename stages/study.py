@@ -49,9 +49,12 @@ def run(
     failures: dict[str, str] = {}
     with locked():
         make_data()
+        failed: set[str] = set()  # in former calls; what is to be run now is tried again
         while True:
-            plan = make_plan(name, study, scale, choose(study, scale, name, records, {*records, *failures}))
+            settled = {*records, *failures, *failed}
+            plan = make_plan(name, study, scale, choose(study, scale, name, records, settled))
             part = plan.only(sweep, network)
+            failed = {*read_failures(folder, plan)} - {*part.runs}
             found = adopt(plan, records)
             waiting = [each for each in part.runs.values() if each.name not in (*records, *failures)]
             for each in waiting:
@@ -59,9 +62,7 @@ def run(
             if not found and not waiting:
                 break
     if not part.runs:
-        raise ValueError(
-            f"--sweep {sweep}: expected the sweeps before it to be done with --carry measured, got others."
-        )
+        raise ValueError(f"--sweep {sweep}: expected the sweeps before it to be done, as --carry measured needs them.")
     records = read_records(folder, plan) | records
     old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
     publish(name, study, scale, plan, records, old | failures, drawing, folder)

@@ -22,8 +22,6 @@ class Evaluate(params.Section):
 
     batch_size: int = Field(ge=1)
     threads: int = Field(ge=1)
-    wanted_class: str | None
-    wanted_precision: float = Field(gt=0, le=1)
 
 
 def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Path) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def predict(model: keras.Model, inputs: Inputs, settings: Evaluate) -> np.ndarra
 def as_table(probabilities: np.ndarray, split: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """A row for each image: its id, class, split, the most probable class, and every class's probability."""
     predicted = [classes[i] for i in probabilities.argmax(axis=1)]
-    table = split[["image_id", "class", "split", "group"]].assign(predicted=predicted)
+    table = split[["image_id", "class", "split"]].assign(predicted=predicted)
     columns = {f"p_{name}": probabilities[:, i].round(6) for i, name in enumerate(classes)}
     return table.assign(**columns)
 

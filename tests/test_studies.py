@@ -5,7 +5,7 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
-from stages.core.findings import FINAL
+from stages.core.claims import FINAL
 from stages.core.plans import document_choices, make_plan
 from stages.core.scales import Scale
 from stages.core.starter import write_starter

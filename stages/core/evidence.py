@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stages.core import bootstrap
-from stages.core.findings import FINAL, Setting
+from stages.core.claims import FINAL, Setting
 from stages.core.records import ANSWER, DONE, FAILED, MISSING, Results, as_text
 
 Doubles = npt.NDArray[np.float64]

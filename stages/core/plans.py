@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stages.core.findings import FINAL, Value
+from stages.core.claims import FINAL, Value
 from stages.core.params import load
 from stages.core.runs import Run, in_force
 from stages.core.scales import Scale

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stages.core.experiments import Experiment, cached, git
 from stages.core.files import read_table, replacing, write_table
-from stages.core.findings import FINAL
+from stages.core.claims import FINAL
 from stages.core.locks import outputs
 from stages.core.plans import Plan
 from stages.core.runs import Run

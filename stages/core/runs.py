@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from stages.core.findings import Value
+from stages.core.claims import Value
 from stages.core.params import load
 from stages.core.studies import MISSING, lookup
 

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.core.findings import Value
+from stages.core.claims import Value
 from stages.core.params import EXPECTED, Section, load
 from stages.core.studies import MISSING, Study, lookup, names, read_study
 

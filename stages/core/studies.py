@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.core import params
-from stages.core.findings import FINAL, Finding, Setting, Value
+from stages.core.claims import FINAL, Finding, Setting, Value
 
 STUDIES = Path("studies")
 NAME = re.compile("[a-z][a-z0-9_]*")

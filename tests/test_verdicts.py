@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from stages.core import bootstrap
-from stages.core.evidence import Evidence, ends
 from stages.core.claims import Beats, BestOf, Costs, DoesNotLearn, Overfits, Precise, Reaches, Setting, Unchecked
+from stages.core.evidence import Evidence, ends
 from stages.core.records import ANSWER, Results
 from stages.core.verdicts import CONFIRMED, CONTRADICTED, NOT_CHECKED, OPEN, judge, judge_cost
 

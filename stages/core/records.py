@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from stages.core.claims import FINAL
 from stages.core.experiments import Experiment, cached, git
 from stages.core.files import read_table, replacing, write_table
-from stages.core.claims import FINAL
 from stages.core.locks import outputs
 from stages.core.plans import Plan
 from stages.core.runs import Run

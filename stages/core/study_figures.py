@@ -8,10 +8,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stages.core.claims import Setting
 from stages.core.evidence import Evidence
 from stages.core.figures import ACCENT, DARK, DPI, METADATA, PALE
 from stages.core.files import replacing
-from stages.core.claims import Setting
 
 
 def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core.evidence import Evidence
 from stages.core.claims import Setting
+from stages.core.evidence import Evidence
 from stages.core.plans import Plan
 from stages.core.records import DONE, FAILED, as_text
 from stages.core.runs import apply

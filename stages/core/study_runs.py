@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stages.core import guard
-from stages.core.experiments import LOGS, execute, find_done, forget, line, missing_data
 from stages.core.claims import Value
+from stages.core.experiments import LOGS, execute, find_done, forget, line, missing_data
 from stages.core.plans import Cell, Plan, document_choices, make_plan
 from stages.core.records import Record, read_record
 from stages.core.runs import Run

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.core.evidence import Evidence, ends
 from stages.core.claims import Beats, BestOf, Costs, DoesNotLearn, Finding, Overfits, Precise, Reaches, Unchecked
+from stages.core.evidence import Evidence, ends
 from stages.core.records import FAILED, MISSING, as_text
 
 CONFIRMED, CONTRADICTED, OPEN = "confirmed", "contradicted", "not distinguishable"

@@ -162,6 +162,7 @@ def test_every_network_has_its_params_and_is_read_without_complaint(monkeypatch)
 
 NO_TENSORS = (
     "collect", "clean", "preprocess", "split", "suggest", "compare", "champion", "report", "experiments", "review",
+    "study",
 )  # fmt: skip
 
 

@@ -1,0 +1,63 @@
+"""A study file to begin with."""
+
+from pathlib import Path
+
+from stages.core.files import replacing
+from stages.core.studies import NAME, STUDIES
+
+STARTER = """\
+question: Which birds does a picture show?
+document: our own notes   # whose findings stand below; for a question of your own, what you expect
+
+images:
+  origin: photographs of two birds, a folder for each
+  quote: ""
+  source: data/{name}       # a folder <class>/…, an archive, or whatever else `collect.source` takes
+  how: Put the images of each class into data/{name}/<class>/.
+  params: {{}}              # of these images alone, where others are given with --data
+
+params:                   # any keys of params.yaml; what is not set stays as it is there
+  preprocess.size: 96
+  split.ratios: 70/15/15
+
+networks:
+  alexnet:
+    input: data/3_pixels
+    params: {{dropout: 0.1, epochs: 30, width: 0.25, augmentation: small}}  # before the first sweep
+    sweeps:               # one after the other, each from the values chosen before it
+      learning_rate:
+        param: learning_rate  # of train.alexnet; with a dot, any key of params.yaml
+        values: [1e-3, 1e-4, 1e-5]
+        chosen: 1e-4      # where `--carry document` goes on; `--carry measured` takes the best on validation
+        quote: ""
+  xception:
+    input: data/5_features/xception   # ImageNet weights: only a head is trained
+    params: {{learning_rate: 1e-3, epochs: 30}}
+    sweeps: {{}}
+
+instead: []               # what cannot be run as the document has it: {{stated: …, run: …, why: …}}
+
+findings:                 # what to hold against the results, each with its source
+  - claim: transfer beats training from scratch
+    quote: ""
+    check: beats          # or best_of, does_not_learn, overfits, reaches, precise, costs, none
+    better: {{network: xception}}
+    worse: {{network: alexnet}}
+    split: test
+"""
+
+
+def write_starter(name: str) -> Path:
+    """The path of a new study file, which runs as it is once its images are there.
+
+    Raises:
+        ValueError: the name cannot be one, or is taken.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(f"study: expected a name of small letters, digits and _, got {name}.")
+    path = STUDIES / f"{name}.yaml"
+    if path.exists():
+        raise ValueError(f"{path}: expected no study of that name yet, got one.")
+    with replacing(path) as unfinished:
+        unfinished.write_text(STARTER.format(name=name), encoding="utf-8")
+    return path

@@ -98,7 +98,7 @@ def open_model(study, name):
     return open_classifier(study.folder / "models" / name, study.folder / "pretrained", models.load, study.use)
 
 
-@pytest.fixture(scope="module", params=["convnet", "xception"])
+@pytest.fixture(scope="module", params=["convnet", pytest.param("xception", marks=pytest.mark.slow)])
 def case(request, study):
     """A network's name, its classifier, and the pixels of all files."""
     classifier = open_model(study, request.param)

@@ -226,6 +226,7 @@ def test_a_file_takes_any_number_of_images(kind, classifier, images, data, tmp_p
     np.testing.assert_allclose(alone, together, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", exporting.FORMATS)
 def test_the_printed_example_runs(kind, classifier, images, data, tmp_path):
     target = tmp_path / f"out.{kind}"

@@ -66,7 +66,9 @@ def test_activations_and_head_are_the_whole_network(pixels, weights, training, t
     np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("head", "head_parameters"), [("linear", 2 * 2048 + 2), ("dense", None)])
+@pytest.mark.parametrize(
+    ("head", "head_parameters"), [("linear", 2 * 2048 + 2), pytest.param("dense", None, marks=pytest.mark.slow)]
+)
 def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, tmp_path, head, head_parameters):
     partly = training.model_copy(
         update={"trainable_layers": 6, "epochs": 1, "threads": 1, "learning_rate": 1e-12, "head": head, "width": 0.02}
@@ -132,6 +134,7 @@ def test_views_that_would_all_be_the_same_are_refused(pixels, weights, training,
         features.run("xception", seen, training, Augmentation(), pixels, weights, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always(pixels, weights, training, tmp_path):
     features.run(
         "xception", FEATURES, training.model_copy(update={"trainable_layers": 6}), Augmentation(), pixels, weights,

@@ -221,6 +221,7 @@ def test_retry_after_is_kept_for_the_whole_host_and_capped(server, store, pictur
     assert server.visits[1].start - server.visits[0].start < 0.9
 
 
+@pytest.mark.slow
 def test_one_slow_host_does_not_hold_up_another(picture, store):
     with FaultServer(["127.0.0.2", "127.0.0.3"]) as server:
         for number in range(20):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from stages.collect import Collect
 from stages.collect import run as collect
+from stages.core import params
 from stages.core.files import read_table
 
 SVG = """<svg xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/"
@@ -109,6 +110,8 @@ def test_a_row_tells_where_the_drawing_comes_from(rows, file, expected):
     assert rows.loc[file, "source_id"] == f"openclipart-png/{file.removesuffix('.webp')}.png"
 
 
-def test_collect_takes_the_whole_archive(archive, tmp_path):
-    counts = collect(Collect(source=str(archive), max_megabytes=1), tmp_path / "raw")
+def test_collect_takes_the_whole_archive(archive, project, tmp_path):
+    project("collect.source", str(archive))
+    counts = collect(params.read(Collect, "collect"), tmp_path / "raw")
+    del counts["sources"]
     assert counts == {"listed": 5, "kept": 5, "failed": {}, "classes": {"animals": 2, "food": 2, "people": 1}}

@@ -106,6 +106,7 @@ def test_a_network_trained_in_16_bits_is_loaded(in_root, tmp_path, precision):
     check_same(model, tmp_path / "model.keras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "head"), [("xception", "linear"), ("inception_v3", "dense"), ("vgg16", "dense")])
 def test_every_head_with_a_tail_under_it_is_loaded(in_root, tmp_path, name, head):
     network = models.load(name)

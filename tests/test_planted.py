@@ -100,6 +100,7 @@ def test_the_same_seed_gives_the_same_bytes_on_one_core_and_on_two(planted, tmp_
     assert read_all(tmp_path / "again") == read_all(planted)
 
 
+@pytest.mark.slow
 def test_another_seed_shares_no_picture(planted, tmp_path):
     other = {content for content in read_all(plant(tmp_path / "other", seed=1)).values() if decodes(content)}
     assert len(other) == 50 + 1

@@ -271,6 +271,7 @@ def server(study):
         server.process.kill()
 
 
+@pytest.mark.slow
 def test_the_command_serves_this_machine_until_ctrl_c(study):
     server = Server(study)
     assert server.first == f"predict at {server.url} with vgg of data/8_champion; Ctrl-C ends it\n"
@@ -282,6 +283,7 @@ def test_the_command_serves_this_machine_until_ctrl_c(study):
     assert server.stop() == (0, "")
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_one_line(study, root):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = subprocess.run(

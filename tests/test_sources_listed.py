@@ -133,6 +133,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_an_answer_of_another_shape_is_data_or_one_line(name):
     whole, changes = SMALL[name], []

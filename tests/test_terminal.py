@@ -25,7 +25,7 @@ def run(root, *arguments):
             ("collect", "raw"),
             "collect.source",
             "none.zip",
-            "params.yaml collect.source: expected a folder or an archive",
+            "params.yaml collect.source: expected a folder, an archive or a manifest",
         ),
         (("collect", "raw"), "collect.source", "damaged.zip", "damaged.zip: expected a whole zip or tar archive, got"),
         (("collect", "raw"), "collect.size", 1, "params.yaml collect.size: expected one of source, max_megabytes"),
@@ -55,7 +55,9 @@ def test_a_good_run_is_silent_and_writes_its_metrics(project, root, tmp_path, wr
     done = run(root, "stages.collect", "raw", "metrics/collect.json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     counts = json.loads((tmp_path / "metrics" / "collect.json").read_text())
-    assert counts == {"listed": 1, "kept": 1, "failed": {}, "classes": {"a": 1}}
+    by_source = {"source": {"a": {"listed": 1, "kept": 1, "failed": {}}}}
+    expected = {"listed": 1, "kept": 1, "failed": {}, "classes": {"a": 1}, "sources": by_source}
+    assert counts == expected
 
 
 def fail(error):

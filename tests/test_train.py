@@ -20,6 +20,10 @@ from stages.models import alexnet, vgg, xception
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
+JUDGING = evaluate.Evaluate(
+    batch_size=8, threads=1, draws=100, seed=0, wanted_class=None, wanted_precision=0.9
+)  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
 def checkpoints(tmp_path, monkeypatch):
@@ -115,7 +119,7 @@ def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
     history = read_table(tmp_path / "tiny" / "history.csv").set_index("split").loc["val"].astype(float)
     best, last = history.iloc[history["loss"].argmin()], history.iloc[-1]
     assert last["accuracy"] < best["accuracy"]
-    metrics = evaluate.run(evaluate.Evaluate(batch_size=8, threads=1), pixels, split, tmp_path / "tiny", tmp_path / "e")
+    metrics = evaluate.run(JUDGING, pixels, split, tmp_path / "tiny", tmp_path / "e")
     assert metrics["val"]["accuracy"] == pytest.approx(best["accuracy"], abs=1e-4)
 
 
@@ -128,8 +132,7 @@ def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path
     assert first.loc["val", "loss"] == second.loc["val", "loss"]
     assert first.loc["train", "loss"] != second.loc["train", "loss"]
     predictions = [
-        evaluate.run(evaluate.Evaluate(batch_size=8, threads=1), *data, tmp_path / name, tmp_path / f"e_{name}")
-        for name in ("augmented", "plain")
+        evaluate.run(JUDGING, *data, tmp_path / name, tmp_path / f"e_{name}") for name in ("augmented", "plain")
     ]
     assert predictions[0] == predictions[1]
 

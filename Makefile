@@ -23,7 +23,7 @@ repro: setup  ## Run the pipeline, then show the networks side by side
 	@cat metrics/summary.md
 
 test: setup  ## Test all but what takes long (at most 6 minutes)
-	pytest -n 2 -m "not slow"
+	pytest -n 3 -m "not slow"
 
 test-slow: setup  ## Test what takes long: full trainings, whole pipelines
 	pytest -m slow

@@ -30,7 +30,7 @@ pytestmark = [
 
 CLASSES = ["cat", "dog", "owl"]
 SHAPE = (16, 24, 3)
-BIG = ("inception_v3", "vgg16", "vgg19", "xception")
+BIG = ("alexnet", "convnet", "inception_v3", "peetznet", "vgg16", "vgg19", "xception")  # or like vgg
 FACTS = {"network": "tiny", "classes": CLASSES}
 
 

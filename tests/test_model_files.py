@@ -89,7 +89,11 @@ def check_same(model, path):
     assert getattr(loaded, "optimizer", None) is None
 
 
-@pytest.mark.parametrize(("name", "scaling"), [*((name, "signed") for name in models.names()), ("vgg", "imagenet_bgr")])
+LARGE = ("inception_v3", "xception")  # take seconds to build
+NETWORKS = [pytest.param(name, "signed", marks=pytest.mark.slow if name in LARGE else ()) for name in models.names()]
+
+
+@pytest.mark.parametrize(("name", "scaling"), [*NETWORKS, ("vgg", "imagenet_bgr")])
 def test_every_network_is_loaded(in_root, tmp_path, name, scaling):
     network = models.load(name)
     shape = (network.MIN_SIDE, network.MIN_SIDE, 3)

@@ -14,6 +14,7 @@ from stages.core.saving import save
 
 pytestmark = pytest.mark.usefixtures("tensors", "in_root")
 
+LARGE = ("inception_v3", "xception")  # take seconds to build
 SCRATCH = ["alexnet", "convnet", "peetznet", "vgg", "vgg16", "vgg19"]  # what `build` gives no backbone of Keras
 DEEPEST = {"vgg16": {"form": "paper"}}  # the form that MIN_SIDE is for
 N_CLASSES = 3
@@ -59,7 +60,10 @@ def predict(model):
     return np.asarray(model(images(model), training=False))  # Tracing a graph as `predict` does takes seconds.
 
 
-@pytest.fixture(scope="module", params=models.names())
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in models.names()],
+)
 def built(request):
     model = build(request.param)
     return model, predict(model)
@@ -80,6 +84,7 @@ def test_a_saved_copy_predicts_the_same(built, tmp_path):
     assert not list(tmp_path.glob("dated_*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in SCRATCH else pytest.mark.slow) for name in models.names()]
 )

@@ -94,6 +94,7 @@ def test_a_damage_is_what_it_says_for_every_picture(kind, scene):
             assert ending == ".png" and content + encode(scene, ".png", 0)[-12:] == encode(scene, ".png", 0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_on_one_core_and_on_two(planted, tmp_path):
     with joblib.parallel_config(backend="threading", n_jobs=2):
         write(tmp_path / "again", seed=0, images=60)

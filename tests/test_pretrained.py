@@ -42,6 +42,7 @@ def test_takes_the_first_mirror_that_has_the_pinned_tensors(published, tmp_path,
     assert "absent.weights.h5: expected weights, got" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_second_run_needs_no_mirror(published, tmp_path):
     sha256, path = published
     pretrained.run("xception", settings_of(sha256, [f"file:{path}"]), tmp_path / "first")
@@ -50,6 +51,7 @@ def test_a_second_run_needs_no_mirror(published, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.slow
 def test_reads_the_backbone_inside_a_saved_model(published, tmp_path):
     sha256, path = published
     backbone = models.load("xception").make_backbone(SHAPE)
@@ -96,6 +98,7 @@ def test_a_truncated_file_sends_to_the_next_mirror(published, tmp_path, capsys):
     assert "broken.weights.h5: expected weights, got" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_other_tensors_send_to_the_next_mirror(published, tmp_path, capsys):
     sha256, path = published
     keras.utils.set_random_seed(6)
@@ -154,6 +157,7 @@ def test_random_weights_need_leave_and_are_recorded(published, tmp_path):
     assert read_json(tmp_path / "out" / "weights.json")["pretrained"] is False
 
 
+@pytest.mark.slow
 def test_random_after_a_refused_mirror_is_random_and_not_the_refused(published, tmp_path):
     refused, path = published
     mirrors = {"first": ["random"], "second": [f"file:{path}", "random"]}

@@ -236,6 +236,7 @@ def stop():
     raise Killed
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_params_data_or_none_is_not_gone_on_with(settings, data, tmp_path, monkeypatch, capsys):
     def kill(self, epoch, logs=None):
         original(self, epoch, logs)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 NETWORKS = ("vgg", "alexnet", "peetznet", "xception")
-N_STAGES = 7 + 2 + 3 * len(NETWORKS) + 3
+N_STAGES = 8 + 2 + 3 * len(NETWORKS) + 3
 
 
 def run(folder, *command, expect=0):

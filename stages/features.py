@@ -14,10 +14,11 @@ from stages import models
 from stages.core import params
 from stages.core.augmentation import Augmentation, augment, read_augmentation
 from stages.core.backbones import TAIL_WEIGHTS, cut, see
-from stages.core.cost import count_multiply_adds, first_kernel
+from stages.core.cost import count_multiply_adds
 from stages.core.determinism import fix
 from stages.core.files import read_json, replacing, write_json
 from stages.core.inputs import BACKBONE, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
+from stages.core.internals import first_kernels
 from stages.core.predicting import predict
 from stages.core.terminal import command
 
@@ -43,15 +44,7 @@ def run(
         ValueError: the augmentation mixes images or changes none, these are too small, or the backbone cannot be cut
             where asked.
     """
-    if amounts.mixes:
-        raise ValueError(
-            f"params.yaml features.augmentation: expected one that mixes no images, got {settings.augmentation}."
-        )
-    if settings.views and not amounts.changes:
-        raise ValueError(
-            f"params.yaml features.augmentation: expected one that changes the {settings.views} views, got "
-            f"{settings.augmentation}."
-        )
+    check(settings, amounts)
     network = models.load(name)
     inputs = read_inputs(source)
     check_side(inputs.shape, network.MIN_SIDE, name)
@@ -78,9 +71,27 @@ def run(
             **read_json(weights / "weights.json"),
         }
         write_json(facts, folder / BACKBONE)
-        np.save(folder / FILTERS, first_kernel(backbone))
+        (kernel,) = first_kernels(backbone).values()
+        np.save(folder / FILTERS, kernel)
         for name in ("index.csv", PREPROCESSING):
             (folder / name).write_bytes((source / name).read_bytes())
+
+
+def check(settings: Features, amounts: Augmentation) -> None:
+    """Nothing, where the augmentation can make the views.
+
+    Raises:
+        ValueError: it mixes images, or changes none.
+    """
+    if amounts.mixes:
+        raise ValueError(
+            f"params.yaml features.augmentation: expected one that mixes no images, got {settings.augmentation}."
+        )
+    if settings.views and not amounts.changes:
+        raise ValueError(
+            f"params.yaml features.augmentation: expected one that changes the {settings.views} views, got "
+            f"{settings.augmentation}."
+        )
 
 
 def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Features) -> npt.NDArray[np.float32]:

@@ -1,10 +1,9 @@
 import keras
-import numpy as np
 import pytest
 
 from stages import models
 from stages.core import params
-from stages.core.cost import count_multiply_adds, first_kernel
+from stages.core.cost import count_multiply_adds
 from stages.core.layers import scaling_layer
 
 pytestmark = pytest.mark.usefixtures("tensors")
@@ -37,7 +36,6 @@ def test_a_nested_model_counts_like_its_layers():
     images = keras.Input((8, 8, 3))
     outer = keras.Model(images, inner(scaling_layer("imagenet_bgr")(images)))
     assert count_multiply_adds(outer) == count_multiply_adds(inner) == 6 * 6 * 3 * 3 * 3 * 5
-    np.testing.assert_array_equal(first_kernel(outer), inner.layers[0].get_weights()[0])
 
 
 @pytest.mark.parametrize("name", ["vgg", "peetznet", "xception"])

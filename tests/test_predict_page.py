@@ -25,6 +25,7 @@ from stages.core.files import write_json
 from stages.core.layers import probabilities as last_layer
 from stages.core.prediction_page import MAX_MEGABYTES, create_app
 from stages.core.saving import save
+from tests.contrast import LOWEST_CONTRAST
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -561,34 +562,6 @@ def test_nothing_is_wider_than_the_window_and_every_text_has_contrast(server, op
             expect(page.get_by_role("alert")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(LOWEST_CONTRAST)[0] >= 4.5, page.evaluate(LOWEST_CONTRAST)
-
-
-# WCAG 2.2, relative luminance and contrast ratio: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
-LOWEST_CONTRAST = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgb = (...colours) => {
-    canvas.clearRect(0, 0, 1, 1);
-    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-    return canvas.getImageData(0, 0, 1, 1).data;
-  };
-  const luminance = (colour) => [0.2126, 0.7152, 0.0722].reduce((sum, weight, n) => {
-    const part = colour[n] / 255;
-    return sum + weight * (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-  }, 0);
-  let lowest = [21, ""];
-  for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !element.checkVisibility({ opacityProperty: true })) continue;
-    const layers = [getComputedStyle(document.documentElement).backgroundColor];
-    const inside = [];
-    for (let each = element; each; each = each.parentElement) inside.unshift(getComputedStyle(each).backgroundColor);
-    layers.push(...inside);
-    const shades = [luminance(rgb(...layers)), luminance(rgb(...layers, getComputedStyle(element).color))].sort();
-    const ratio = (Math.max(...shades) + 0.05) / (Math.min(...shades) + 0.05);
-    if (ratio < lowest[0]) lowest = [ratio, element.outerHTML.slice(0, 120)];
-  }
-  return lowest;
-}"""
 
 
 @pytest.mark.slow

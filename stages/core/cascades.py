@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import time
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
@@ -11,6 +10,7 @@ import cv2
 from cv2.data import haarcascades
 
 from stages.core.files import replacing, sha256
+from stages.core.urls import read_body
 
 KEPT_CASCADES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "dvc-image-classification", "cascades")
 TIMEOUT_S = 30
@@ -73,22 +73,12 @@ def fetch(url: str) -> bytes:
     """What the URL answers.
 
     Raises:
-        OSError: it does not answer in time, or with an error.
+        OSError: it does not answer, or with an error.
         HTTPException: it does not speak HTTP.
-        ValueError: it answers with too much, or with less than it announced.
+        ValueError: it takes too long, or is too much or less than announced.
     """
-    deadline, content = time.monotonic() + TIMEOUT_S, b""
     with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-        while chunk := response.read1(2**16):
-            content += chunk
-            if len(content) > MAX_MEGABYTES * 1e6:
-                raise ValueError(f"more than {MAX_MEGABYTES} megabytes")
-            # The timeout above holds for each read; one byte at a time would take days.
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(content)} bytes in {TIMEOUT_S} seconds")
-        if response.length:
-            raise ValueError(f"{len(content)} of {len(content) + response.length} bytes")
-    return content
+        return read_body(response, MAX_MEGABYTES, TIMEOUT_S)
 
 
 def read_cascade(path: Path) -> cv2.CascadeClassifier:

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterator
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 
 def count_multiply_adds(model: keras.Model) -> int:
@@ -20,13 +18,6 @@ def count_multiply_adds(model: keras.Model) -> int:
         for weight in layer.weights
         if weight.path.endswith("kernel")
     )
-
-
-def first_kernel(model: keras.Model) -> npt.NDArray[np.float32]:
-    """The weights of the first convolution, as an array `(height, width, channels, filters)`."""
-    convolution = next(layer for layer in leaves(model) if isinstance(layer, keras.layers.Conv2D))
-    kernel: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(convolution.kernel)
-    return kernel
 
 
 def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:

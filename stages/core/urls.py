@@ -1,7 +1,7 @@
 """What a URL answers, in bounded time and memory."""
 
 import time
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError
 from urllib.request import (
     HTTPDefaultErrorHandler,
@@ -36,23 +36,32 @@ def fetch(url: str, max_megabytes: float) -> bytes:
     Raises:
         ValueError: it answers too late, with an error, or with more than is allowed or less than it announced.
     """
-    deadline, content = time.monotonic() + TIMEOUT_S, b""
     opener = OpenerDirector()
     for handler in HANDLERS:
         opener.add_handler(handler())
     try:
         with opener.open(Request(url, headers={"User-Agent": AGENT}), timeout=TIMEOUT_S) as response:
-            while chunk := response.read1(2**16):
-                content += chunk
-                if len(content) > max_megabytes * 1e6:
-                    raise ValueError(f"more than {max_megabytes:g} megabytes")
-                # The timeout above holds for each read; one byte at a time would take days.
-                if time.monotonic() > deadline:
-                    raise ValueError(f"{len(content)} bytes in {TIMEOUT_S} seconds")
-            if response.length:
-                raise ValueError(f"{len(content)} of {len(content) + response.length} bytes")
+            return read_body(response, max_megabytes, TIMEOUT_S)
     except HTTPError as error:
         raise ValueError(f"HTTP status {error.code}") from error
     except (OSError, HTTPException) as error:
         raise ValueError(f"no answer: {str(getattr(error, 'reason', error)) or type(error).__name__}") from error
+
+
+def read_body(response: HTTPResponse, max_megabytes: float, timeout_s: float) -> bytes:
+    """The body of an answer, whole.
+
+    Raises:
+        ValueError: it takes longer, or is more than allowed or less than announced.
+    """
+    deadline, content = time.monotonic() + timeout_s, b""
+    while chunk := response.read1(2**16):
+        content += chunk
+        if len(content) > max_megabytes * 1e6:
+            raise ValueError(f"more than {max_megabytes:g} megabytes")
+        # A socket's timeout holds for each read; one byte at a time would take days.
+        if time.monotonic() > deadline:
+            raise ValueError(f"{len(content)} bytes in {timeout_s} seconds")
+    if response.length:
+        raise ValueError(f"{len(content)} of {len(content) + response.length} bytes")
     return content

@@ -14,7 +14,7 @@ from typing import IO, Any
 from stages.core.files import parse_table
 from stages.core.listing import TABLE, Failure, Listed, list_table, list_tree
 
-# A password raises RuntimeError, an unknown compression NotImplementedError.
+# A password raises RuntimeError, an unknown compression NotImplementedError; bombs and sizes that lie the last two.
 DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
     NotImplementedError, ValueError, OverflowError,

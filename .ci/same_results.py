@@ -18,13 +18,17 @@ def outputs(path):
 
 
 def main(committed, rerun):
-    """Print what differs, and exit with 1 where that is the output of a data step, or missing."""
+    """Print what differs, and exit with 1 where that is the output of a data step, or one of the locks lacks it."""
     before, after = outputs(committed), outputs(rerun)
-    differing = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    unrecorded = sorted(after.keys() - before.keys())
+    differing = sorted(key for key in before if before[key] != after.get(key))
+    for name, path in unrecorded:
+        print(f"{name}: {path} is not in the committed dvc.lock")
     for name, path in differing:
         print(f"{name}: {path} differs from what is committed")
     print(f"{len(before) - len(differing)} of {len(before)} outputs are the same as committed")
-    return int(any(name in DATA_STEPS or (name, path) not in after for name, path in differing))
+    is_bad = any(name in DATA_STEPS or (name, path) not in after for name, path in differing)
+    return int(bool(unrecorded) or is_bad)
 
 
 if __name__ == "__main__":

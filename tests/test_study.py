@@ -217,8 +217,11 @@ def test_a_workspace_that_a_killed_dvc_left_is_put_right(repository, monkeypatch
     run(repository, "git", "stash", "--quiet")
     run(repository, "git", "checkout", "--quiet", "--detach")
     (repository / "params.yaml").write_text("an experiment's")
-    assert guard.recover() == ["restored the workspace, which a killed DVC had left in the middle of a change."]
+    kept, restored = guard.recover()
+    assert kept == f"kept what lay uncommitted in the workspace: git stash list has it as {guard.KEPT!r}."
+    assert restored == "restored the workspace, which a killed DVC had left in the middle of a change."
     assert (repository / "params.yaml").read_text().endswith("# mine\n")
+    assert run(repository, "git", "show", "stash@{0}:params.yaml") == "an experiment's"
     assert run(repository, "git", "symbolic-ref", "HEAD").strip() == "refs/heads/other"
     assert guard.recover() == []
 

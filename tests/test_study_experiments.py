@@ -24,6 +24,10 @@ def md5(path):
     return hashlib.md5(Path(path).read_bytes()).hexdigest()
 
 
+# What DVC 3.67 records of a folder with one file, folder.py, which holds an x.
+FOLDER = "e947055ce1e6d6975f179e0e73a80f69.dir"
+
+
 @pytest.fixture
 def lock(project, tmp_path):
     """What dvc.lock would record of a small pipeline in this folder."""
@@ -36,7 +40,7 @@ def lock(project, tmp_path):
         return {"path": name, "md5": md5(name)}
 
     return {
-        "collect": {"deps": [code("source.zip"), {"path": "sources", "md5": "0.dir", "size": 1, "nfiles": 1}],
+        "collect": {"deps": [code("source.zip"), {"path": "sources", "md5": FOLDER}],
                     "outs": [{"path": "data/1_raw"}], "params": {"params.yaml": {"clean.min_side": 32}}},
         "train@vgg": {"deps": [code("train.py"), {"path": "data/1_raw/images.csv", "md5": "1"}],
                       "outs": [{"path": "data/6/model"}], "params": {"params.yaml": {"train.vgg": VGG}}},

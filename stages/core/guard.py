@@ -10,6 +10,7 @@ from stages.core.experiments import LOGS, git
 from stages.core.files import read_json, write_json
 
 NOTE = LOGS / "guard.json"
+KEPT = "found after a killed study"
 TEMPORARY = Path(".dvc/tmp/exps/standalone")  # where DVC 3 makes the folders of `--temp`
 
 
@@ -35,17 +36,20 @@ def recover() -> list[str]:
     """What was done about a DVC that was killed, in words; nothing where none was.
 
     HEAD detached at the noted commit, or noted changes missing from an otherwise clean workspace, are DVC's doing. What
-    was changed since is left alone.
+    was changed since is left alone; where DVC's change and a person's cannot be told apart, `git stash` keeps it.
     """
     if not NOTE.is_file():
         return []
     note = read_json(NOTE)
-    is_detached = bool(note["branch"]) and not git("symbolic-ref", "--quiet", "HEAD")
+    is_there = git("rev-parse", "--verify", "--quiet", note["branch"]) == note["commit"]
+    is_detached = is_there and not git("symbolic-ref", "--quiet", "HEAD")
     told = []
     if git("rev-parse", "HEAD") == note["commit"]:
         is_clean = not git("status", "--porcelain", "--untracked-files=no")
         if is_detached:
-            git("reset", "--hard", "--quiet")
+            if not is_clean:
+                git("stash", "push", "--quiet", "--message", KEPT)
+                told.append(f"kept what lay uncommitted in the workspace: git stash list has it as {KEPT!r}.")
             git("symbolic-ref", "HEAD", note["branch"])
         if note["changes"] and (is_detached or is_clean):
             git("stash", "apply", "--quiet", note["changes"])

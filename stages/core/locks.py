@@ -1,6 +1,8 @@
 """What a dvc.lock records, and whether running the same again would change any of it."""
 
 import hashlib
+import json
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from ruamel.yaml import YAML
 from stages.core.params import PARAMS
 from stages.core.studies import lookup
 
+IGNORED = Path(".dvcignore")  # names, without folders
 Lock = dict[str, Any]  # the stages
 
 
@@ -59,10 +62,7 @@ def has_params(stage: dict[str, Any], document: dict[str, Any]) -> bool:
 
 
 def has_files(stage: dict[str, Any], made: list[Path]) -> bool:
-    """Whether the stage's code and source, all that no stage makes, are as they are here.
-
-    Of a folder's files number and bytes are compared, not what is in them.
-    """
+    """Whether the stage's code and source, all that no stage makes, are as they are here."""
     given = [each for each in stage.get("deps", []) if not any(overlap(Path(each["path"]), path) for path in made)]
     return all(is_same(Path(each["path"]), each) for each in given)
 
@@ -70,9 +70,20 @@ def has_files(stage: dict[str, Any], made: list[Path]) -> bool:
 def is_same(path: Path, recorded: dict[str, Any]) -> bool:
     """Whether the file or folder is the recorded one."""
     if path.is_dir():
-        files = [each for each in path.rglob("*") if each.is_file() and "__pycache__" not in each.parts]
-        return (len(files), sum(each.stat().st_size for each in files)) == (recorded["nfiles"], recorded["size"])
-    if not path.is_file():
-        return False
+        return hash_folder(path) == recorded["md5"]
+    return path.is_file() and hash_file(path) == recorded["md5"]
+
+
+def hash_file(path: Path) -> str:
+    """The file's MD5, as DVC records it."""
     with path.open("rb") as stream:
-        return bool(hashlib.file_digest(stream, "md5").hexdigest() == recorded["md5"])
+        return hashlib.file_digest(stream, "md5").hexdigest()
+
+
+def hash_folder(path: Path) -> str:
+    """The folder's hash as DVC 3 records it: that of a JSON list of its files' hashes, with `.dir`."""
+    lines = IGNORED.read_text(encoding="utf-8").splitlines() if IGNORED.is_file() else []
+    files = {each.relative_to(path).as_posix(): each for each in path.rglob("*") if each.is_file()}
+    kept = [name for name in sorted(files) if not any(fnmatch(files[name].name, pattern) for pattern in lines)]
+    listed = json.dumps([{"md5": hash_file(files[name]), "relpath": name} for name in kept])
+    return f"{hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest()}.dir"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from stages.core import params
 from stages.core.evidence import Evidence
-from stages.core.experiments import find_done, line
+from stages.core.experiments import line
 from stages.core.files import read_json, replacing, write_json
 from stages.core.plans import Plan, label, make_plan
 from stages.core.records import Record, as_text, gather, read_failures, read_records, write_results
@@ -56,6 +56,7 @@ def run(
             part = plan.only(sweep, network)
             failed = {*read_failures(folder, plan)} - {*part.runs}
             found = adopt(plan, records)
+            print("".join(f"done already: {each}\n" for each in found), end="", flush=True)
             waiting = [each for each in part.runs.values() if each.name not in (*records, *failures)]
             for each in waiting:
                 attempt(each, records, failures)
@@ -125,8 +126,13 @@ def lines(name: str, scale: Scale, sweep: str | None, network: str | None) -> st
     """The commands of all runs that can be known, those that are done behind a `#`."""
     study = read_study(name)
     check_part(name, study, sweep, network)
-    plan = make_plan(name, study, scale, choose(study, scale, name, {}, set())).only(sweep, network)
-    return "\n".join(("# done: " if find_done(run) else "") + shlex.join(line(run)) for run in plan.runs.values())
+    records: dict[str, Record] = {}
+    while True:
+        plan = make_plan(name, study, scale, choose(study, scale, name, records, {*records}))
+        if not adopt(plan, records):
+            break
+    runs = plan.only(sweep, network).runs.values()
+    return "\n".join(("# done: " if run.name in records else "") + shlex.join(line(run)) for run in runs)
 
 
 def parse() -> argparse.Namespace:

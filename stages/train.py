@@ -69,9 +69,14 @@ def check(name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams,
 
     Raises:
         ValueError: the images are too small; activations are those of another network or of other layers, or were to
-            be augmented; or there are no layers to fine-tune.
+            be augmented; or there are no layers to fine-tune; or `prune_accuracies` are not one for each epoch.
     """
     check_side(inputs.image_shape, network.MIN_SIDE, name)
+    if len(settings.prune_accuracies) != len(settings.prune_epochs):
+        raise ValueError(
+            f"params.yaml train.{name}.prune_accuracies: expected one for each of prune_epochs, got "
+            f"{len(settings.prune_accuracies)} for {len(settings.prune_epochs)}."
+        )
     trainable = getattr(settings, "trainable_layers", 0) if inputs.backbone else 0
     if getattr(settings, "fine_tuning_epochs", 0) and not trainable:
         raise ValueError(

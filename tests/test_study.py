@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from stages import study
 from stages.core import guard
 from stages.core.files import read_json, read_table
+from stages.core.records import Record
 from tests.test_pipeline import ENVIRONMENT, ROOT, draw_classes, run
 
 TINY = """
@@ -135,6 +136,23 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_the_lines_go_on_from_what_was_best_in_sweeps_that_are_done(say, monkeypatch):
+    def find(plan, records):
+        new = [name for name in plan.runs if "learning_rate" in name and name not in records]
+        records.update({name: Record({"val_accuracy": 0.9 if "1e-06" in name else 0.5}, None, None) for name in new})
+        return new
+
+    first = say("show", "film_genres", "--data", "clipart", "--carry", "measured")
+    assert "film_genres-measured-vgg16-dropout" not in first
+    monkeypatch.setattr(study, "adopt", find)
+    then = say("show", "film_genres", "--data", "clipart", "--carry", "measured")
+    lines = [line for line in then.splitlines() if "dvc exp run" in line]
+    assert all(line.startswith("# done: ") == ("learning_rate-" in line) for line in lines)
+    dropout = [line for line in lines if "-vgg16-dropout-" in line]
+    assert len(dropout) == 4
+    assert all("train.vgg16.learning_rate=1e-06" in line for line in dropout)
 
 
 def kill_in_second_training(repository):

@@ -164,12 +164,17 @@ def test_a_command_that_fails_says_why_and_leaves_a_log(project):
     assert "expected b" in Path(".dvc/tmp/studies/name.log").read_text()
 
 
-def test_an_interrupt_reaches_the_command_and_waits_for_it(project):
+IN_BACKGROUND = "signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.default_int_handler)"
+
+
+@pytest.mark.parametrize(("before", "sent"), [("", signal.SIGINT), (IN_BACKGROUND, signal.SIGTERM)])
+def test_an_interrupt_reaches_the_command_and_waits_for_it(project, before, sent):
     tidy = "trap 'sleep 0.5; touch tidied; exit 1' INT; touch started; while true; do sleep 0.1; done"
     code = f"from stages.core.experiments import execute; execute(['bash', '-c', {tidy!r}], 'name')"
+    code = f"import signal; {before}\n{code}"
     process = subprocess.Popen([sys.executable, "-c", code], env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)})
     wait_for(lambda: Path("started").exists())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     assert process.wait(30) != 0
     assert Path("tidied").exists()
 

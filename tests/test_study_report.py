@@ -38,7 +38,7 @@ def planted(accuracy):
 def given(project):
     """The study, its scale, plan and evidence: 0.1 is best, 0.3 has failed."""
     study = Study.model_validate(STUDY)
-    scale = Scale(data="data/own", epochs=None, width=None, size=None, seeds=2, carry="document", params={})
+    scale = Scale(data="data/own", epochs=None, width=None, size=None, seeds=2, carry="document", params={"clean.min_side": 5})
     plan = make_plan("birds", study, scale, document_choices(study))
     records = {name: planted(0.9 if "0.1" in name else 0.6) for name in plan.runs if "0.3" not in name}
     failures = {name: "why" for name in plan.runs if "0.3" in name}
@@ -53,7 +53,7 @@ def test_the_page_shows_validation_per_value_and_test_of_the_final_model(given, 
     assert rows["0.3"].endswith("| 2 failed |")
     assert "12,345" in rows["vgg"]
     assert rows["1"].split("|")[3].strip() == "**contradicted**"
-    assert "at 96 pixels: vgg 3 epochs at width 0.5; seeds 0 to 1." in page
+    assert "at 96 pixels: vgg 3 epochs at width 0.5; seeds 0 to 1; `clean.min_side` 5." in page
     assert "- 1. “best it was”" in page
     assert r"| huge   | small    | a \| b |" in page
     assert "![" not in page

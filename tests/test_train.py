@@ -166,6 +166,20 @@ def test_stops_when_patience_is_over(settings, data, tmp_path):
     assert len(read_table(tmp_path / "tiny" / "history.csv")) == 2 * 3
 
 
+@pytest.mark.parametrize(("least", "epochs"), [((0.0, 0.0), 4), ((1.1, 0.0), 1), ((0.0, 1.1), 3)])
+def test_stops_where_it_is_pruned_and_keeps_a_model(settings, data, tmp_path, least, epochs):
+    bounds = {"epochs": 4, "patience": 9, "prune_epochs": [1, 3], "prune_accuracies": list(least)}
+    run("tiny", settings.model_copy(update=bounds), Augmentation(), *data, tmp_path / "tiny")
+    assert len(read_table(tmp_path / "tiny" / "history.csv")) == 2 * epochs
+    assert (tmp_path / "tiny" / "model.keras").is_file()
+
+
+def test_each_epoch_to_prune_at_needs_an_accuracy(settings, data, tmp_path):
+    odd = settings.model_copy(update={"prune_epochs": [1, 3]})
+    with pytest.raises(ValueError, match=r"train.tiny.prune_accuracies: expected one for each of prune_epochs, got 0"):
+        run("tiny", odd, Augmentation(), *data, tmp_path / "tiny")
+
+
 def test_a_loss_that_runs_away_is_one_line_and_leaves_no_model(settings, data, tmp_path):
     wild = settings.model_copy(update={"learning_rate": 1e30})
     message = (

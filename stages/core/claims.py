@@ -7,7 +7,7 @@ from pydantic import Field
 from stages.core.params import Section
 
 FINAL = "final"  # where a sweep's name would stand: the run with all chosen values
-Value = int | float | str | bool | list[int] | list[str] | None
+Value = int | float | str | bool | list[int] | list[float] | list[str] | None
 
 
 class Setting(Section):

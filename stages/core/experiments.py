@@ -48,9 +48,12 @@ def execute(command: list[str], name: str) -> str:
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
+    # A shell's background jobs ignore Ctrl-C, and what they start would too.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("w") as stream, subprocess.Popen(
         command, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False, start_new_session=True
     ) as process:  # fmt: skip
+        signal.signal(signal.SIGINT, former)
         try:
             status = process.wait()
         except KeyboardInterrupt:

@@ -71,7 +71,16 @@ def fit(
                 set_trainable(tail, phase.trains_tail)
             history, best = fit_phase(model, data, phase, settings, Log(network, folder, curves, history, best))
             model.set_weights(best)
+            if is_pruned(history, settings):
+                break
     return history
+
+
+def is_pruned(history: History, settings: Hyperparams) -> bool:
+    """Whether by one of `prune_epochs` no validation accuracy had reached the one of `prune_accuracies` beside it."""
+    reached = history.get("val_accuracy", [])
+    wanted = zip(settings.prune_epochs, settings.prune_accuracies, strict=True)
+    return any(len(reached) >= epoch and max(reached[:epoch]) < least for epoch, least in wanted)
 
 
 def set_trainable(tail: keras.Model, is_trainable: bool) -> None:
@@ -160,7 +169,9 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         done, best = count_epochs(self.history), best_epoch(self.history, self.settings.monitor)
         if best == done:
             self.best = self.model.get_weights()
-        is_over = done - self.first == self.phase.epochs or done - max(best, self.first) >= self.settings.patience
+        is_last = done - self.first == self.phase.epochs
+        is_stuck = done - max(best, self.first) >= self.settings.patience
+        is_over = is_last or is_stuck or is_pruned(self.history, self.settings)
         path = self.log.folder / f"phase-{self.phase.number}.npz"
         save_state(path, self.model, self.best, self.history, is_over)
         self.show(numbers)

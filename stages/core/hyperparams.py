@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from stages.core.params import Section
 
@@ -32,6 +32,8 @@ class Hyperparams(Section):
     class_weights: bool
     monitor: Literal["val_loss", "val_accuracy"]
     patience: int = Field(ge=1)
+    prune_epochs: list[PositiveInt]
+    prune_accuracies: list[float]
 
 
 class TransferParams(Hyperparams):

@@ -69,9 +69,10 @@ def has_files(stage: dict[str, Any], made: list[Path]) -> bool:
 
 def is_same(path: Path, recorded: dict[str, Any]) -> bool:
     """Whether the file or folder is the recorded one."""
+    md5: str = recorded["md5"]
     if path.is_dir():
-        return hash_folder(path) == recorded["md5"]
-    return path.is_file() and hash_file(path) == recorded["md5"]
+        return hash_folder(path) == md5
+    return path.is_file() and hash_file(path) == md5
 
 
 def hash_file(path: Path) -> str:

@@ -6,43 +6,41 @@ from stages.core.files import replacing
 from stages.core.studies import NAME, STUDIES
 
 STARTER = """\
-question: Which birds does a picture show?
-document: our own notes   # whose findings stand below; for a question of your own, what you expect
+question: Which {name} does a picture show?
+document: our own notes   # or the one whose findings stand below, and whose sentences the quotes are
 
 images:
-  origin: photographs of two birds, a folder for each
+  origin: photographs, a folder for each class
   quote: ""
   source: data/{name}       # a folder <class>/…, an archive, or whatever else `collect.source` takes
   how: Put the images of each class into data/{name}/<class>/.
   params: {{}}              # of these images alone, where others are given with --data
 
-params:                   # any keys of params.yaml; what is not set stays as it is there
-  preprocess.size: 96
-  split.ratios: 70/15/15
+params: {{}}                # any keys of params.yaml, as in {{preprocess.size: 96}}; all else stays as it is there
 
 networks:
-  alexnet:
+  vgg:                    # learns from these images alone
     input: data/3_pixels
-    params: {{dropout: 0.1, epochs: 30, width: 0.25, augmentation: small}}  # before the first sweep
+    params: {{}}            # before the first sweep, as in {{epochs: 20, augmentation: small}}
     sweeps:               # one after the other, each from the values chosen before it
       learning_rate:
-        param: learning_rate  # of train.alexnet; with a dot, any key of params.yaml
-        values: [1e-3, 1e-4, 1e-5]
-        chosen: 1e-4      # where `--carry document` goes on; `--carry measured` takes the best on validation
+        param: learning_rate  # of train.vgg; with a dot, any key of params.yaml
+        values: [1e-3, 3e-4, 1e-4]
+        chosen: 3e-4      # where `--carry document` goes on; `--carry measured` takes the best on validation
         quote: ""
   xception:
     input: data/5_features/xception   # ImageNet weights: only a head is trained
-    params: {{learning_rate: 1e-3, epochs: 30}}
+    params: {{}}
     sweeps: {{}}
 
 instead: []               # what cannot be run as the document has it: {{stated: …, run: …, why: …}}
 
-findings:                 # what to hold against the results, each with its source
+findings:                 # what to hold against the results
   - claim: transfer beats training from scratch
-    quote: ""
+    quote: So few photographs should need the weights of ImageNet.
     check: beats          # or best_of, does_not_learn, overfits, reaches, precise, costs, none
     better: {{network: xception}}
-    worse: {{network: alexnet}}
+    worse: {{network: vgg}}
     split: test
 """
 

@@ -53,10 +53,11 @@ def describe(study: Study, scale: Scale, plan: Plan) -> str:
         train = params["train"][network]
         networks.append(f"{network} {train['epochs']} epochs at width {train['width']:g}")
     size = as_text(params["preprocess"]["size"])
+    others = "".join(f"; `{key}` {as_text(value)}" for key, value in scale.params.items())
     return (
-        f"After *{study.document}*. Run on `{scale.data}` at {size} pixels: {', '.join(networks)}; {seeds}. Each sweep "
-        f"starts {ways[scale.carry]}. Intervals are of the images (groups of near-duplicates drawn anew), not of other "
-        "seeds or splits. Values are chosen on validation; test is shown for final models alone."
+        f"After *{study.document}*. Run on `{scale.data}` at {size} pixels: {', '.join(networks)}; {seeds}{others}. "
+        f"Each sweep starts {ways[scale.carry]}. Intervals are of the images (groups of near-duplicates drawn anew), "
+        "not of other seeds or splits. Values are chosen on validation; test is shown for final models alone."
     )
 
 

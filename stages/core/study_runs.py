@@ -60,15 +60,14 @@ def make_data() -> None:
             raise ValueError(f"{shlex.join(command)}: expected the data that dvc.lock tells of, got: {reason}")
 
 
-def adopt(plan: Plan, records: dict[str, Record]) -> int:
-    """How many runs of the plan were found to be done; their records are among the records."""
-    found = 0
+def adopt(plan: Plan, records: dict[str, Record]) -> list[str]:
+    """The runs of the plan that were found to be done; their records are among the records."""
+    found = []
     for run in plan.runs.values():
         experiment = find_done(run) if run.name not in records else None
         if experiment:
-            print(f"done already: {run.name}", flush=True)
             records[run.name] = read_record(run, experiment)
-            found += 1
+            found.append(run.name)
     return found
 
 

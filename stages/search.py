@@ -1,0 +1,143 @@
+"""Search: the params with which a network does best on validation, within a budget; each trial a DVC experiment."""
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from stages import models
+from stages.core.claims import Value
+from stages.core.experiments import find_done, line
+from stages.core.files import read_json, write_json
+from stages.core.params import load
+from stages.core.records import Record, read_record
+from stages.core.runs import Run, in_force
+from stages.core.search_report import write_results
+from stages.core.search_space import EXPECTED, Space, read_space
+from stages.core.search_trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest
+from stages.core.studies import NAME
+from stages.core.study_runs import attempt, locked, make_data
+from stages.core.terminal import command
+
+TARGET = Path("metrics/searches")
+
+
+def run(name: str, network: str, space: Space, count: int, minutes: float, seed: int, folder: Path) -> list[Trial]:
+    """The trials, after the folder holds their results; what is done already is not run again.
+
+    Raises:
+        ValueError: the folder holds a search of other params, or a study is running.
+    """
+    keep_to_one_search(describe(network, space, seed), folder)
+    trials: list[Trial] = []
+    runs: list[str] = []
+    start = time.monotonic()
+    with locked():
+        make_data()
+        while len(trials) < count:
+            made, least = prepare(name, network, space, trials, seed)
+            values = {key: made.changes[key] for key in space.varied}
+            experiment = find_done(made)
+            if experiment:
+                print(f"done already: {made.name}", flush=True)
+                trials.append(judge(values, read_record(made, experiment), least))
+            elif time.monotonic() - start > 60 * minutes:
+                print(f"--minutes {minutes:g}: over after {len(trials)} of {count} trials.", flush=True)
+                break
+            else:
+                trials.append(carry_out(made, values, least))
+            runs.append(made.name)
+            page = write_results(name, runs, trials, folder)
+    if trials:
+        print(f"\n{page}\n{folder}/README.md has this page with its figure.")
+    return trials
+
+
+def describe(network: str, space: Space, seed: int) -> dict[str, object]:
+    """What all trials of a search have in common."""
+    varied = {key: repr(distribution) for key, distribution in space.varied.items()}
+    return {"network": network, "seed": seed, "varied": varied, "fixed": space.fixed}
+
+
+def keep_to_one_search(description: dict[str, object], folder: Path) -> None:
+    """The folder says which search it holds.
+
+    Raises:
+        ValueError: it holds another one.
+    """
+    path = folder / "search.json"
+    if path.is_file() and read_json(path) != description:
+        raise ValueError(f"{path}: expected the search that it describes, got another: give that a --name of its own.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(description, path)
+
+
+def prepare(
+    name: str, network: str, space: Space, before: list[Trial], seed: int
+) -> tuple[Run, dict[int, float]]:  # fmt: skip
+    """The next trial as a run, and the accuracies below which it stops early."""
+    document = load()
+    changes: dict[str, Value] = {"collect.source": document["collect"]["source"], **space.fixed}
+    if f"networks.{network}.input" not in changes and network not in document["networks"]:
+        changes[f"networks.{network}.input"] = "data/3_pixels"
+    changes |= suggest(space.varied, before, seed)
+    epochs = f"train.{network}.epochs"
+    least = least_accuracies(before, int(changes.get(epochs, in_force(document, epochs))))
+    if least:
+        changes[f"train.{network}.prune_epochs"] = list(least)
+        changes[f"train.{network}.prune_accuracies"] = list(least.values())
+    return Run(f"search-{name}-t{len(before) + 1:03d}", network, changes, ""), least
+
+
+def carry_out(made: Run, values: dict[str, Value], least: dict[int, float]) -> Trial:
+    """The trial, after its experiment was made or failed."""
+    records: dict[str, Record] = {}
+    failures: dict[str, str] = {}
+    attempt(made, records, failures)
+    if made.name in records:
+        return judge(values, records[made.name], least)
+    return Trial(values, FAILED, reason=failures[made.name])
+
+
+def judge(values: dict[str, Value], record: Record, least: dict[int, float]) -> Trial:
+    """The trial that a record is of: done, or stopped early."""
+    accuracies = record.curve["val_accuracy"].astype(float).tolist()
+    status = PRUNED if is_below(accuracies, least) else DONE
+    return Trial(values, status, float(record.numbers["val_accuracy"]), accuracies)
+
+
+def parse() -> argparse.Namespace:
+    """The arguments of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m stages.search", description=__doc__)
+    parser.add_argument("network", choices=models.names(), metavar="network", help="one of stages/models")
+    parser.add_argument("-S", "--set-param", metavar="KEY=...", action="append", default=[],
+                        help=f"{EXPECTED}; a key without a dot is one of train.<network>")  # fmt: skip
+    parser.add_argument("--trials", type=int, default=20, help="how many, those done before included")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no other trial after so many")
+    parser.add_argument("--seed", type=int, default=0, help="of what is tried")
+    parser.add_argument("--name", help="of the search; the network's where none is given")
+    parser.add_argument("--dry", action="store_true", help="only print the first line")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Search as the arguments say."""
+    arguments = parse()
+    name = arguments.name or arguments.network
+    if not NAME.fullmatch(name):
+        raise ValueError(f"--name: expected small letters, digits and _, got {name}.")
+    if arguments.trials < 1 or arguments.seed < 0:
+        raise ValueError(f"expected --trials of at least 1 and --seed of at least 0, got {arguments.trials} and "
+                         f"{arguments.seed}.")  # fmt: skip
+    space = read_space(arguments.set_param, arguments.network)
+    if arguments.dry:
+        print(shlex.join(line(prepare(name, arguments.network, space, [], arguments.seed)[0])))
+        return
+    trials = run(name, arguments.network, space, arguments.trials, arguments.minutes, arguments.seed, TARGET / name)
+    if any(trial.status == FAILED for trial in trials):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -113,6 +113,12 @@ def test_without_an_address_the_error_says_what_became_of_microsofts_own(address
         bing.Entry(queries=["x"])
 
 
+@pytest.mark.parametrize("address", ["https://me:key@host", "https://host/v7.0?key=1", "https://"])
+def test_an_address_with_a_key_inside_is_refused(address):
+    with pytest.raises(ValidationError, match="expected an address such as https://host, got"):
+        bing.Entry(queries=["x"], address=address)
+
+
 def test_a_wrong_key_is_refused_and_shown_nowhere(client, monkeypatch, caplog, capfd):
     monkeypatch.setenv("BING_SEARCH_KEY", "sentinel-secret-9c1e")
     caplog.set_level(0)

@@ -164,7 +164,7 @@ def test_a_command_that_fails_says_why_and_leaves_a_log(project):
     assert "expected b" in Path(".dvc/tmp/studies/name.log").read_text()
 
 
-IN_BACKGROUND = "signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.default_int_handler)"
+IN_BACKGROUND = "signal.signal(2, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.default_int_handler)"
 
 
 @pytest.mark.parametrize(("before", "sent"), [("", signal.SIGINT), (IN_BACKGROUND, signal.SIGTERM)])

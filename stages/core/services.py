@@ -11,7 +11,12 @@ Record = Mapping[str, Any]
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 
 
-def _check_address(address: str) -> str:
+def check_address(address: str) -> str:
+    """The address without a slash at its end.
+
+    Raises:
+        ValueError: it is no address of a host, or has a query, a name or a key inside.
+    """
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
         raise ValueError(f"expected an address such as https://host, got {address!r}.")
@@ -19,7 +24,7 @@ def _check_address(address: str) -> str:
 
 
 # Of a service, without a slash at its end; never with a name or key inside, since addresses end up in logs.
-Address = Annotated[str, AfterValidator(_check_address)]
+Address = Annotated[str, AfterValidator(check_address)]
 
 
 def secret(name: str) -> str:

@@ -14,6 +14,7 @@ from stages.core.records import DONE, FAILED, as_text
 from stages.core.runs import apply
 from stages.core.scales import Scale
 from stages.core.studies import Study
+from stages.core.summaries import to_markdown
 from stages.core.verdicts import judge
 
 SWEEP_HEADER = ["", "val accuracy", "95 %", "macro F1", "train accuracy", "lowest val loss", "at epoch", "runs"]
@@ -131,18 +132,9 @@ def mean(rows: pd.DataFrame, column: str, digits: int = 3) -> str:
 
 
 def to_table(header: Sequence[str], rows: Sequence[Sequence[Any]], sides: str) -> str:
-    """A Markdown table that reads well in a terminal too; sides l and r, one for each column."""
-    cells = [[str(each).replace("|", "\\|").replace("\n", " ") for each in row] for row in (header, *rows)]
-    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
-    rule = [f"{'-' * (width - 1)}:" if side == "r" else "-" * width for width, side in zip(widths, sides, strict=True)]
-    lines = [
-        [
-            text.rjust(width) if side == "r" else text.ljust(width)
-            for text, width, side in zip(row, widths, sides, strict=True)
-        ]
-        for row in cells
-    ]
-    return "\n".join("| " + " | ".join(line).rstrip() + " |" for line in (lines[0], rule, *lines[1:]))
+    """A Markdown table of any text; sides l and r, one for each column."""
+    cells = [[str(each).replace("|", "\\|").replace("\n", " ") for each in row] for row in rows]
+    return to_markdown(cells, list(header), sides)
 
 
 def failures_of(runs: pd.DataFrame) -> list[str]:

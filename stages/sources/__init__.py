@@ -14,8 +14,9 @@ What is on the web is listed once, by a person's command, into such a manifest. 
     class Entry(params.Section)             the params of one listing: those of an item of `collect.listings.<class>`
                                             but `source`, the module's name
     listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]
-                                            what the source offers for the class, asked for by nothing but the client;
-                                            `source_id` is the same in every listing, `url` is the image's own
+                                            what the source offers for the class, asked for by the client alone (by
+                                            PRAW for `reddit`); `source_id` is the same in every listing, `url` is the
+                                            image's own
 
 A source takes secrets from the environment only, and sends them as headers; no row that it gives holds one. `kaggle` is
 no live source: it downloads an archive, for `collect.source` to name.

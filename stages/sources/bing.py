@@ -8,20 +8,25 @@ from pydantic import AfterValidator, Field
 from stages.core.fetching import Client
 from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.services import Record, records, secret, table, text
+from stages.core.services import Record, check_address, records, secret, table, text
 
 PAGE_SIZE = 150  # the most that the API answered at once
 BARREN_PAGES = 3  # so many pages in a row without anything new are the end
 KEY = "BING_SEARCH_KEY"
 
 
-def _check_address(address: str) -> str:
+def check_endpoint(address: str) -> str:
+    """The address without a slash at its end.
+
+    Raises:
+        ValueError: it is none, or `check_address` refuses it.
+    """
     if not address.startswith(("http://", "https://")):
         raise ValueError(
             "expected the address of an endpoint with the API of Bing image search 7, "
             f"Microsoft's own ended on 2025-08-11, got {address!r}."
         )
-    return address.rstrip("/")
+    return check_address(address)
 
 
 class Entry(Section):
@@ -31,7 +36,7 @@ class Entry(Section):
     licence: Literal["Any", "Public", "Share", "ShareCommercially", "Modify", "ModifyCommercially"] = "Any"
     safe_search: Literal["Off", "Moderate", "Strict"] = "Strict"
     limit: int = Field(default=1000, ge=1)
-    address: Annotated[str, AfterValidator(_check_address)] = Field(default="", validate_default=True)
+    address: Annotated[str, AfterValidator(check_endpoint)] = Field(default="", validate_default=True)
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:

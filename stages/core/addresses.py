@@ -14,6 +14,8 @@ from stages.core.failures import FetchError
 # https://www.iana.org/assignments/iana-ipv6-special-registry
 NAT64, MAPPED = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::ffff:0:0/96")
 EMBEDDING = ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("::ffff:0:0:0/96")
+# Of protocols, not of machines that anybody may ask; Python's versions differ about both.
+PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("2001::/23")
 LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # leads into the network of whoever runs it
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -91,9 +93,12 @@ def is_public(text: str) -> bool:
         return _is_global(last)
     if "%" in text or address in LOCAL_NAT64 or address.is_site_local:
         return False
-    wrapped = [address.sixtofour, *(address.teredo or ()), *(last for network in EMBEDDING if address in network)]
-    return _is_global(address) and all(_is_global(each) for each in wrapped if each is not None)
+    if address.sixtofour is not None:
+        return _is_global(address.sixtofour)
+    wrapped = [last for network in EMBEDDING if address in network]
+    return _is_global(address) and all(_is_global(each) for each in wrapped)
 
 
 def _is_global(address: IP) -> bool:
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    is_odd = address.is_multicast or address.is_reserved or address.is_unspecified
+    return address.is_global and not is_odd and not any(address in network for network in PROTOCOLS)

@@ -4,7 +4,7 @@ PYTHON ?= python3
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow bench bench-train lint lock
+.PHONY: help setup repro notebooks test test-slow bench bench-train lint lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ repro: setup  ## Run the pipeline, then show the networks side by side
 	dvc repro
 	@echo
 	@cat metrics/summary.md
+
+notebooks: setup  ## Execute the notebooks anew, on what the pipeline left
+	pytest --nbmake --overwrite notebooks/*.ipynb
+	python .ci/tidy_notebooks.py notebooks/*.ipynb
 
 test: setup  ## Test all but what takes long (at most 6 minutes)
 	pytest -n 3 -m "not slow"

@@ -22,7 +22,8 @@ def run(rows: list[dict[str, Any]], network: str, networks: list[str], *, with_t
 
     Args:
         rows: as `dvc.api.exp_show` gives them, experiments and the commits they start from.
-        network: whose runs are meant. Experiments that did not train it anew show the same model, and count once.
+        network: whose runs are meant. Experiments that did not train it anew have the same params and metrics, and
+            count once.
         networks: all networks of params.yaml.
         with_test: whether the accuracy on test is shown too.
 
@@ -31,11 +32,15 @@ def run(rows: list[dict[str, Any]], network: str, networks: list[str], *, with_t
     """
     table = pd.DataFrame(rows)
     accuracy = {split: f"metrics/{network}.json:{split}.accuracy" for split in ("val", "test")}
-    model = f"data/6_models/{network}/model.keras"
     if accuracy["val"] not in table:
         raise ValueError(f"experiments: expected some with metrics of {network}, got none.")
-    done = table[table["rev"] != "workspace"].dropna(subset=[accuracy["val"]]).drop_duplicates(model)
-    varied = [name for name in settings(done, network, networks) if done[name].astype(str).nunique() > 1]
+    # Not by the model's hash: DVC shows the one that the last stage to read the model has recorded, and `explain`,
+    # which an experiment need not run, still has that of another.
+    scores = [name for name in table if str(name).startswith(f"metrics/{network}.json:")]
+    done = table[table["rev"] != "workspace"].dropna(subset=[accuracy["val"]])
+    known = settings(done, network, networks)
+    done = done[~done[[*scores, *known]].astype(str).duplicated()]
+    varied = [name for name in known if done[name].astype(str).nunique() > 1]
     seeds = [name for name in varied if is_seed(name)]
     groups = group(done, [name for name in varied if name not in seeds])
     shown = ["val", "test"] if with_test else ["val"]
@@ -77,7 +82,7 @@ def name_setting(varied: list[str], values: Hashable) -> str:
 def count_seeds(runs: pd.DataFrame, seeds: list[str]) -> str:
     """The seeds of the runs, in words; empty where they do not differ."""
     return "; ".join(
-        f"{name} {', '.join(f'{value:g}' for value in sorted(runs[name].unique()))}"
+        f"{name} {', '.join(f'{value:.12g}' for value in sorted(runs[name].dropna().unique()))}"
         for name in seeds
         if runs[name].nunique() > 1
     )

@@ -106,13 +106,15 @@ def check(kind: str, target: Path | None) -> None:
     """Nothing, where such a file can be written there.
 
     Raises:
-        ValueError: packages are missing, or the file would have another format's ending.
+        ValueError: packages are missing, or the file would have another format's ending, or be a folder that is there.
     """
     missing = [package for package in FORMATS[kind].packages if find_spec(package) is None]
     if missing:
         raise ValueError(f"--to {kind}: expected the packages of requirements.txt, got no {', '.join(missing)}.")
     if target and target.suffix != f".{kind}":
         raise ValueError(f"--target: expected a file that ends in .{kind}, got {target}.")
+    if target and target.is_dir():
+        raise ValueError(f"--target: expected a file to write, got the folder {target}.")
 
 
 def report(target: Path, kind: str, facts: Facts, parity: Parity, trained: Parity) -> str:

@@ -1,12 +1,12 @@
 """Predict: what a trained network says of pictures in files, in folders, at URLs or dropped on a page."""
 
 import argparse
+import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
 import joblib
 import numpy as np
@@ -17,6 +17,7 @@ from stages import models
 from stages.core import params
 from stages.core.answers import Answer, as_csv, as_json, as_table, printable
 from stages.core.classifiers import SECTIONS, Classifier, Use, open_classifier
+from stages.core.files import replacing
 from stages.core.gradcam import heatmaps, overlay
 from stages.core.images import Pixels
 from stages.core.listing import is_hidden
@@ -36,8 +37,15 @@ def run(classifier: Classifier, files: list[str], top: int, explanations: Path |
     """What the network says of each file or URL, in their order: its `top` classes, or why there is no picture.
 
     The folder `explanations`, if any, gets a picture for each that shows where the network saw its class.
+
+    Raises:
+        ValueError: such a picture would take the place of a file that was given.
     """
     targets: Sequence[Path | None] = name_all(files, explanations) if explanations else [None] * len(files)
+    given = {os.path.realpath(file) for file in files if explanations and not is_url(file)}
+    for target in targets:
+        if target and os.path.realpath(target) in given:
+            raise ValueError(f"--explain: expected a folder without the pictures given, got {target} in it.")
     for start in range(0, len(files), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         yield from answer(classifier, files[some], targets[some], top)
@@ -91,7 +99,7 @@ def name_all(files: list[str], folder: Path) -> list[Path]:
     taken: dict[str, None] = {}
     numbers: Counter[str] = Counter()
     for file in files:
-        last = PurePosixPath(urlsplit(file).path if is_url(file) else file).name
+        last = PurePosixPath(file.partition("?")[0].partition("#")[0] if is_url(file) else file).name
         name = first = re.sub(r"[^\w.-]", "_", last)[:60] or "picture"  # 255 bytes at most, with four a character
         while name in taken:
             numbers[first] += 1
@@ -107,7 +115,8 @@ def explain(picture: Pixels, heat: npt.NDArray[np.float32], target: Path) -> Non
     page = Image.new("RGB", (2 * SIDE, height))
     for number, half in enumerate((Image.fromarray(picture), overlay(picture, heat))):
         page.paste(half.resize((SIDE, height), Image.Resampling.BICUBIC), (number * SIDE, 0))
-    page.save(target)
+    with replacing(target) as unfinished:
+        page.save(unfinished, "PNG")
 
 
 def list_files(given: list[str]) -> list[str]:
@@ -161,12 +170,11 @@ def positive(text: str) -> int:
     """A number from 1 up.
 
     Raises:
-        ValueError: it is none.
+        ArgumentTypeError: it is none.
     """
-    number = int(text)
-    if number < 1:
-        raise ValueError(f"--top: expected a number >= 1, got {number}.")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number >= 1, got {text!r}")
+    return int(text)
 
 
 def main() -> None:

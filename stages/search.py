@@ -1,19 +1,21 @@
 """Search: the params with which a network does best on validation, within a budget; each trial a DVC experiment."""
 
 import argparse
+import json
 import shlex
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 from stages import models
 from stages.core.claims import Value
 from stages.core.experiments import find_done, line
-from stages.core.files import read_json, write_json
+from stages.core.files import read_json, read_table, write_json
 from stages.core.params import load
 from stages.core.records import Record, read_record
-from stages.core.runs import Run, in_force
-from stages.core.search_report import write_results
+from stages.core.runs import Run, apply, in_force
+from stages.core.search_report import run_name, write_results
 from stages.core.search_space import EXPECTED, Space, read_space
 from stages.core.search_trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest
 from stages.core.studies import NAME
@@ -24,40 +26,69 @@ TARGET = Path("metrics/searches")
 
 
 def run(name: str, network: str, space: Space, count: int, minutes: float, seed: int, folder: Path) -> list[Trial]:
-    """The trials, after the folder holds their results; what is done already is not run again.
+    """The trials, after the folder holds their results; those that it held before, failed ones too, are not repeated.
 
     Raises:
-        ValueError: the folder holds a search of other params, or a study is running.
+        ValueError: the folder holds a search of other params, or trials whose experiments are gone or out of date; or
+            a study is running.
     """
     keep_to_one_search(describe(network, space, seed), folder)
-    trials: list[Trial] = []
-    runs: list[str] = []
     start = time.monotonic()
     with locked():
         make_data()
+        trials = restore(name, network, space, seed, folder)
         while len(trials) < count:
-            made, least = prepare(name, network, space, trials, seed)
-            values = {key: made.changes[key] for key in space.varied}
-            experiment = find_done(made)
-            if experiment:
-                print(f"done already: {made.name}", flush=True)
-                trials.append(judge(values, read_record(made, experiment), least))
-            elif time.monotonic() - start > 60 * minutes:
+            if time.monotonic() - start > 60 * minutes:
                 print(f"--minutes {minutes:g}: over after {len(trials)} of {count} trials.", flush=True)
                 break
-            else:
-                trials.append(carry_out(made, values, least))
-            runs.append(made.name)
-            page = write_results(name, runs, trials, folder)
+            made, least = prepare(name, network, space, trials, seed)
+            trials.append(carry_out(made, pick(made, space), least))
+            write_results(name, network, trials, folder)
     if trials:
-        print(f"\n{page}\n{folder}/README.md has this page with its figure.")
+        print(f"\n{write_results(name, network, trials, folder)}\n{folder}/README.md has this page with its figure.")
     return trials
+
+
+def restore(name: str, network: str, space: Space, seed: int, folder: Path) -> list[Trial]:
+    """The trials that the folder's table holds, from their experiments.
+
+    Raises:
+        ValueError: one of them has none that is up to date.
+    """
+    path = folder / "trials.csv"
+    rows = read_table(path).to_dict("records") if path.is_file() else []
+    trials: list[Trial] = []
+    for row in rows:
+        made, least = prepare(name, network, space, trials, seed)
+        experiment = find_done(made)
+        if experiment:
+            trials.append(judge(pick(made, space), read_record(made, experiment), least))
+        elif row["status"] == FAILED:
+            trials.append(Trial(pick(made, space), FAILED, reason=row["reason"]))
+        else:
+            raise ValueError(
+                f"{path}: expected an experiment of today's code and data for each trial, got none for {made.name}; "
+                "give a new search a --name of its own."
+            )
+        print(f"done already: {made.name}", flush=True)
+    return trials
+
+
+def pick(made: Run, space: Space) -> dict[str, Value]:
+    """What a trial's run has of the params that vary."""
+    return {key: made.changes[key] for key in space.varied}
 
 
 def describe(network: str, space: Space, seed: int) -> dict[str, object]:
     """What all trials of a search have in common."""
     varied = {key: repr(distribution) for key, distribution in space.varied.items()}
-    return {"network": network, "seed": seed, "varied": varied, "fixed": space.fixed}
+    return {"network": network, "seed": seed, "varied": varied, "fixed": space.fixed, "params": hash_params(space)}
+
+
+def hash_params(space: Space) -> str:
+    """Eight digits for all of params.yaml but what varies, other networks' trainings included."""
+    run = Run("", "", {**space.fixed, **dict.fromkeys(space.varied)}, "")
+    return sha256(json.dumps(apply(run), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def keep_to_one_search(description: dict[str, object], folder: Path) -> None:
@@ -84,10 +115,9 @@ def prepare(
     changes |= suggest(space.varied, before, seed)
     epochs = f"train.{network}.epochs"
     least = least_accuracies(before, int(changes.get(epochs, in_force(document, epochs))))
-    if least:
-        changes[f"train.{network}.prune_epochs"] = list(least)
-        changes[f"train.{network}.prune_accuracies"] = list(least.values())
-    return Run(f"search-{name}-t{len(before) + 1:03d}", network, changes, ""), least
+    changes[f"train.{network}.prune_epochs"] = list(least)
+    changes[f"train.{network}.prune_accuracies"] = list(least.values())
+    return Run(run_name(name, len(before) + 1), network, changes, ""), least
 
 
 def carry_out(made: Run, values: dict[str, Value], least: dict[int, float]) -> Trial:

@@ -266,6 +266,17 @@ def test_a_model_of_other_classes_than_its_facts_say_is_refused(study, copy):
     )
 
 
+def test_classes_that_would_steer_a_terminal_are_shown_without(study, copy):
+    fail(study, copy("convnet", classes=["\x1b[2J", "dog"]), r"the classes \N{REPLACEMENT CHARACTER}\[2J, dog of")
+
+
+def test_a_network_that_gives_no_numbers_says_nothing(study):
+    classifier = open_model(study, "convnet")
+    classifier.model.set_weights([np.full_like(each, np.nan) for each in classifier.model.get_weights()])
+    with pytest.raises(ValueError, match=r"convnet: expected probabilities, got some that are no numbers\."):
+        classifier.probabilities(np.zeros((1, *classifier.facts.image_shape), np.uint8))
+
+
 def test_a_model_of_another_size_than_its_facts_say_is_refused(study, copy):
     facts = {"image_shape": [80, 71, 3], "preprocessing": {"size": [80, 71], "crop": "none"}}
     fail(study, copy("convnet", **facts), r"expected a model of \(80, 71, 3\), as network\.json says, got one of ")
@@ -288,7 +299,16 @@ def test_a_model_of_another_size_than_its_facts_say_is_refused(study, copy):
         ({"preprocessing": {"size": [71, 71], "crop": "face"}}, "expected a table `face` for crop: face, got none."),
         ({"backbone": {"scaling": "unit"}}, "network.json backbone.trainable_layers: expected what train writes"),
         ({"network": "resnet"}, "expected networks of alexnet, convnet, inception_v3"),
-        ({"network": "../vgg"}, "expected networks of alexnet, convnet, inception_v3"),
+        ({"network": "../vgg"}, "network.json network: expected what train writes"),
+        ({"network": "\x1b[2J"}, "network.json network: expected what train writes"),
+        (
+            {"backbone": {"scaling": "unit", "trainable_layers": 0, "batch_size": 10**9, "sha256": ""}},
+            "network.json backbone.batch_size: expected what train writes",
+        ),
+        (
+            {"backbone": {"scaling": "unit", "trainable_layers": 0, "batch_size": 8, "sha256": ""}},
+            "network.json: expected no backbone under convnet, got one.",
+        ),
     ],
 )
 def test_facts_that_cannot_be_are_named(study, copy, changes, message):
@@ -308,6 +328,7 @@ def test_facts_that_are_no_json_are_named(tmp_path, content):
 def test_a_backbone_with_other_weights_is_refused(study, copy):
     folder = copy("xception")
     backbone = models.load("xception").make_backbone((SIDE, SIDE, 3))
+    backbone.set_weights([each + 1 for each in backbone.get_weights()])
     backbone.save_weights(folder / "backbone.weights.h5")
     trained = read_json(folder / "network.json")["backbone"]["sha256"]
     message = rf"model/backbone\.weights\.h5: expected tensors with SHA-256 {trained}, got {sha256_of(backbone)}\."

@@ -218,7 +218,7 @@ def test_markup_in_names_is_shown_and_does_nothing(text, expected):
 def test_hostile_names_make_no_markup_in_the_card(tmp_path):
     def change(index):
         index["author"], index["licence"] = "![x](http://evil/x.png)", "<script>alert(1)</script>"
-        index["licence_url"] = "javascript:alert(1)"
+        index["licence_url"] = ["javascript:alert(1)", "http://a/><img src=x onerror=alert(1)>"] * (len(index) // 2)
         index["source"] = "a | b\n# title"
 
     sources = write_inputs(tmp_path / "data", classes=["<img src=x onerror=alert(1)>", "a|b", "c"], change=change)

@@ -330,6 +330,22 @@ def test_an_explanation_shows_the_picture_and_where_its_class_was_seen(ask, work
         assert abs(x - centre) < 2
 
 
+def test_no_explanation_takes_the_place_of_a_picture_that_was_given(ask, work):
+    square("red").save(work / "photos" / "x", "PNG")
+    square("blue").save(work / "photos" / "x.png")
+    before = (work / "photos" / "x.png").read_bytes()
+    status, output, errors = ask("photos", "--explain", "photos")
+    assert (status, output) == (1, "")
+    assert "--explain: expected a folder without the pictures given, got photos/x.png in it." in errors
+    assert (work / "photos" / "x.png").read_bytes() == before
+
+
+def test_a_url_that_is_none_leaves_the_others_their_answers(ask):
+    status, output, _ = ask("photos/a.png", "http://[x/a.jpg", "--explain", "why")
+    assert status == 1
+    assert [line.split()[1] for line in output.splitlines()[2:]] == ["failed"]
+
+
 def test_explanations_are_named_after_their_files_and_none_takes_anothers_place(ask, work, site):
     (work / "more").mkdir()
     square("blue").save(work / "more" / "a.png")
@@ -396,9 +412,9 @@ def test_a_hostile_model_is_one_line_and_does_not_run(ask, work):
     [
         ([], "expected either pictures or --serve"),
         (["a.png", "--serve"], "expected either pictures or --serve"),
-        (["a.png", "--top", "0"], "argument --top: invalid positive value: '0'"),
+        (["a.png", "--top", "0"], "argument --top: expected a number >= 1, got '0'"),
         (["a.png", "--json", "--csv"], "argument --csv: not allowed with argument --json"),
-        (["--serve", "--port", "65536"], "argument --port: invalid port_number value: '65536'"),
+        (["--serve", "--port", "65536"], "argument --port: expected 0 to 65535, got '65536'"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(ask, arguments, message):

@@ -8,6 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import models, sources
+from stages.core.runs import in_force
+from stages.core.studies import MISSING
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -46,9 +48,7 @@ def test_a_make_target_exists(target):
 
 @pytest.mark.parametrize(("key", "values"), re.findall(r"-S '?([\w.]+)=(\S+?)'?[ \n]", README))
 def test_a_changed_param_exists(key, values):
-    table = PARAMS
-    for part in key.split("."):
-        table = table[part]
+    assert in_force(PARAMS, key) is not MISSING
     assert values
 
 

@@ -244,7 +244,20 @@ def test_every_image_of_the_page_is_inside_it_and_has_a_text(page):
 
 
 @pytest.mark.parametrize(
-    "address", ["javascript:alert(1)", "data:text/html,x", "//x.org", "ftp://x.org", "", "http://", "http://[x"]
+    "address",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//x.org",
+        "ftp://x.org",
+        "",
+        "http://",
+        "http://[x",
+        "http://x.org/><img src=x onerror=alert(1)>",
+        "http://x.org/a b",
+        'http://x.org/"onload=',
+        "http://x.org\x07",
+    ],
 )
 def test_an_address_that_is_no_web_page_is_no_link(address):
     assert safe_address(address) == ""

@@ -1,14 +1,18 @@
 """The command `search`: its space, what it suggests, when a trial stops early; and a small search through DVC."""
 
 import math
+import re
 import sys
+from types import SimpleNamespace
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from stages import search
+from stages.core.experiments import line
 from stages.core.files import read_json, read_table
+from stages.core.fitting import is_pruned
 from stages.core.search_report import as_markdown, as_table, write_results
 from stages.core.search_space import read_space
 from stages.core.search_trials import (
@@ -50,7 +54,9 @@ def test_a_space_is_read_in_hydras_words(project):
         (["rate=interval(0, 1)"], r"-S rate=interval\(0, 1\): expected a key of params.yaml, got train.vgg.rate"),
         (["dropout=interval(0, 1)", "train.vgg.dropout=0.1"], "expected each key once, got train.vgg.dropout twice"),
         (["dropout=tag(log, interval(0, 1))"], "`low > 0` must hold"),
-        (["dropout=range(0, 1, 0.25)"], "a range of fractions"),
+        (["dropout=range(0, 1, 0.25)"], "a range of nothing or of fractions"),
+        (["dropout=range(1, 1)"], "a range of nothing"),
+        (["train.dropout=interval(0, 1)"], "expected a key of params.yaml, got train.dropout"),
         (["dropout"], "expected KEY=VALUE"),
         (["dropout=interval(0"], "expected KEY=VALUE"),
     ],
@@ -58,6 +64,32 @@ def test_a_space_is_read_in_hydras_words(project):
 def test_what_is_no_space_is_refused(project, texts, message):
     with pytest.raises(ValueError, match=message):
         read_space(texts, "vgg")
+
+
+def test_whole_numbers_and_what_a_network_is_fed_can_be_said(project):
+    space = read_space(["epochs=int(interval(5, 40))", "networks.vgg19.input=data/5_features/vgg19"], "vgg19")
+    assert space.varied == {"train.vgg19.epochs": IntDistribution(5, 40)}
+    made, _ = search.prepare("it", "vgg19", space, [], 0)
+    assert made.changes["networks.vgg19.input"] == "data/5_features/vgg19"
+    made, _ = search.prepare("it", "vgg19", read_space(["epochs=range(5, 40)"], "vgg19"), [], 0)
+    assert made.changes["networks.vgg19.input"] == "data/3_pixels"
+
+
+def test_bounds_of_a_search_before_are_taken_back(project):
+    project("train.vgg.prune_epochs", [3])
+    project("train.vgg.prune_accuracies", [0.5])
+    made, _ = search.prepare("it", "vgg", read_space(["dropout=interval(0, 1)"], "vgg"), [], 0)
+    assert "train.vgg.prune_epochs=[]" in line(made)
+    assert "train.vgg.prune_accuracies=[]" in line(made)
+
+
+def test_other_params_make_another_search(project):
+    space = read_space(["dropout=interval(0, 0.5)"], "vgg")
+    before = search.hash_params(space)
+    project("train.vgg.dropout", 0.3)
+    assert search.hash_params(space) == before
+    project("split.ratios", "60/20/20")
+    assert search.hash_params(space) != before
 
 
 def play(count, seed, score):
@@ -120,10 +152,22 @@ def test_a_training_stops_where_optunas_median_pruner_would_stop_it():
             assert asked.should_prune() == is_below([reached] * end, {end: bound})
 
 
+@pytest.mark.parametrize("count", [7, 138, 165, 500])
+def test_a_training_that_comes_to_the_median_goes_on_and_a_worse_one_does_not(count):
+    """The training compares whole accuracies, the search those rounded in the curves: both must come to the same."""
+    for right in range(1, count + 1):
+        before = [Trial({}, DONE, 0, [round(right / count, 4)])] * STARTUP
+        least = least_accuracies(before, 2)
+        settings = SimpleNamespace(prune_epochs=[*least], prune_accuracies=[*least.values()])
+        for reached in (right, right - 1):
+            is_worse = is_pruned({"val_accuracy": [reached / count]}, settings)
+            assert is_worse == is_below([round(reached / count, 4)], least) == (reached < right)
+
+
 def test_the_first_trials_and_a_single_epoch_are_never_stopped():
     done = Trial({}, DONE, 0.5, [0.5, 0.6])
     assert least_accuracies([done] * (STARTUP - 1), 8) == {}
-    assert least_accuracies([done] * STARTUP + [Trial({}, PRUNED, 0.1, [0.1])], 8) == {2: 0.6, 4: 0.6}
+    assert least_accuracies([done] * STARTUP + [Trial({}, PRUNED, 0.1, [0.1])], 8) == {2: 0.5999, 4: 0.5999}
     assert least_accuracies([done] * STARTUP, 1) == {}
 
 
@@ -136,12 +180,11 @@ TRIALS = [
 
 
 def test_the_page_has_the_best_trial_first_and_the_failed_one_with_its_reason(tmp_path):
-    names = [f"t{i}" for i in range(4)]
-    page = write_results("birds", names, TRIALS, tmp_path)
-    assert page == as_markdown("birds", as_table(names, TRIALS)) == (tmp_path / "README.md").read_text()
-    assert [line.split()[1] for line in page.splitlines() if line.startswith("| t")] == ["t3", "t0", "t1", "t2"]
-    assert "dvc exp apply t3\n" in page
-    assert "- t2: no finite loss" in page
+    page = write_results("birds", "vgg", TRIALS, tmp_path)
+    assert page == as_markdown("birds", "vgg", as_table("birds", TRIALS)) == (tmp_path / "README.md").read_text()
+    assert re.findall(r"^\| search-birds-t00(\d)", page, re.MULTILINE) == ["4", "1", "2", "3"]
+    assert "dvc exp apply search-birds-t004\n" in page
+    assert "- search-birds-t003: no finite loss" in page
     assert list(read_table(tmp_path / "trials.csv")["status"]) == [DONE, PRUNED, FAILED, DONE]
     assert (tmp_path / "trials.png").stat().st_size > 5000
 
@@ -156,13 +199,13 @@ def test_another_search_of_the_same_name_is_refused(project, tmp_path):
 
 @pytest.mark.slow
 def test_a_search_through_dvc_goes_on_where_it_ended(repository):  # noqa: F811
-    line = [sys.executable, "-m", "stages.search", "convnet", "-S", "learning_rate=choice(1e-3, 1e+30)",
+    words = [sys.executable, "-m", "stages.search", "convnet", "-S", "learning_rate=choice(1e-3, 1e+30)",
             "-S", "width=tag(log, interval(0.02, 0.05))", "-S", "epochs=1", "--seed", "2"]  # fmt: skip
-    printed = run(repository, *line, "--dry")
-    output = run(repository, *line, "--trials", "2", expect=1)
+    printed = run(repository, *words, "--dry")
+    output = run(repository, *words, "--trials", "2", expect=1)
     assert printed.strip() in output
     first = read_table(repository / "metrics" / "searches" / "convnet" / "trials.csv")
-    output = run(repository, *line, "--trials", "4", expect=1)
+    output = run(repository, *words, "--trials", "4", expect=1)
     assert output.count("done already") == (first["status"] == DONE).sum()
     trials = read_table(repository / "metrics" / "searches" / "convnet" / "trials.csv")
     assert list(trials["run"][:2]) == list(first["run"])
@@ -173,5 +216,5 @@ def test_a_search_through_dvc_goes_on_where_it_ended(repository):  # noqa: F811
     # The same from nothing, as another person would run it.
     run(repository, "dvc", "exp", "remove", "--all-commits")
     run(repository, "git", "clean", "--quiet", "--force", "metrics")
-    run(repository, *line, "--trials", "4", expect=1)
+    run(repository, *words, "--trials", "4", expect=1)
     assert read_table(repository / "metrics" / "searches" / "convnet" / "trials.csv").equals(trials)

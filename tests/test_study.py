@@ -82,7 +82,7 @@ def test_dry_prints_the_lines_of_one_sweep_alone(say):
 
 def test_a_new_study_can_be_shown_at_once(say):
     say("new", "birds")
-    assert "dvc exp run --temp -n birds-alexnet-learning_rate-0.001-s0" in say("show", "birds")
+    assert "dvc exp run --temp -n birds-vgg-learning_rate-0.001-s0" in say("show", "birds")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from stages.core import urls
-from stages.core.urls import fetch, is_url
+from stages.core.urls import as_ascii, fetch, is_url
 
 
 @contextmanager
@@ -63,6 +63,17 @@ def test_anything_else_is_a_path(name):
 def test_gives_what_the_server_sends():
     with serving(send(b"x" * 100_000)) as url:
         assert fetch(url, 1) == b"x" * 100_000
+
+
+def test_a_url_as_people_paste_it_is_asked():
+    with serving(lambda handler: send(handler.path.encode())(handler)) as url:
+        assert fetch(f"{url.rpartition('/')[0]}/bücher und mehr%20.jpg?q=ü&x=1%2F2#part", 1) == (
+            b"/b%C3%BCcher%20und%20mehr%20.jpg?q=%C3%BC&x=1%2F2"
+        )
+
+
+def test_a_host_of_other_letters_is_asked_in_idna():
+    assert as_ascii("https://bücher.example:80/a") == "https://xn--bcher-kva.example:80/a"
 
 
 def test_says_who_asks():

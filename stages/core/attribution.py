@@ -1,5 +1,6 @@
 """Who made the pictures that are shown, under which licence, and where each is from."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,6 +12,7 @@ import pandas as pd
 from stages.core.counts import tally
 
 UNKNOWN = "unknown"
+UNESCAPED = re.compile(r"[\s\x00-\x1f\x7f<>\"'`\\]")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,12 @@ def anchor_of(image_id: str) -> str:
 
 
 def safe_address(address: str) -> str:
-    """The address where it is one of http or https; else nothing: `javascript:` must not become a link."""
+    """The address where it is one of http or https; else nothing: `javascript:` must not become a link.
+
+    Nor does one with blanks, quotes or brackets, which no address holds unescaped (RFC 3986).
+    """
+    if UNESCAPED.search(address.strip()):
+        return ""
     try:
         parts = urlsplit(address.strip())
     except ValueError:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from stages.core.answers import printable
 from stages.core.backbones import cut, see, sha256_of
 from stages.core.determinism import fix
 from stages.core.faces import Face
@@ -86,8 +87,15 @@ class Classifier:
         return predict(self.frozen, pixels, self.facts.backbone.batch_size)
 
     def judge(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """The probabilities `(n, n_classes)` of rows."""
-        return predict(self.model, rows, self.use.batch_size)
+        """The probabilities `(n, n_classes)` of rows.
+
+        Raises:
+            ValueError: the network gives none that are numbers.
+        """
+        probabilities = predict(self.model, rows, self.use.batch_size)
+        if not np.isfinite(probabilities).all():
+            raise ValueError(f"{self.facts.network}: expected probabilities, got some that are no numbers.")
+        return probabilities
 
     def probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """The probabilities `(n, n_classes)` of pictures uint8 `(n, height, width, 3)`, the same bits as in evaluation.
@@ -130,9 +138,9 @@ def open_classifier(folder: Path, pretrained: Path, load: Callable[[str], Module
     if model.input_shape[1:] != fed:
         raise ValueError(f"{folder}: expected a model of {fed}, as network.json says, got one of {model.input_shape}.")
     if model.output_shape[1:] != (len(facts.classes),):
+        classes = printable(", ".join(facts.classes))
         raise ValueError(
-            f"{folder}: expected a model of the classes {', '.join(facts.classes)} of network.json, got one of "
-            f"{model.output_shape[1]}."
+            f"{folder}: expected a model of the classes {classes} of network.json, got one of {model.output_shape[1]}."
         )
     return Classifier(facts, use, model, frozen, open_reader(facts.preprocessing))
 
@@ -142,8 +150,10 @@ def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: P
 
     Raises:
         FileNotFoundError: its weights are missing.
-        ValueError: they are others than those that the network was trained on.
+        ValueError: the network has none, or they are others than those that it was trained on.
     """
+    if not hasattr(network, "make_backbone"):
+        raise ValueError(f"{folder / 'network.json'}: expected no backbone under {facts.network}, got one.")
     whole = network.make_backbone(tuple(facts.image_shape))
     own = folder / WEIGHTS
     path = own if own.is_file() else pretrained / facts.network / WEIGHTS

@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 import webbrowser
+from argparse import ArgumentTypeError
 from functools import partial
 from pathlib import Path
 
@@ -85,9 +86,8 @@ def port_number(text: str) -> int:
     """A port, or 0 for any that is free.
 
     Raises:
-        ValueError: there is no such port.
+        ArgumentTypeError: there is no such port.
     """
-    port = int(text)
-    if not 0 <= port < 65536:
-        raise ValueError(f"--port: expected 0 to 65535, got {port}.")
-    return port
+    if not text.isdecimal() or not 0 <= int(text) < 65536:
+        raise ArgumentTypeError(f"expected 0 to 65535, got {text!r}")
+    return int(text)

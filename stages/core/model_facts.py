@@ -11,6 +11,7 @@ from stages.core.params import Section
 from stages.core.preprocessing import Preprocessing
 
 MAX_SIDE = 4096  # pixels of what a network is fed; a file from elsewhere can ask for any number
+MAX_BATCH = 4096
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
@@ -19,14 +20,14 @@ class Backbone(Section, extra="ignore"):
 
     scaling: Literal["unit", "signed", "imagenet_bgr"]
     trainable_layers: int = Field(ge=0)
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=MAX_BATCH)
     sha256: str
 
 
 class Facts(Section, extra="ignore"):
     """What `train` says of a network in `network.json`."""
 
-    network: str
+    network: str = Field(pattern=r"^[A-Za-z0-9_]+$")
     classes: list[str]
     image_shape: list[Side] = Field(min_length=3, max_length=3)
     preprocessing: Preprocessing

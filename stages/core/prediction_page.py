@@ -46,8 +46,9 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
         return model | known | {"max_megabytes": MAX_MEGABYTES}
 
     def post_prediction() -> dict[str, Any]:
+        content = request.get_data()  # before the lock: whoever sends slowly keeps nobody waiting
         with lock:
-            seen = look(request.get_data())
+            seen = look(content)
         order = np.argsort(-seen.probabilities, kind="stable")
         probabilities = [[classifier.classes[i], float(seen.probabilities[i])] for i in order]
         return {"probabilities": probabilities, "picture": encode(Image.fromarray(seen.pixels))}
@@ -56,8 +57,9 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
         name = request.args.get("class", "")
         if name not in classifier.classes:
             abort(404, f"class: expected one of {', '.join(classifier.classes)}, got {name!r}.")
+        content = request.get_data()
         with lock:
-            seen = look(request.get_data())
+            seen = look(content)
             heat = heatmaps(classifier.model, seen.rows, [classifier.classes.index(name)], 1)[0]
         return {"heat": encode(overlay(seen.pixels, heat))}
 

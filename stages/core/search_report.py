@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from stages.core.figures import ACCENT, DARK, DPI, METADATA, PALE
 from stages.core.files import replacing, write_table
 from stages.core.records import as_text
-from stages.core.search_trials import DONE, PRUNED, Trial
+from stages.core.search_trials import DONE, FAILED, PRUNED, Trial
 from stages.core.summaries import to_markdown
 
 FLATTERED = (
@@ -21,34 +21,39 @@ FLATTERED = (
 )
 
 
-def write_results(name: str, runs: Sequence[str], trials: Sequence[Trial], folder: Path) -> str:
+def run_name(search: str, number: int) -> str:
+    """The experiment's name of a trial, counted from 1."""
+    return f"search-{search}-t{number:03d}"
+
+
+def write_results(name: str, network: str, trials: Sequence[Trial], folder: Path) -> str:
     """The page, after the folder holds it with table and figure."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = as_table(runs, trials)
+    table = as_table(name, trials)
     with replacing(folder / "trials.csv") as unfinished:
         write_table(table, unfinished)
     draw(trials, folder / "trials.png")
-    page = as_markdown(name, table)
+    page = as_markdown(name, network, table)
     with replacing(folder / "README.md") as unfinished:
         unfinished.write_text(page, encoding="utf-8")
     return page
 
 
-def as_table(runs: Sequence[str], trials: Sequence[Trial]) -> pd.DataFrame:
+def as_table(name: str, trials: Sequence[Trial]) -> pd.DataFrame:
     """A row for each trial, in order."""
     rows = [
         {
-            "run": run, "status": trial.status,
-            "val_accuracy": f"{trial.val_accuracy:.4f}" if trial.status != "failed" else "",
+            "run": run_name(name, number), "status": trial.status,
+            "val_accuracy": f"{trial.val_accuracy:.4f}" if trial.status != FAILED else "",
             "epochs": len(trial.accuracies) or "", **{key: as_text(value) for key, value in trial.values.items()},
             "reason": trial.reason,
         }
-        for run, trial in zip(runs, trials, strict=True)
+        for number, trial in enumerate(trials, 1)
     ]  # fmt: skip
     return pd.DataFrame(rows, dtype=object)
 
 
-def as_markdown(name: str, table: pd.DataFrame) -> str:
+def as_markdown(name: str, network: str, table: pd.DataFrame) -> str:
     """The trials with the best first, those stopped early and failed ones last, and how to go on with the best."""
     order = {DONE: 0, PRUNED: 1}
     ranks = table["status"].map(order).fillna(2)
@@ -67,6 +72,9 @@ def as_markdown(name: str, table: pd.DataFrame) -> str:
     ]
     if counts.get(DONE):
         parts.append(f"To go on with the best:\n\n    dvc exp apply {sorted_table['run'].iloc[0]}")
+        parts.append(
+            f"`prune_epochs` and `prune_accuracies` of `train.{network}` come along; empty both for later runs."
+        )
     failed = table[table["reason"] != ""]
     parts += ["\n".join(f"- {row.run}: {row.reason}" for row in failed.itertuples())] if len(failed) else []
     return "\n\n".join(parts) + "\n"

@@ -16,9 +16,12 @@ from optuna.distributions import (
 from stages.core.claims import Value
 from stages.core.params import load
 from stages.core.runs import in_force
-from stages.core.studies import MISSING
+from stages.core.studies import MISSING, lookup
 
-EXPECTED = "KEY=VALUE, KEY=choice(a, b), KEY=range(1, 5), KEY=interval(0, 0.5) or KEY=tag(log, interval(1e-5, 1e-2))"
+EXPECTED = (
+    "KEY=VALUE, KEY=choice(a, b), KEY=range(1, 5), KEY=interval(0, 0.5), KEY=int(interval(1, 5)) or "
+    "KEY=tag(log, interval(1e-5, 1e-2))"
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def read_space(texts: list[str], network: str) -> Space:
     document = load()
     for text in texts:
         key, value = parse(text, network)
-        if in_force(document, key) is MISSING:
+        if not is_known(document, key):
             raise ValueError(f"-S {text}: expected a key of params.yaml, got {key}.")
         if key in (*varied, *fixed):
             raise ValueError(f"-S {text}: expected each key once, got {key} twice.")
@@ -51,6 +54,14 @@ def read_space(texts: list[str], network: str) -> Space:
     if not varied:
         raise ValueError(f"-S: expected at least one param that varies, got none: {EXPECTED}.")
     return Space(varied, fixed)
+
+
+def is_known(document: dict[str, Any], key: str) -> bool:
+    """Whether params.yaml has the key, for this network or all; or it says what a network is fed."""
+    parts = key.split(".")
+    if parts[0] == "networks" and len(parts) == 3 and parts[1] in document["train"]:
+        return parts[2] == "input"
+    return lookup(document, key) is not MISSING or (len(parts) == 3 and in_force(document, key) is not MISSING)
 
 
 def parse(text: str, network: str) -> tuple[str, Any]:
@@ -78,11 +89,14 @@ def as_distribution(value: Any) -> Any:
         return CategoricalDistribution([plain(each) for each in value.list])
     if isinstance(value, RangeSweep):
         numbers = list(value.range())
-        if not all(isinstance(each, int) for each in numbers):
-            raise ValueError("a range of fractions; an interval is meant.")
+        if not numbers or not all(isinstance(each, int) for each in numbers):
+            raise ValueError("a range of nothing or of fractions; an interval is meant.")
         return IntDistribution(numbers[0], numbers[-1], step=int(value.step))
     if isinstance(value, IntervalSweep) and value.start is not None and value.end is not None:
-        return FloatDistribution(value.start, value.end, log="log" in value.tags)
+        is_log = "log" in value.tags
+        if isinstance(value.start, int) and isinstance(value.end, int):  # by Hydra's cast, int(interval(1, 5))
+            return IntDistribution(value.start, value.end, log=is_log)
+        return FloatDistribution(value.start, value.end, log=is_log)
     return plain(value)
 
 

@@ -19,6 +19,7 @@ DONE, PRUNED, FAILED = "done", "pruned", "failed"
 STATES = {DONE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
 STARTUP = 5  # trials with values drawn at random, and done ones before any is stopped early: Optuna's MedianPruner's 5
 RUNGS = (4, 2)  # stopped after a quarter or half of the epochs
+TIE = 1e-4  # accuracies come rounded to 4 digits: one that equals the bound must not fall below it
 DIGITS = 3  # of a suggested fraction, so that a person can read it
 
 
@@ -72,7 +73,7 @@ def least_accuracies(before: Sequence[Trial], epochs: int) -> dict[int, float]:
     if len(done) < STARTUP:
         return {}
     ends = sorted({max(1, epochs // part) for part in RUNGS} - {epochs})
-    return {end: round(median(max(each[:end]) for each in done), 4) for end in ends}
+    return {end: round(median(max(each[:end]) for each in done) - TIE, 4) for end in ends}
 
 
 def is_below(accuracies: Sequence[float], least: Mapping[int, float]) -> bool:

@@ -3,6 +3,7 @@
 import time
 from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import (
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
@@ -40,12 +41,24 @@ def fetch(url: str, max_megabytes: float) -> bytes:
     for handler in HANDLERS:
         opener.add_handler(handler())
     try:
-        with opener.open(Request(url, headers={"User-Agent": AGENT}), timeout=TIMEOUT_S) as response:
+        with opener.open(Request(as_ascii(url), headers={"User-Agent": AGENT}), timeout=TIMEOUT_S) as response:
             return read_body(response, max_megabytes, TIMEOUT_S)
     except HTTPError as error:
         raise ValueError(f"HTTP status {error.code}") from error
     except (OSError, HTTPException) as error:
         raise ValueError(f"no answer: {str(getattr(error, 'reason', error)) or type(error).__name__}") from error
+
+
+def as_ascii(url: str) -> str:
+    """The URL as it is sent: a host of other letters in IDNA, what else needs it percent-encoded.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(url)
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
+    path, query = (quote(each, safe="/%:=&?~#+!$,;'@()*[]") for each in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, host, path, query, ""))
 
 
 def read_body(response: HTTPResponse, max_megabytes: float, timeout_s: float) -> bytes:

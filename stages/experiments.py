@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stages.core import params
+from stages.core.experiments import read_lock
 from stages.core.summaries import to_markdown
 from stages.core.terminal import command
 
@@ -21,9 +22,8 @@ def run(rows: list[dict[str, Any]], network: str, networks: list[str], *, with_t
     whoever chooses a setting by it has no test left.
 
     Args:
-        rows: as `dvc.api.exp_show` gives them, experiments and the commits they start from.
-        network: whose runs are meant. Experiments that did not train it anew have the same params and metrics, and
-            count once.
+        rows: as `with_models` gives them, experiments and the commits they start from.
+        network: whose runs are meant. Experiments that did not train it anew show the same model, and count once.
         networks: all networks of params.yaml.
         with_test: whether the accuracy on test is shown too.
 
@@ -32,15 +32,11 @@ def run(rows: list[dict[str, Any]], network: str, networks: list[str], *, with_t
     """
     table = pd.DataFrame(rows)
     accuracy = {split: f"metrics/{network}.json:{split}.accuracy" for split in ("val", "test")}
+    model = f"data/6_models/{network}/model.keras"
     if accuracy["val"] not in table:
         raise ValueError(f"experiments: expected some with metrics of {network}, got none.")
-    # Not by the model's hash: DVC shows the one that the last stage to read the model has recorded, and `explain`,
-    # which an experiment need not run, still has that of another.
-    scores = [name for name in table if str(name).startswith(f"metrics/{network}.json:")]
-    done = table[table["rev"] != "workspace"].dropna(subset=[accuracy["val"]])
-    known = settings(done, network, networks)
-    done = done[~done[[*scores, *known]].astype(str).duplicated()]
-    varied = [name for name in known if done[name].astype(str).nunique() > 1]
+    done = table[table["rev"] != "workspace"].dropna(subset=[accuracy["val"]]).drop_duplicates(model)
+    varied = [name for name in settings(done, network, networks) if done[name].astype(str).nunique() > 1]
     seeds = [name for name in varied if is_seed(name)]
     groups = group(done, [name for name in varied if name not in seeds])
     shown = ["val", "test"] if with_test else ["val"]
@@ -51,6 +47,20 @@ def run(rows: list[dict[str, Any]], network: str, networks: list[str], *, with_t
         for setting, runs in groups
     ]
     return pd.DataFrame(found).sort_values(["order", "setting"]).drop(columns="order")
+
+
+def with_models(rows: list[dict[str, Any]], network: str) -> list[dict[str, Any]]:
+    """The rows, each with the hash of the model that it trained.
+
+    DVC shows that of the last stage that reads the model, which an experiment up to `evaluate` has not reached.
+    """
+    path = f"data/6_models/{network}/model.keras"
+    done = [row for row in rows if row["rev"] != "workspace"]
+    written = [read_lock(row["rev"]).get(f"train@{network}", {}).get("outs", []) for row in done]
+    return [
+        {**row, path: next((each["md5"] for each in outs if each["path"] == path), None)}
+        for row, outs in zip(done, written, strict=True)
+    ]
 
 
 def settings(table: pd.DataFrame, network: str, networks: list[str]) -> list[str]:
@@ -107,7 +117,8 @@ def main() -> None:
         raise ValueError(f"network: expected one of {', '.join(networks)}, got {arguments.network}.")
     import dvc.api  # takes a second
 
-    table = run(dvc.api.exp_show(), arguments.network, networks, with_test=arguments.test)
+    rows = with_models(dvc.api.exp_show(), arguments.network)
+    table = run(rows, arguments.network, networks, with_test=arguments.test)
     print(to_markdown(table.to_numpy().tolist(), list(table.columns), "llr" + "r" * (len(table.columns) - 3)))
 
 

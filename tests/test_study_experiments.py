@@ -124,6 +124,8 @@ def test_a_source_that_neither_git_nor_dvc_knows_is_taken_along(repository):
     assert copied(run) == ["--copy-paths", "data/own"]
     (repository / "data").mkdir()
     (repository / "data" / "own.dvc").touch()
+    assert copied(run) == ["--copy-paths", "data/own"]  # what git does not have is in no experiment
+    shell(repository, "git", "add", "data/own.dvc")
     assert copied(run) == []
     assert copied(Run("name", "vgg", {"collect.source": "/elsewhere"}, "")) == []
 

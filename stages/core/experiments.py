@@ -35,7 +35,7 @@ def line(run: Run) -> list[str]:
 def copied(run: Run) -> list[str]:
     """The option that takes a source along which neither git nor DVC knows; none where one of them does."""
     source = str(run.changes["collect.source"])
-    if Path(source).is_absolute() or Path(f"{source}.dvc").is_file() or git("ls-files", "--", source):
+    if Path(source).is_absolute() or git("ls-files", "--", source, f"{source}.dvc"):
         return []
     return ["--copy-paths", source]
 

@@ -53,7 +53,8 @@ def check(networks: list[str], source: Path) -> None:
     Raises:
         ValueError: there is not.
     """
-    found = sorted(path.name for path in source.glob("[!.]*") if path.is_dir())
+    # git keeps the .gitignore of a folder that DVC has emptied.
+    found = sorted(path.name for path in source.glob("[!.]*") if any(path.glob("[!.]*")))
     for name in sorted(set(found) - set(networks)):
         raise ValueError(
             f"{source}: expected evaluations of {', '.join(networks)}, got {name}; "

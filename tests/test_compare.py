@@ -134,6 +134,13 @@ def test_no_choice_moves_when_all_test_labels_change(evaluations, tmp_path):
     assert before["pairs"] != after["pairs"]
 
 
+def test_what_git_keeps_of_a_network_that_is_no_more_is_no_evaluation(evaluations, tmp_path):
+    source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.6, 0.9))
+    (source / "lenet").mkdir()
+    (source / "lenet" / ".gitignore").write_text("/metrics.json")
+    assert run(["vgg", "alexnet"], source, tmp_path)["champion"] == "vgg"
+
+
 def test_an_evaluation_of_a_removed_network_names_the_command_that_removes_it(evaluations, tmp_path):
     source = evaluations(vgg=metrics_of(0.8, 0.5), lenet=metrics_of(0.9, 0.9))
     with pytest.raises(

@@ -42,6 +42,7 @@ def run(name: str, network: str, space: Space, count: int, minutes: float, seed:
                 print(f"--minutes {minutes:g}: over after {len(trials)} of {count} trials.", flush=True)
                 break
             made, least = prepare(name, network, space, trials, seed)
+            print(f"\ntrial {len(trials) + 1} of {count}", flush=True)
             trials.append(carry_out(made, pick(made, space), least))
             write_results(name, network, trials, folder)
     if trials:

@@ -58,7 +58,8 @@ def run(
             found = adopt(plan, records)
             print("".join(f"done already: {each}\n" for each in found), end="", flush=True)
             waiting = [each for each in part.runs.values() if each.name not in (*records, *failures)]
-            for each in waiting:
+            for number, each in enumerate(waiting, 1):
+                print(f"\nrun {number} of {len(waiting)}", flush=True)
                 attempt(each, records, failures)
             if not found and not waiting:
                 break

@@ -75,7 +75,7 @@ def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> N
     """The run's record is among the records, or the reason why there is none among the failures."""
     forget(run.name)
     made = line(run)
-    print(f"\n{shlex.join(made)}", flush=True)
+    print(shlex.join(made), flush=True)
     start = time.monotonic()
     guard.protect()
     reason = execute(made, run.name)

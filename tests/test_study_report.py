@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from stages.core.evidence import Evidence
 from stages.core.plans import document_choices, make_plan
 from stages.core.records import ANSWER, Record, gather
 from stages.core.scales import Scale
 from stages.core.studies import Study
-from stages.core.study_figures import draw_sweep
+from stages.core.study_figures import draw_losses, draw_sweep
 from stages.core.study_report import as_markdown, to_table
 
 STUDY = {
@@ -73,6 +74,18 @@ def test_a_sweep_of_which_nothing_is_done_has_no_figure(given, tmp_path):
     _, _, plan, _ = given
     draw_sweep(Evidence(gather(plan, {}, {}), 500, 0), "vgg", "dropout", "0.5", tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize("sweep", ["dropout", "split", "epoch", "loss", "run"])
+def test_every_value_has_a_line_for_training_and_validation_whatever_is_swept(given, sweep):
+    evidence = given[3]
+    axes = Figure().subplots()
+    settings = evidence.swept("vgg", "dropout")
+    draw_losses(evidence, settings, sweep, axes)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == [*(setting.value for setting in settings), "validation", "training"]
+    drawn = [line for line in axes.get_lines() if len(line.get_xdata())]
+    assert len(drawn) == 2 * len(settings)
 
 
 def test_the_page_of_nothing_says_so(given, tmp_path):

@@ -1,6 +1,7 @@
 """A figure for each sweep: the accuracy of its values, and how their losses went."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -13,6 +14,11 @@ from stages.core.evidence import Evidence
 from stages.core.figures import ACCENT, DARK, DPI, METADATA, PALE
 from stages.core.files import replacing
 
+# Of a legend: where no line runs.
+BELOW: dict[str, Any] = {
+    "frameon": False, "fontsize": "small", "ncols": 4, "loc": "upper center", "bbox_to_anchor": (0.5, -0.16),
+}  # fmt: skip
+
 
 def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: Path) -> None:
     """The figure is at the path, where any value of the sweep is done; otherwise none is."""
@@ -21,7 +27,7 @@ def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: 
         return
     matplotlib.use("Agg")
     sns.set_theme(style="whitegrid", font_scale=0.9)
-    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_accuracies(evidence, settings, chosen, left)
     left.set(xlabel=sweep, title=f"{network}: validation accuracy by {sweep}")
@@ -54,7 +60,7 @@ def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, ax
     axes.axhline(guess, color=ACCENT, linestyle="--", label="largest class")
     axes.set_xticks(range(len(settings)), [str(setting.value) for setting in settings])
     axes.set(xlim=(-0.5, len(settings) - 0.5), ylabel="accuracy")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(**BELOW)
 
 
 def draw_losses(evidence: Evidence, settings: list[Setting], sweep: str, axes: Axes) -> None:
@@ -62,13 +68,16 @@ def draw_losses(evidence: Evidence, settings: list[Setting], sweep: str, axes: A
     names = {evidence.done(setting)["run"].iloc[0]: str(setting.value) for setting in settings}
     curves = evidence.results.curves
     curves = curves[curves["run"].isin(names)].rename(columns={"val_loss": "validation", "train_loss": "training"})
-    lines = curves.melt(["run", "epoch"], ["validation", "training"], "split", "loss")
-    lines = lines.assign(**{sweep: lines["run"].map(names), "loss": lines["loss"].astype(float)})
+    part, value = "loss in", f"{sweep}:"  # names that no other column has, whatever the sweep is called
+    lines = curves.melt(["run", "epoch"], ["validation", "training"], part, "loss")
+    lines = lines.assign(**{value: lines["run"].map(names), "loss": lines["loss"].astype(float)})
     order = list(names.values())
     sns.lineplot(
-        lines, x="epoch", y="loss", hue=sweep, hue_order=order, style="split", palette="viridis", ax=axes, errorbar=None
+        lines, x="epoch", y="loss", hue=value, hue_order=order, style=part, palette="viridis", ax=axes, errorbar=None
     )
     # A rate that is too high has losses beside which no other curve could be told from another.
     axes.set_ylim(0, min(float(lines["loss"].max()) * 1.05, 3 * float(lines["loss"].median())))
     axes.set_title("Loss by epoch, first seed")
-    axes.legend(frameon=False, fontsize="small", ncols=2)
+    entries = zip(*axes.get_legend_handles_labels(), strict=True)
+    handles, labels = zip(*(entry for entry in entries if entry[1] not in (part, value)), strict=True)
+    axes.legend(handles, labels, **BELOW)

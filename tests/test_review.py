@@ -758,7 +758,7 @@ def test_a_port_in_use_is_one_line(paths):
 def test_what_is_no_port_is_refused(paths, port):
     done = fail(paths, f"--port={port}")
     assert done.returncode == 2
-    assert f"argument --port: invalid port_number value: '{port}'" in done.stderr
+    assert f"argument --port: expected 0 to 65535, got '{port}'" in done.stderr
 
 
 def test_without_images_the_command_is_one_line(paths):

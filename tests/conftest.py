@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ ROOT = Path(__file__).parents[1]
 # Drawn by a fixed seed, so that a red test stays red, and without a folder of past examples.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
+
+# A shell's background jobs ignore Ctrl-C, and so would all the commands that tests end with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def drawn(seed, size=(64, 48), mode="RGB"):

@@ -5,7 +5,6 @@ import hashlib
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from tests.fault_server import FaultServer
 from tests.protocols import bing, kaggle, openverse, reddit
 from tests.protocols import boorus as boards
 from tests.protocols.service import Answer, serving
+from tests.test_pipeline import RESULTS, copy_working_tree
 
 pytestmark = pytest.mark.slow
 
@@ -54,13 +54,7 @@ def commit(folder):
 
 def make_repository(folder, **collect):
     """A repository of this working tree's files, with small params and these of `collect`."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock", "data/0_embedded/clipart.zip")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_working_tree(folder, RESULTS)
     yaml = YAML()
     document = yaml.load(folder / "params.yaml")
     document["preprocess"] |= {"size": 72}

@@ -55,17 +55,25 @@ def draw_classes(folder):
             Image.fromarray(cells).resize((90, 80), Image.Resampling.NEAREST).save(folder / name / f"{i}.png")
 
 
+# What the pipeline makes of the embedded drawings, and these.
+RESULTS = ("metrics/", "dvc.lock", "data/0_embedded/clipart.zip")
+
+
+def copy_working_tree(folder, left_out):
+    """The files that git knows or would add, without those whose paths begin like one that is left out."""
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file() and not name.startswith(left_out):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A repository with this working tree's files, small params and one's own images, after `dvc repro`."""
     folder = tmp_path_factory.mktemp("repository")
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock", "data/0_embedded/clipart.zip")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_working_tree(folder, RESULTS)
     yaml = YAML()
     params = yaml.load(folder / "params.yaml")
     shrink(params)

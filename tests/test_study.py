@@ -15,7 +15,7 @@ from stages import study
 from stages.core import guard
 from stages.core.files import read_json, read_table
 from stages.core.records import Record
-from tests.test_pipeline import ENVIRONMENT, ROOT, draw_classes, run
+from tests.test_pipeline import ENVIRONMENT, RESULTS, copy_working_tree, draw_classes, run
 
 TINY = """
 question: Bars, blobs or dots?
@@ -114,12 +114,7 @@ def shrink(path):
 def repository(tmp_path_factory):
     """A repository with this working tree's files, small params, few drawings and a tiny study; nothing has run."""
     folder = tmp_path_factory.mktemp("repository")
-    command = ["git", "ls-files", "-co", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "dvc.lock", "data/0_embedded/clipart.zip")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_working_tree(folder, RESULTS)
     shrink(folder / "params.yaml")
     draw_classes(folder / "data" / "own")
     (folder / "studies" / "tiny.yaml").write_text(TINY)

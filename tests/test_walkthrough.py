@@ -16,7 +16,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from stages.core.files import read_json, read_table
-from tests.test_pipeline import ENVIRONMENT, ROOT, run, shrink
+from tests.test_pipeline import ENVIRONMENT, ROOT, copy_working_tree, run, shrink
 
 pytestmark = pytest.mark.slow
 
@@ -65,12 +65,7 @@ def shrink_all_but_vgg(path):
 def repository(tmp_path_factory):
     """What a person has who cloned this working tree, installed it, and put photographs there; nothing has run."""
     folder = tmp_path_factory.mktemp("repository")
-    command = ["git", "ls-files", "-co", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(tuple(f"data/7_evaluations/{each}" for each in LEFT_OUT)):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_working_tree(folder, tuple(f"data/7_evaluations/{each}" for each in LEFT_OUT))
     shrink_all_but_vgg(folder / "params.yaml")
     run(folder, "git", "init", "--quiet")
     for key in ("user.name", "user.email"):

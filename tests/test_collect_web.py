@@ -24,7 +24,6 @@ from tests.test_pipeline import RESULTS, copy_working_tree
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 QUICK = {"per_second": 500, "per_host": 8, "timeout_s": 5, "deadline_s": 5, "max_wait_s": 1, "allow_private": True}
 SECRET_NAMES = ("REDDIT_CLIENT_SECRET", "BING_SEARCH_KEY", "KAGGLE_KEY", "DANBOORU_API_KEY", "OPENVERSE_TOKEN")
 SECRETS = {name: f"sentinel-{name[::-1]}" for name in SECRET_NAMES}  # as they stand in no file, this one included

@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,10 +48,10 @@ def look_at(image: Image.Image) -> Look:
     orientation = read_orientation(image)
     is_partial = image.format == "JPEG"
     reduced, extent = decode_reduced(image, "L" if is_partial else "RGB", scale_for(image))
-    grey = reduced.convert("L")
+    grey = reduced if is_partial else reduced.convert("L")
     thumbnail = shrink(grey, extent, SIDE, orientation)
     colours = None if is_partial else shrink(reduced, extent, COLOUR_SIDE, orientation)
-    return Look(thumbnail, float(thumbnail.std()), measure_sharpness(grey), colours)
+    return Look(thumbnail, deviation(thumbnail), measure_sharpness(grey), colours)
 
 
 def scale_for(image: Image.Image) -> float:
@@ -63,8 +64,13 @@ def measure_sharpness(grey: Image.Image) -> float:
     scale = min(1, FOCUS_SIDE / max(grey.size))
     sides = [max(1, round(side * scale)) for side in grey.size]
     seen = cv2.resize(np.asarray(grey), sides, interpolation=cv2.INTER_LINEAR)
-    edges, levels = (float(cv2.meanStdDev(each)[1][0, 0]) for each in (cv2.Laplacian(seen, cv2.CV_16S), seen))
+    edges, levels = deviation(cv2.Laplacian(seen, cv2.CV_16S)), deviation(seen)
     return edges**2 / max(1.0, levels**2)
+
+
+def deviation(levels: npt.NDArray[Any]) -> float:
+    """The standard deviation; OpenCV's takes a tenth of NumPy's time for so few numbers."""
+    return float(cv2.meanStdDev(levels)[1][0, 0])
 
 
 def read_colours(path: Path) -> Thumbnail:

@@ -21,6 +21,7 @@ from benchmarks.truth import Score, Truth, find_unplanted, read_truth, score
 from benchmarks.variants import CHANGES, DAMAGES
 from stages.collect import Collect
 from stages.collect import run as collect
+from stages.core import params
 from stages.core.terminal import command
 
 OURS, MIRRORED, AGAIN = "ours", "ours, mirrored", "ours again"
@@ -115,14 +116,14 @@ def write_unplanted(reported: dict[str, Reported], truth: Truth, path: Path) -> 
             table.writerows([name, *pair] for pair in find_unplanted(result["pairs"], truth))
 
 
-def run(work: Path, python: str, base: Path | None, rounds: int, peers: Iterable[str]) -> None:
+def run(work: Path, python: str, base: Path | None, rounds: int, peers: Iterable[str], images: int) -> None:
     """The tables are published: of drawn pictures, or of the base's photographs with thresholds from drawn ones."""
     first, second = work / "seed-1", work / ("photographs" if base else "seed-2")
     if not first.exists():
-        planted.write(first, seed=1)
+        planted.write(first, seed=1, images=images)
     if not second.exists():
-        planted.write(second, seed=2, base=base)
-    collect(Collect(source=str(second / "images"), max_megabytes=100), work / "raw")
+        planted.write(second, seed=2, images=images, base=base)
+    collect(params.read(Collect, "collect").model_copy(update={"source": str(second / "images")}), work / "raw")
     tried = {peer: try_thresholds(peer, python, first) for peer in peers}
     settings = {OURS: "params.yaml", AGAIN: "params.yaml", MIRRORED: "params.yaml"}
     settings |= {peer: str(choose(scores)) for peer, scores in tried.items()}
@@ -153,11 +154,12 @@ def main() -> None:
     parser.add_argument("--only", choices=PEERS, nargs="*", default=PEERS, help="the peers to run")
     parser.add_argument("--base", type=Path, help="photographs to plant among, instead of drawn pictures")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--images", type=int, default=1500, help="files in a set")
     parser.add_argument("--work", type=Path, help="a folder to keep the sets in, and to take them from again")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = arguments.work or Path(name)
-        run(work, arguments.peers, arguments.base, arguments.rounds, arguments.only)
+        run(work, arguments.peers, arguments.base, arguments.rounds, arguments.only, arguments.images)
 
 
 if __name__ == "__main__":

@@ -23,22 +23,19 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.rounds import Cost, publish, ratio, take_turns, to_table
 from benchmarks.scenes import draw_scene
+from stages.clean import FILES_AT_ONCE
 from stages.core.hashes import phash
-from stages.core.images import open_image
+from stages.core.inspection import Limits, inspect
 from stages.core.terminal import command
-from stages.core.thumbnails import FOCUS_SIDE, look_at
+from stages.core.thumbnails import FOCUS_SIDE
 
 MEGAPIXELS = (1, 2, 4, 8, 12)
-FILES_OF_A_SIZE = 3
+LIMITS = Limits(min_side=1, max_megapixels=100, max_aspect=50, max_frames=1, min_contrast=0, min_sharpness=0)
 
 
 def ours(paths: list[Path]) -> list[int]:
-    """Our hashes of the files: what `clean` does with each, which measures its contrast and sharpness too."""
-    thumbnails = []
-    for path in paths:
-        with open_image(path) as image:
-            thumbnails.append(look_at(image).thumbnail)
-    return phash(np.stack(thumbnails)).tolist()
+    """Our hashes of the files: what `clean` does with so many at once, which measures contrast and sharpness too."""
+    return phash(np.stack([finding.thumbnail for finding in inspect(paths, LIMITS)])).tolist()
 
 
 def imagehash_phash(paths: list[Path]) -> list[int]:
@@ -63,7 +60,7 @@ def draw_files(folder: Path, megapixels: int) -> list[Path]:
     """Files of so many million pixels, 4 to 3."""
     size = (round(math.sqrt(megapixels * 4e6 / 3)), round(math.sqrt(megapixels * 3e6 / 4)))
     paths = []
-    for number in range(FILES_OF_A_SIZE):
+    for number in range(FILES_AT_ONCE):
         path = folder / f"{megapixels}-{number}.jpg"
         scene = draw_scene(size, *([megapixels, number, part] for part in range(3)))
         scene.save(path, quality=int(default_rng([megapixels, number]).integers(85, 93)), subsampling="4:2:0")

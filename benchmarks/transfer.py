@@ -59,7 +59,7 @@ def settings_of(section: type[params.Section], *names: str) -> Any:
 
 def take_pixels(source: Path, work: Path) -> Path:
     """The pixels of a folder's pictures, cleaned as params.yaml says, without a person's decisions."""
-    collect.run(collect.Collect(source=str(source), max_megabytes=100), work / "raw")
+    collect.run(settings_of(collect.Collect, "collect").model_copy(update={"source": str(source)}), work / "raw")
     (work / "review.csv").write_text(",".join(reviews.COLUMNS) + "\n", encoding="utf-8")
     clean.run(settings_of(clean.Clean, "clean"), work / "raw", work / "review.csv", work / "clean")
     settings = settings_of(preprocess.Preprocess, "preprocess")

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from stages.core.twins import LOOK_ALIKE, SAME, compare, find_pairs, group, near
 
 REJECTED_COLUMNS = ["image_id", "class", "source_id", "file", "reason", "detail", "twin", "distance"]
 PAIR_COLUMNS = ["first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation"]
+FILES_AT_ONCE = 8  # that a thread decodes, and then looks at
 COLOURS_KEPT = 50_000  # pictures, 12 KB each; others are read again where they have to be compared
 Thumbnails = npt.NDArray[np.uint8]
 Colours = dict[Path, npt.NDArray[np.uint8]]
@@ -86,9 +88,10 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
 
     That is their grey thumbnails, and the colours of files that need not be read again for them.
     """
-    files = images["file"].unique()
-    work = (joblib.delayed(inspect)(source / file, settings) for file in files)
-    results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
+    files = list(images["file"].unique())
+    blocks = [files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE)]
+    work = (joblib.delayed(inspect)([source / file for file in block], settings) for block in blocks)
+    results = chain.from_iterable(joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work))
     found: dict[str, Finding] = {}
     colours: Colours = {}
     for file, finding in zip(files, progress(results, len(files), "clean"), strict=True):

@@ -144,7 +144,7 @@ def test_whatever_is_kept_of_500_damaged_files_decodes_in_tensorflow(fuzzed, tmp
     for number, (kind, content) in enumerate(fuzzed):
         path = tmp_path / f"{number}.img"
         path.write_bytes(content)
-        finding = inspect(path, clean_limits)
+        (finding,) = inspect([path], clean_limits)
         if not finding.reason:
             kept += 1
             decode = tf.raw_ops.DecodeWebP if kind == "WEBP" else tf.raw_ops.DecodeImage

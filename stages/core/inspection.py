@@ -1,4 +1,4 @@
-"""What one file holds, seen by itself: whether it is a picture fit for use, and what it looks like."""
+"""What files hold, each seen by itself: whether it is a picture fit for use, and what it looks like."""
 
 import io
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from stages.core.formats import check_type, check_whole
 from stages.core.hashes import SIDE
 from stages.core.images import UnusableImage, open_image
 from stages.core.params import Section
-from stages.core.thumbnails import Look, Thumbnail, look_at
+from stages.core.thumbnails import Look, Small, Thumbnail, look_at, read_small
 
 # Formats that hold films. The second picture of the others is a smaller version, a depth map or a page.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -43,21 +43,35 @@ class Finding:
     colours: Thumbnail | None = None
 
 
-def inspect(path: Path, limits: Limits) -> Finding:
-    """What one file holds. A header too large is refused before anything is decoded."""
+def inspect(paths: list[Path], limits: Limits) -> list[Finding]:
+    """What each file holds.
+
+    All are decoded before the first is looked at: done in turn, either slows the other down by a few per cent.
+    """
+    return [assess(each, limits) for each in [read(path, limits) for path in paths]]
+
+
+def read(path: Path, limits: Limits) -> Small | UnusableImage:
+    """The file's picture, or why it has none. A header too large is refused before anything is decoded."""
     try:
         content = path.read_bytes()
         check_type(content)
         with open_image(io.BytesIO(content)) as image:
-            width, height = image.size
-            check_area(width, height, limits)
+            check_area(*image.size, limits)
             check_frames(image, limits)
             check_whole(content)
-            look = look_at(image)
+            return read_small(image)
     except UnusableImage as error:
-        return Finding(reason=error.reason, detail=error.detail)
+        return error
+
+
+def assess(small: Small | UnusableImage, limits: Limits) -> Finding:
+    """What is found of a picture, or of a file that has none."""
+    if isinstance(small, UnusableImage):
+        return Finding(reason=small.reason, detail=small.detail)
+    look = look_at(small)
     try:
-        check_shape(width, height, limits)
+        check_shape(*small.size, limits)
         check_look(look, limits)
     except UnusableImage as error:
         return Finding(look.thumbnail, error.reason, error.detail, can_be_kept=True, colours=look.colours)

@@ -39,18 +39,33 @@ class Look:
     colours: Thumbnail | None
 
 
-def look_at(image: Image.Image) -> Look:
-    """The look of an opened picture, upright; a JPEG is decoded to grey at 1/8, 1/4 or 1/2 where that is enough.
+@dataclass(frozen=True)
+class Small:
+    """A picture decoded as far as its look needs: a JPEG to grey, others to RGB, and the size that the file states."""
+
+    picture: Image.Image
+    extent: tuple[float, float]
+    orientation: int
+    size: tuple[int, int]
+
+
+def read_small(image: Image.Image) -> Small:
+    """An opened picture, decoded; a JPEG to grey at 1/8, 1/4 or 1/2 where that is enough.
 
     Raises:
         UnusableImage: it cannot be decoded.
     """
-    orientation = read_orientation(image)
-    is_partial = image.format == "JPEG"
-    reduced, extent = decode_reduced(image, "L" if is_partial else "RGB", scale_for(image))
-    grey = reduced if is_partial else reduced.convert("L")
-    thumbnail = shrink(grey, extent, SIDE, orientation)
-    colours = None if is_partial else shrink(reduced, extent, COLOUR_SIDE, orientation)
+    size, orientation = image.size, read_orientation(image)
+    mode = "L" if image.format == "JPEG" else "RGB"
+    return Small(*decode_reduced(image, mode, scale_for(image)), orientation, size)
+
+
+def look_at(small: Small) -> Look:
+    """The look of a picture, upright."""
+    has_colours = small.picture.mode == "RGB"
+    grey = small.picture.convert("L") if has_colours else small.picture
+    thumbnail = shrink(grey, small.extent, SIDE, small.orientation)
+    colours = shrink(small.picture, small.extent, COLOUR_SIDE, small.orientation) if has_colours else None
     return Look(thumbnail, deviation(thumbnail), measure_sharpness(grey), colours)
 
 

@@ -1,0 +1,26 @@
+import sys
+
+import pytest
+
+from benchmarks import duplicates, rounds
+from benchmarks.planted import LEAST_IMAGES
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_small_comparison_is_published(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(rounds, "RESULTS", tmp_path / "results")
+    duplicates.run(tmp_path, sys.executable, None, 1, ["imagehash"], LEAST_IMAGES)
+    text = (tmp_path / "results" / "duplicates.md").read_text()
+    assert "| found of each kind | ours | ours, mirrored | imagehash |" in text
+    assert "| **precision** | **1.000** | **1.000** |" in text
+    assert [line.split(" | ")[0] for line in text.splitlines() if "(1.00 to 1.00)" in line] == ["| ours"]
+
+
+def test_a_benchmark_takes_the_pixels_of_any_folder(root, tmp_path, monkeypatch, write_tree):
+    from benchmarks.transfer import take_pixels
+
+    monkeypatch.chdir(root)
+    pixels = take_pixels(write_tree(tmp_path / "own", {"one": 3, "two": 3}), tmp_path)
+    assert (pixels / "index.csv").is_file()

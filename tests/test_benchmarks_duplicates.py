@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import duplicates, rounds
 from benchmarks.planted import LEAST_IMAGES
+from tests.test_pipeline import draw_classes
 
 pytestmark = pytest.mark.slow
 
@@ -18,9 +19,10 @@ def test_a_small_comparison_is_published(root, tmp_path, monkeypatch):
     assert [line.split(" | ")[0] for line in text.splitlines() if "(1.00 to 1.00)" in line] == ["| ours"]
 
 
-def test_a_benchmark_takes_the_pixels_of_any_folder(root, tmp_path, monkeypatch, write_tree):
+def test_a_benchmark_takes_the_pixels_of_any_folder(root, tmp_path, monkeypatch):
     from benchmarks.transfer import take_pixels
 
     monkeypatch.chdir(root)
-    pixels = take_pixels(write_tree(tmp_path / "own", {"one": 3, "two": 3}), tmp_path)
+    draw_classes(tmp_path / "own")
+    pixels = take_pixels(tmp_path / "own", tmp_path)
     assert (pixels / "index.csv").is_file()

@@ -8,7 +8,8 @@ from PIL import Image
 from benchmarks.scenes import draw_scene
 from stages.core.hashes import phash
 from stages.core.images import open_image
-from stages.core.thumbnails import look_at, read_colours, read_small
+from stages.core.inspection import Finding, Limits, inspect, read
+from stages.core.thumbnails import Small, look_at, read_colours, read_small
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
 
@@ -82,3 +83,17 @@ def test_blur_lowers_sharpness_and_neither_contrast_nor_size_does(scene):
     assert look(scene.filter(ImageFilter.GaussianBlur(12))).sharpness < sharp / 5
     assert look(ImageEnhance.Contrast(scene).enhance(0.5)).sharpness == pytest.approx(sharp, rel=0.2)
     assert look(scene.resize((1620, 1210))).sharpness == pytest.approx(sharp, rel=0.35)
+
+
+def test_a_picture_too_large_to_hold_is_found_like_the_others(tmp_path):
+    limits = Limits(min_side=32, max_megapixels=100, max_aspect=5, max_frames=1, min_contrast=0, min_sharpness=0)
+    noise = np.random.default_rng(0).integers(0, 256, (70, 20_000, 3), dtype=np.uint8)
+    paths = [tmp_path / "strip.png", tmp_path / "part.png"]
+    for path, width in zip(paths, (20_000, 1_000), strict=True):
+        Image.fromarray(noise[:, :width]).save(path)
+    assert isinstance(read(paths[0], limits), Finding)
+    assert isinstance(read(paths[1], limits), Small)
+    strip, part = inspect(paths, limits)
+    assert (strip.reason, part.reason) == ("extreme aspect", "extreme aspect")
+    assert strip.can_be_kept
+    assert strip.thumbnail.std() > 0

@@ -16,6 +16,7 @@ from stages.core.thumbnails import Look, Small, Thumbnail, look_at, read_small
 
 # Formats that hold films. The second picture of the others is a smaller version, a depth map or a page.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+HELD = 1_000_000  # pixels that a picture may have while others are decoded; long strips are hardly made smaller
 
 
 class Limits(Section):
@@ -48,11 +49,15 @@ def inspect(paths: list[Path], limits: Limits) -> list[Finding]:
 
     All are decoded before the first is looked at: done in turn, either slows the other down by a few per cent.
     """
-    return [assess(each, limits) for each in [read(path, limits) for path in paths]]
+    found = [read(path, limits) for path in paths]
+    return [assess(each, limits) if isinstance(each, Small) else each for each in found]
 
 
-def read(path: Path, limits: Limits) -> Small | UnusableImage:
-    """The file's picture, or why it has none. A header too large is refused before anything is decoded."""
+def read(path: Path, limits: Limits) -> Small | Finding:
+    """The file's picture, to be assessed; what is found where it has none, or one too large to wait for others.
+
+    A header too large is refused before anything is decoded.
+    """
     try:
         content = path.read_bytes()
         check_type(content)
@@ -60,15 +65,14 @@ def read(path: Path, limits: Limits) -> Small | UnusableImage:
             check_area(*image.size, limits)
             check_frames(image, limits)
             check_whole(content)
-            return read_small(image)
+            small = read_small(image)
     except UnusableImage as error:
-        return error
+        return Finding(reason=error.reason, detail=error.detail)
+    return small if small.picture.width * small.picture.height <= HELD else assess(small, limits)
 
 
-def assess(small: Small | UnusableImage, limits: Limits) -> Finding:
-    """What is found of a picture, or of a file that has none."""
-    if isinstance(small, UnusableImage):
-        return Finding(reason=small.reason, detail=small.detail)
+def assess(small: Small, limits: Limits) -> Finding:
+    """What is found of a picture."""
     look = look_at(small)
     try:
         check_shape(*small.size, limits)

@@ -32,8 +32,9 @@ test: setup  ## Test all but what takes long (at most 6 minutes)
 test-slow: setup  ## Test what takes long: full trainings, whole pipelines
 	pytest -m slow
 
-bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with what others use (40 minutes)
+bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with what others use (1 hour)
 	python -m benchmarks.duplicates
+	python -m benchmarks.duplicates --camera --images 300
 	python -m benchmarks.hashing
 	python -m benchmarks.pairing
 

@@ -1,9 +1,11 @@
 """Which planted near-duplicates our step `clean` finds, which the peers find, at what precision and in what time.
 
     python -m benchmarks.duplicates --peers .venv-peers/bin/python
+    python -m benchmarks.duplicates --camera --images 300
 
 The threshold of each peer is the largest with the best precision on the set of seed 1; all results are on that of
-seed 2. Ours has no threshold chosen here: it is what params.yaml says. Every run is a process of its own.
+seed 2. Ours has no threshold chosen here: it is what params.yaml says. Every run is a process of its own, and reads its
+files from the system's cache.
 """
 
 import argparse
@@ -33,7 +35,9 @@ Reported = dict[str, Any]
 
 
 def find(python: str, method: str, folder: Path, setting: object) -> tuple[Reported, Cost]:
-    """What the method reports of the folder, and what it took."""
+    """What the method reports of the folder, and what it took, all files being in the system's cache."""
+    for path in folder.rglob("*.*"):
+        path.read_bytes()
     return run_child(python, "-m", "benchmarks.methods", method, folder, setting)
 
 
@@ -116,28 +120,33 @@ def write_unplanted(reported: dict[str, Reported], truth: Truth, path: Path) -> 
             table.writerows([name, *pair] for pair in find_unplanted(result["pairs"], truth))
 
 
-def run(work: Path, python: str, base: Path | None, rounds: int, peers: Iterable[str], images: int) -> None:
-    """The tables are published: of drawn pictures, or of the base's photographs with thresholds from drawn ones."""
-    first, second = work / "seed-1", work / ("photographs" if base else "seed-2")
-    if not first.exists():
-        planted.write(first, seed=1, images=images)
-    if not second.exists():
-        planted.write(second, seed=2, images=images, base=base)
-    collect(params.read(Collect, "collect").model_copy(update={"source": str(second / "images")}), work / "raw")
+def run(
+    work: Path, python: str, base: planted.Base | None, rounds: int, peers: Iterable[str], sizes: tuple[int, int]
+) -> None:
+    """The tables are published: of drawn pictures, of large ones, or of the base's photographs.
+
+    The sizes are the numbers of files: of drawn pictures that thresholds are chosen on, and of those compared on.
+    """
+    name, kind = describe_set(base)
+    first, second = work / "seed-1", work / f"{name}-seed-2"
+    for folder, seed, images, originals in ((first, 1, sizes[0], None), (second, 2, sizes[1], base)):
+        if not folder.exists():
+            planted.write(folder, seed, images, originals)
+    raw = work / f"{name}-raw"
+    collect(params.read(Collect, "collect").model_copy(update={"source": str(second / "images")}), raw)
     tried = {peer: try_thresholds(peer, python, first) for peer in peers}
     settings = {OURS: "params.yaml", AGAIN: "params.yaml", MIRRORED: "params.yaml"}
     settings |= {peer: str(choose(scores)) for peer, scores in tried.items()}
-    ours = partial(find, sys.executable, "ours", work / "raw")
+    ours = partial(find, sys.executable, "ours", raw)
     methods = {OURS: partial(ours, "plain"), AGAIN: partial(ours, "plain"), MIRRORED: partial(ours, "mirrored")}
     methods |= {peer: partial(find, python, peer, second / "images", settings[peer]) for peer in tried}
     reported, costs = measure(methods, rounds)
     truth = read_truth(second)
     del reported[AGAIN]
     scores = {name: score(result["pairs"], result["refused"], truth) for name, result in reported.items()}
-    write_unplanted(reported, truth, work / f"{second.name}-unplanted.csv")
-    kind = "photographs, whose own duplicates count as wrong pairs" if base else "drawn pictures, seed 2"
+    write_unplanted(reported, truth, work / f"{name}-unplanted.csv")
     publish(
-        "photographs" if base else "duplicates",
+        name,
         f"Near-duplicates planted among {len(truth.kinds)} files: {kind}.\n",
         describe_scores(scores, truth, settings),
         f"Median of {rounds} rounds in turn, and range. Imports are not counted.\n",
@@ -147,19 +156,30 @@ def run(work: Path, python: str, base: Path | None, rounds: int, peers: Iterable
     )
 
 
+def describe_set(base: planted.Base | None) -> tuple[str, str]:
+    """The name of the table, and of what it is measured on."""
+    if base == "camera":
+        return "camera", "scenes of 1 to 12 megapixels as cameras save them, seed 2"
+    if base:
+        return "photographs", "photographs, whose own duplicates count as wrong pairs"
+    return "duplicates", "drawn pictures, seed 2"
+
+
 def main() -> None:
     """Measure what the arguments ask for."""
     parser = argparse.ArgumentParser(description="Compare our step `clean` with peers on planted near-duplicates.")
     parser.add_argument("--peers", default=".venv-peers/bin/python", help="the peers' Python")
     parser.add_argument("--only", choices=PEERS, nargs="*", default=PEERS, help="the peers to run")
-    parser.add_argument("--base", type=Path, help="photographs to plant among, instead of drawn pictures")
+    base = parser.add_mutually_exclusive_group()
+    base.add_argument("--base", type=Path, help="photographs to plant among, instead of drawn pictures")
+    base.add_argument("--camera", dest="base", action="store_const", const="camera", help="draw 1 to 12 megapixels")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--images", type=int, default=1500, help="files in a set")
+    parser.add_argument("--images", type=int, default=1500, help="files in the set to compare on")
     parser.add_argument("--work", type=Path, help="a folder to keep the sets in, and to take them from again")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         work = arguments.work or Path(name)
-        run(work, arguments.peers, arguments.base, arguments.rounds, arguments.only, arguments.images)
+        run(work, arguments.peers, arguments.base, arguments.rounds, arguments.only, (1500, arguments.images))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@
 Of 1,500 files 1,140 are originals, all different to a person: scenes; a tenth flat drawings on white, whose 64-bit
 hashes collide; a twentieth each with the colours of another scene, or before the ground of another one. 300 are
 near-duplicates, 25 of each kind in `variants.CHANGES`, each of another original and in its class; 60 are broken, 6 of
-each kind in `variants.DAMAGES`, made from pictures that are not in the set.
+each kind in `variants.DAMAGES`, made from pictures that are not in the set. With `--camera` all originals are scenes of
+1 to 12 megapixels, saved as cameras do.
 """
 
 import argparse
 import csv
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import joblib
 import numpy as np
@@ -30,6 +32,8 @@ Work = Callable[..., Row]
 CLASSES = ("coast", "forest")
 LEAST_IMAGES = 60
 SIDES = (600, 1601)
+MEGAPIXELS = (1, 12)
+Base = Path | Literal["camera"]
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,11 @@ class Picture:
     photograph: Path | None = None
 
 
-def write(folder: Path, seed: int, images: int = 1500, base: Path | None = None) -> None:
+def write(folder: Path, seed: int, images: int = 1500, base: Base | None = None) -> None:
     """The folder holds `images/<class>/<number>.<ending>` and `truth.csv`: file, kind, original.
 
-    The files' numbers say nothing about their kind. With a base its photographs are the originals, as many as there
-    are at most; the same seed gives the same files.
+    The files' numbers say nothing about their kind. With a folder as the base its photographs are the originals, as
+    many as there are at most, with "camera" scenes as large as a camera's; the same seed gives the same files.
 
     Raises:
         ValueError: the folder exists, or too few images are asked for or to be had.
@@ -57,7 +61,7 @@ def write(folder: Path, seed: int, images: int = 1500, base: Path | None = None)
         raise ValueError(f"--images: expected an integer >= {LEAST_IMAGES}, got {images}.")
     wanted, near, broken = divide(images)
     rng = default_rng([seed, 0])
-    originals = sample(base, wanted, near, rng) if base else plan(seed, wanted, rng)
+    originals = choose_originals(base, seed, wanted, near, rng)
     numbers = rng.permutation(len(originals) + near + broken).tolist()
     parts = np.split(numbers, [len(originals), len(originals) + near])
     with replacing(folder) as unfinished:
@@ -93,6 +97,13 @@ def repeat(kinds: Iterable[str], number: int) -> list[str]:
     return [kind for kind in names for _ in range(number // len(names))]
 
 
+def choose_originals(base: Base | None, seed: int, wanted: int, near: int, rng: Generator) -> list[Picture]:
+    """So many pictures of the base, near of which at least must be had."""
+    if base == "camera":
+        return plan_camera(wanted, rng)
+    return sample(base, wanted, near, rng) if base else plan(seed, wanted, rng)
+
+
 def plan(seed: int, number: int, rng: Generator) -> list[Picture]:
     """So many pictures to draw; every part of each has its own seed, but for what it shares on purpose."""
     flats = distinct_flats([seed, 2])
@@ -110,6 +121,16 @@ def plan(seed: int, number: int, rng: Generator) -> list[Picture]:
         else:
             pictures.append(Picture("same ground", scenes[index].size, (palette, ground, own)))
     return pictures + scenes
+
+
+def plan_camera(number: int, rng: Generator) -> list[Picture]:
+    """So many scenes to draw of 1 to 12 megapixels, 4 to 3 or 3 to 4."""
+    pictures = []
+    for n, millions in enumerate(rng.uniform(*MEGAPIXELS, number)):
+        sides = [round(math.sqrt(millions * 1e6 * ratio)) for ratio in (4 / 3, 3 / 4)]
+        width, height = rng.permutation(sides).tolist()
+        pictures.append(Picture("camera", (width, height), (3 * n, 3 * n + 1, 3 * n + 2)))
+    return pictures
 
 
 def sample(base: Path, wanted: int, least: int, rng: Generator) -> list[Picture]:
@@ -131,7 +152,7 @@ def write_original(picture: Picture, number: int, seed: int, folder: Path) -> Ro
     if picture.photograph:
         content, ending = picture.photograph.read_bytes(), picture.photograph.suffix.lower()
     else:
-        chances = (0.3, 0.5, 0.2) if picture.kind == "drawing" else (0.9, 0.04, 0.06)
+        chances = {"drawing": (0.3, 0.5, 0.2), "camera": (1, 0, 0)}.get(picture.kind, (0.9, 0.04, 0.06))
         ending = str(rng.choice([".jpg", ".png", ".webp"], p=chances))
         content = encode(draw(picture, seed), ending, int(rng.integers(80, 96)))
     name = CLASSES[int(rng.integers(len(CLASSES)))]
@@ -177,7 +198,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the folder to write, which must not exist")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=1500, help=f"files in all, at least {LEAST_IMAGES}")
-    parser.add_argument("--base", type=Path, help="a folder of photographs to take as the originals")
+    base = parser.add_mutually_exclusive_group()
+    base.add_argument("--base", type=Path, help="a folder of photographs to take as the originals")
+    base.add_argument("--camera", dest="base", action="store_const", const="camera", help="draw 1 to 12 megapixels")
     arguments = parser.parse_args()
     write(arguments.folder, arguments.seed, arguments.images, arguments.base)
 

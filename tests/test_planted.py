@@ -9,7 +9,7 @@ import pytest
 from numpy.random import default_rng
 from PIL import Image, ImageChops
 
-from benchmarks.planted import CLASSES, divide, write
+from benchmarks.planted import CLASSES, divide, plan_camera, write
 from benchmarks.scenes import distinct_flats, draw_flat, draw_noise, draw_scene, is_distinct
 from benchmarks.truth import Score, Truth, find_unplanted, score
 from benchmarks.variants import CHANGES, DAMAGES, choose_ending, decodes, encode
@@ -118,6 +118,13 @@ def test_the_photographs_of_a_base_are_the_originals_as_they_are(tmp_path, draw)
     photographs = [(folder / "images" / row["file"]).read_bytes() for row in rows if row["kind"] == "photograph"]
     assert sorted(photographs) == sorted(path.read_bytes() for path in (tmp_path / "base" / "deep").iterdir())
     assert len(rows) == 20 + len(CHANGES) + len(DAMAGES)
+
+
+def test_a_camera_takes_1_to_12_megapixels_4_to_3_upright_or_lying():
+    sizes = [picture.size for picture in plan_camera(200, default_rng(0))]
+    areas = [width * height / 1e6 for width, height in sizes]
+    assert 1 <= min(areas) < 2 < 11 < max(areas) <= 12.01
+    assert {round(width / height, 2) for width, height in sizes} == {0.75, 1.33}
 
 
 def test_refuses_a_base_with_fewer_pictures_than_near_duplicates(tmp_path, write_tree):

@@ -9,7 +9,7 @@ import pytest
 from numpy.random import default_rng
 from PIL import Image, ImageChops
 
-from benchmarks.planted import CLASSES, divide, plan_camera, write
+from benchmarks.planted import CLASSES, Picture, divide, plan_camera, write, write_original
 from benchmarks.scenes import distinct_flats, draw_flat, draw_noise, draw_scene, is_distinct
 from benchmarks.truth import Score, Truth, find_unplanted, score
 from benchmarks.variants import CHANGES, DAMAGES, choose_ending, decodes, encode
@@ -125,6 +125,15 @@ def test_a_camera_takes_1_to_12_megapixels_4_to_3_upright_or_lying():
     areas = [width * height / 1e6 for width, height in sizes]
     assert 1 <= min(areas) < 2 < 11 < max(areas) <= 12.01
     assert {round(width / height, 2) for width, height in sizes} == {0.75, 1.33}
+
+
+def test_a_camera_saves_jpegs_only(tmp_path):
+    for name in CLASSES:
+        (tmp_path / "images" / name).mkdir(parents=True)
+    rows = [write_original(Picture("camera", (80, 60), (0, 1, 2)), number, 0, tmp_path) for number in range(20)]
+    for row in rows:
+        with Image.open(tmp_path / "images" / row["file"]) as image:
+            assert (image.format, image.size) == ("JPEG", (80, 60))
 
 
 def test_refuses_a_base_with_fewer_pictures_than_near_duplicates(tmp_path, write_tree):

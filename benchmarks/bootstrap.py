@@ -18,8 +18,8 @@ import numpy as np
 from sklearn import metrics
 
 from benchmarks.rounds import Cost, median, now, publish, ratio, read_peak, report, run_child, take_turns, to_table
-from stages.core.bootstrap import draw, number, replicate
 from stages.core.terminal import command
+from stages.results.bootstrap import draw, number, replicate
 
 CLASSES = (3, 10)
 SEED = 0

@@ -21,8 +21,8 @@ from benchmarks import planted
 from benchmarks.rounds import Cost, median, publish, ratio, run_child, take_turns, to_table
 from benchmarks.truth import Score, Truth, find_unplanted, read_truth, score
 from benchmarks.variants import CHANGES, DAMAGES
-from stages.collect import Collect
-from stages.collect import run as collect
+from stages.collect.run import Collect
+from stages.collect.run import run as collect
 from stages.core import params
 from stages.core.terminal import command
 

@@ -21,10 +21,10 @@ import requests
 
 from benchmarks.rounds import Cost, median, publish, ratio, take_turns, to_table
 from benchmarks.scenes import draw_scene
-from stages.core.downloads import Bounds, download
-from stages.core.fetching import Fetch
-from stages.core.store import Store
 from stages.core.terminal import command
+from stages.downloads.download import Bounds, download
+from stages.downloads.store import Store
+from stages.web.client import Fetch
 
 IMAGES, SIDE = 480, 256
 LATENCY_S, CONNECTIONS = 0.05, 16

@@ -23,11 +23,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.rounds import Cost, publish, ratio, take_turns, to_table
 from benchmarks.scenes import draw_scene
-from stages.clean import FILES_AT_ONCE
-from stages.core.hashes import phash
-from stages.core.inspection import Limits, inspect
+from stages.clean.inspection import FILES_AT_ONCE
 from stages.core.terminal import command
-from stages.core.thumbnails import FOCUS_SIDE
+from stages.images.perceptual_hash import phash
+from stages.images.quality import Limits, inspect
+from stages.images.thumbnails import FOCUS_SIDE
 
 MEGAPIXELS = (1, 2, 4, 8, 12)
 LIMITS = Limits(min_side=1, max_megapixels=100, max_aspect=50, max_frames=1, min_contrast=0, min_sharpness=0)

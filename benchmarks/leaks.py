@@ -13,7 +13,8 @@ import numpy as np
 
 from benchmarks.rounds import publish, to_table
 from benchmarks.transfer import activate, prepare, score, settings_mirrors, settings_of
-from stages import clean, preprocess
+from stages import preprocess
+from stages.clean import run as clean
 from stages.core.terminal import command
 
 RAW, REVIEW = Path("data/1_raw"), Path("data/review.csv")

@@ -29,7 +29,8 @@ STANDINS = (
 
 def ours(folder: Path, form: str, result: Path) -> None:
     """Our step `clean` on a folder of raw images, with the params in params.yaml; the form is `plain` or `mirrored`."""
-    from stages.clean import Clean, run
+    from stages.clean.run import run
+    from stages.clean.settings import Clean
     from stages.core import params
 
     settings = params.read(Clean, "clean").model_copy(update={"mirrored": form == "mirrored"})

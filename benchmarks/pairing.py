@@ -20,8 +20,8 @@ import numpy.typing as npt
 from numpy.random import default_rng
 
 from benchmarks.rounds import Cost, median, now, publish, ratio, report, run_child, take_turns, to_table
-from stages.core.hashes import near_pairs
 from stages.core.terminal import command
+from stages.images.hamming_search import near_pairs
 
 SIZES = (10_000, 100_000, 1_000_000)
 DISTANCES = (8, 12)

@@ -17,17 +17,24 @@ import keras
 import numpy as np
 
 from benchmarks.rounds import publish, to_table
-from stages import clean, collect, features, preprocess, pretrained, train
-from stages import split as splitting
-from stages.core import checkpoints, params, reviews
-from stages.core.augmentation import Augmentation
-from stages.core.batches import Batches
-from stages.core.determinism import fix
+from stages import features, preprocess
+from stages.clean import run as clean
+from stages.collect import run as collect
+from stages.core import params
 from stages.core.files import read_table
-from stages.core.inputs import divide, read_inputs
-from stages.core.layers import scaling_layer
 from stages.core.terminal import command
+from stages.images import decisions as reviews
 from stages.models import xception
+from stages.networks.determinism import fix
+from stages.networks.inputs import divide, read_inputs
+from stages.networks.layers import scaling_layer
+from stages.pretrained import run as pretrained
+from stages.split import run as splitting
+from stages.train import checkpoints
+from stages.train import run as train
+from stages.train.batches import Batches
+from stages.train.hyperparams import read_settings
+from stages.transforms.affine import Augmentation
 
 NETWORK = "xception"
 SEEDS = range(5)
@@ -48,7 +55,7 @@ class Accuracy:
 def prepare(work: Path) -> None:
     """No checkpoint of an earlier run is gone on with, and threads are set before the first tensor is made."""
     checkpoints.CHECKPOINTS = work / "checkpoints"
-    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    training = read_settings(NETWORK, xception)
     fix(training.seed, training.threads)
 
 
@@ -73,7 +80,7 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
     source = found.networks[NETWORK].model_copy(update={"mirrors": mirrors})
     found = found.model_copy(update={"allow_random": True, "networks": {NETWORK: source}})
     pretrained.run(NETWORK, found, work / "weights")
-    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    training = read_settings(NETWORK, xception)
     settings = settings_of(features.Features, "features")
     features.run(NETWORK, settings, training, Augmentation(), pixels, work / "weights", work / "features")
     return work / "features"
@@ -81,7 +88,7 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
 
 def score(pixels: Path, activations: Path, work: Path, **changes: object) -> Accuracy:
     """The accuracy of a head trained on the activations, over splits of five seeds with these params changed."""
-    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    training = read_settings(NETWORK, xception)
     ways = settings_of(splitting.Split, "split")
     group_distance = settings_of(clean.Clean, "clean").group_distance
     each = []
@@ -104,7 +111,7 @@ def time_sweep(pixels: Path, activations: Path, work: Path) -> tuple[float, floa
     The latter, over the images of train and validation, is what each epoch would cost at least without the cache, and
     what the cache costs once.
     """
-    training = settings_of(xception.Params, "train.common", f"train.{NETWORK}")
+    training = read_settings(NETWORK, xception)
     brief = {"epochs": EPOCHS_OF_A_RATE, "patience": EPOCHS_OF_A_RATE}
     split = work / "0.csv"
     start = time.process_time()

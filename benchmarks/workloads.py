@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from benchmarks.rounds import Cost
 from stages import models
-from stages.core import params
-from stages.core.augmentation import Augmentation
-from stages.core.batches import Batches
-from stages.core.determinism import fix
-from stages.core.inputs import Part
+from stages.networks.determinism import fix
+from stages.networks.inputs import Part
+from stages.train.batches import Batches
+from stages.train.hyperparams import read_settings
+from stages.transforms.affine import Augmentation
 
 AMOUNTS = Augmentation(rotation=18, zoom=0.1, shift=0.1, horizontal_flip=True)
 EPOCHS_FED = 10  # in a round, since feeding takes little
@@ -88,7 +88,7 @@ def prepare_fit(case: Case, setting: Setting) -> Work:
     """An epoch of training."""
     keras.config.set_dtype_policy(case.precision)
     network = models.load(case.network)
-    settings = params.read(network.Params, "train.common", f"train.{case.network}").model_copy(update=case.changes)
+    settings = read_settings(case.network, network).model_copy(update=case.changes)
     model = network.build(setting.array.shape[1:], setting.classes, settings)
     model.compile(
         keras.optimizers.Adam(settings.learning_rate), "categorical_crossentropy", metrics=["categorical_accuracy"]

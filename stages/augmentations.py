@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stages.core.augmentation import Augmentation, augment, read_augmentation
 from stages.core.files import read_table, replacing
-from stages.core.inputs import read_inputs
-from stages.core.mixing import mix
 from stages.core.params import load
-from stages.core.sheets import INK, Section, Tile, draw_sheet
 from stages.core.terminal import command
+from stages.images.sheets import INK, Section, Tile, draw_sheet
+from stages.networks.inputs import read_inputs
+from stages.transforms.affine import Augmentation, augment, read_augmentation
+from stages.transforms.mixing import mix
 
 SHEET = "augmentations.png"
 SHOWN, VERSIONS, BATCH = 2, 7, 16  # images, augmented versions of each, and images to mix with

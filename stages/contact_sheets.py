@@ -8,9 +8,9 @@ import pandas as pd
 from PIL import Image
 
 from stages.core.files import read_table, replacing
-from stages.core.sheets import Section, Tile, draw_sheet
 from stages.core.terminal import command
-from stages.core.tiles import SIDE, name_of, one_by_one, read_all, spread
+from stages.images.sheets import Section, Tile, draw_sheet
+from stages.images.tiles import SIDE, name_of, one_by_one, read_all, spread
 
 GAP = 4  # pixels between the two pictures of a pair
 COLUMNS = 10

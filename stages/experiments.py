@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from stages.core import params
-from stages.core.experiments import read_lock
-from stages.core.summaries import to_markdown
 from stages.core.terminal import command
+from stages.results.markdown_table import to_markdown
+from stages.tracking.dvc_experiments import read_lock
 
 DIGITS = 3
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import keras
 import numpy as np
@@ -12,15 +12,15 @@ from pydantic import Field
 
 from stages import models
 from stages.core import params
-from stages.core.augmentation import Augmentation, augment, read_augmentation
-from stages.core.backbones import TAIL_WEIGHTS, cut, see
-from stages.core.cost import count_multiply_adds
-from stages.core.determinism import fix
 from stages.core.files import read_json, replacing, write_json
-from stages.core.inputs import BACKBONE, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
-from stages.core.internals import first_kernels
-from stages.core.predicting import predict
 from stages.core.terminal import command
+from stages.networks.backbone_parts import TAIL_WEIGHTS, cut, see
+from stages.networks.determinism import fix
+from stages.networks.inputs import BACKBONE, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
+from stages.networks.layer_graph import first_kernels
+from stages.networks.operations import count_multiply_adds
+from stages.networks.predicting import predict
+from stages.transforms.affine import Augmentation, augment, read_augmentation
 
 
 class Features(params.Section):
@@ -33,8 +33,15 @@ class Features(params.Section):
     seed: int = Field(ge=0)
 
 
+class Boundary(params.Section, extra="ignore"):
+    """Those keys of `train.<network>` that say where its frozen part ends, and what it is fed."""
+
+    scaling: Literal["unit", "signed", "imagenet_bgr"]
+    trainable_layers: int = Field(ge=0)
+
+
 def run(
-    name: str, settings: Features, training: Any, amounts: Augmentation, source: Path, weights: Path, target: Path
+    name: str, settings: Features, boundary: Boundary, amounts: Augmentation, source: Path, weights: Path, target: Path
 ) -> None:
     """Nothing, after the folder target holds the activations, float32 `(n, h, w, channels)`, and what made them.
 
@@ -51,10 +58,10 @@ def run(
     fix(0, settings.threads)
     backbone = network.make_backbone(inputs.shape)
     backbone.load_weights(weights / "backbone.weights.h5")
-    frozen, tail = cut(backbone, training.trainable_layers)
+    frozen, tail = cut(backbone, boundary.trainable_layers)
     with replacing(target) as folder:
         folder.mkdir()
-        model = see(frozen, training.scaling, inputs.shape)
+        model = see(frozen, boundary.scaling, inputs.shape)
         np.save(folder / FEATURES, activate(model, inputs.array, settings))
         if settings.views:
             save_views(folder / VIEWS, model, inputs.array, settings, amounts)
@@ -63,8 +70,8 @@ def run(
         facts = {
             "network": name,
             "image_shape": list(inputs.shape),
-            "scaling": training.scaling,
-            "trainable_layers": training.trainable_layers,
+            "scaling": boundary.scaling,
+            "trainable_layers": boundary.trainable_layers,
             "frozen_parameters": frozen.count_params(),
             "frozen_multiply_adds": count_multiply_adds(frozen),
             "batch_size": settings.batch_size,
@@ -121,10 +128,10 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="the folder of activations to write")
     arguments = parser.parse_args()
     name = arguments.network
-    training = params.read(models.load(name).Params, "train.common", f"train.{name}")
+    boundary = params.read(Boundary, f"train.{name}")
     settings = params.read(Features, "features")
     amounts = read_augmentation(settings.augmentation)
-    run(name, settings, training, amounts, arguments.source, arguments.weights, arguments.target)
+    run(name, settings, boundary, amounts, arguments.source, arguments.weights, arguments.target)
 
 
 if __name__ == "__main__":

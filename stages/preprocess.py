@@ -11,13 +11,13 @@ from pydantic import Field
 
 from stages.core import params
 from stages.core.counts import tally
-from stages.core.faces import NO_FACE, Box, Face, outline
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.images import Pixels, UnusableImage, read_upright
-from stages.core.inputs import PREPROCESSING
-from stages.core.preprocessing import Preprocessing, Reader, describe, open_reader
-from stages.core.sheets import Section, Tile, draw_sheet
 from stages.core.terminal import command, progress
+from stages.images.faces import NO_FACE, Box, Face, outline
+from stages.images.preprocessing import Preprocessing, Reader, describe, open_reader
+from stages.images.reading import Pixels, UnusableImage, read_upright
+from stages.images.sheets import Section, Tile, draw_sheet
+from stages.networks.inputs import PREPROCESSING
 
 N_FACES, N_WITHOUT = 48, 24  # pictures on the contact sheet
 SIDE = 160  # of each there, in pixels

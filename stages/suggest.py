@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from stages.core import params
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_json, write_table
-from stages.core.inputs import Inputs, read_inputs
 from stages.core.terminal import command
+from stages.networks.inputs import Inputs, read_inputs
 
 COLUMNS = ["image_id", "class", "kind", "suggested", "score"]
 REGULARISATION = 0.01  # scikit-learn's C; activations are many, images few

@@ -71,6 +71,6 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def tensors():
     """Fix TensorFlow's threads before anything makes a tensor: they cannot be changed later."""
-    from stages.core.determinism import fix
+    from stages.networks.determinism import fix
 
     fix(seed=0, threads=1)

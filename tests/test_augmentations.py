@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from stages.augmentations import SHEET, SIDE, VERSIONS, describe, run, take_batch, to_text
-from stages.core.augmentation import Augmentation
 from stages.core.files import write_json
-from stages.core.sheets import GAP, MARGIN, TITLE
+from stages.images.sheets import GAP, MARGIN, TITLE
+from stages.transforms.affine import Augmentation
 
 PRESETS = {"none": Augmentation(), "turned": Augmentation(rotation=30), "mixed": Augmentation(mixup=1)}
 

@@ -3,13 +3,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import features, pretrained, train
-from stages.core import params
-from stages.core.augmentation import Augmentation, augment
+from stages import features
 from stages.core.files import read_json, read_table, write_json
-from stages.core.inputs import read_inputs
-from stages.core.layers import scaling_layer
 from stages.models import xception
+from stages.networks.inputs import read_inputs
+from stages.networks.layers import scaling_layer
+from stages.pretrained import run as pretrained
+from stages.train import run as train
+from stages.train.hyperparams import read_settings
+from stages.transforms.affine import Augmentation, augment
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -40,7 +42,7 @@ def pixels(tmp_path):
 
 @pytest.fixture
 def training(project):
-    return params.read(xception.Params, "train.common", "train.xception")
+    return read_settings("xception", xception)
 
 
 def test_activations_are_those_of_the_whole_model(pixels, weights, training, tmp_path):
@@ -104,7 +106,7 @@ def test_images_too_small_for_the_backbone_are_refused(pixels, weights, training
 
 @pytest.fixture(autouse=True)
 def checkpoints(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.core.checkpoints.CHECKPOINTS", tmp_path / "checkpoints")
+    monkeypatch.setattr("stages.train.checkpoints.CHECKPOINTS", tmp_path / "checkpoints")
 
 
 def test_views_are_the_activations_of_augmented_images(pixels, weights, training, tmp_path):

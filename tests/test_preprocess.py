@@ -10,10 +10,10 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
-from stages.core.faces import Face, open_detector, read_face
 from stages.core.files import read_json, read_table
-from stages.core.images import read_pixels
-from stages.core.preprocessing import Preprocessing, open_reader
+from stages.images.faces import Face, open_detector, read_face
+from stages.images.preprocessing import Preprocessing, open_reader
+from stages.images.reading import read_pixels
 from stages.preprocess import N_FACES, N_WITHOUT, Preprocess, run, spread
 
 FACE = {

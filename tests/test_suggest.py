@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from stages.core.files import read_table
-from stages.core.inputs import Inputs
+from stages.networks.inputs import Inputs
 from stages.suggest import Suggest, pool, run
 
 SETTINGS = Suggest(network="xception", folds=4, seed=0, outlier_share=0.02)

@@ -8,9 +8,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 PARAMS = Path("params.yaml")
-# Sections that more than one step reads, so that no step gives them its name.
-SHARED_SECTIONS = ("networks", "backbones", "augmentations")
+# The sections of params.yaml: a step's has its name, and several steps read the last three.
+SECTIONS = (
+    "collect", "collection_report", "clean", "preprocess", "split", "pretrained", "features", "suggest", "train",
+    "evaluate", "explain", "compare", "study", "networks", "backbones", "augmentations",
+)  # fmt: skip
 
+MISSING = object()  # what `lookup` gives where there is no such key
 EXPECTED = {
     "greater_than": "a number > {gt}",
     "greater_than_equal": "a number >= {ge}",
@@ -70,11 +74,9 @@ def load() -> dict[str, Any]:
         raise ValueError(f"{PARAMS}{locate(error)}: expected YAML, got {getattr(error, 'problem', error)}.") from error
     if not isinstance(document, dict):
         raise ValueError(f"{PARAMS}: expected a table of sections, got {document!r}.")
-    steps = [path.stem for path in Path(__file__).parents[1].glob("[a-z]*.py")]
     for section in document:
-        if section not in (*steps, *SHARED_SECTIONS):
-            choices = ", ".join(sorted({*steps, *SHARED_SECTIONS}))
-            raise ValueError(f"{PARAMS}: expected sections of {choices}, got {section}.")
+        if section not in SECTIONS:
+            raise ValueError(f"{PARAMS}: expected sections of {', '.join(SECTIONS)}, got {section}.")
     return document
 
 
@@ -114,3 +116,13 @@ def explain(error: ValidationError, kind: type[Section], origin: dict[str, str],
         return f"{PARAMS} {where}: {problem['msg'].removeprefix('Value error, ')}"
     expected = EXPECTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
     return f"{PARAMS} {where}: expected {expected.format(**problem.get('ctx', {}))}, got {given}."
+
+
+def lookup(document: dict[str, Any], key: str) -> Any:
+    """The value at a dotted key of params.yaml, or MISSING."""
+    table: Any = document
+    for part in key.split("."):
+        if not isinstance(table, dict) or part not in table:
+            return MISSING
+        table = table[part]
+    return table

@@ -7,7 +7,7 @@ A network is a module with
     build(shape, n_classes, params)         the model, from images to class probabilities
 
 A network that can also be fed the activations of its frozen part has `make_backbone(image_shape, weights)`, and its
-`Params` are `TransferParams`: then a head of `stages/core/heads.py` stands on the activations.
+`Params` are `TransferParams`: then a head of `stages/networks/heads.py` stands on the activations.
 """
 
 from importlib import import_module

@@ -8,8 +8,8 @@ at 96 pixels 1x1 is left. film_genres has up to three dropout layers, the paper 
 import keras
 from keras import layers
 
-from stages.core.hyperparams import Hyperparams
-from stages.core.layers import convolution, dense, probabilities, scaled, scaling_layer
+from stages.networks.layers import convolution, dense, probabilities, scaled, scaling_layer
+from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 67
 #          filters, kernel, strides, padding, pooled
@@ -23,7 +23,7 @@ TABLE = (
 DENSE = (4096, 4096)
 
 
-class Params(Hyperparams):
+class Params(NetworkParams):
     """The section `train.alexnet`."""
 
 

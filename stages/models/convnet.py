@@ -11,8 +11,8 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from stages.core.hyperparams import Hyperparams
-from stages.core.layers import probabilities, scaled, scaling_layer
+from stages.networks.layers import probabilities, scaled, scaling_layer
+from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 32
 BLOCKS = (16, 32, 64, 128, 256)  # filters
@@ -20,7 +20,7 @@ SLOPE = 0.01
 MOMENTUM = 0.9
 
 
-class Params(Hyperparams):
+class Params(NetworkParams):
     """The section `train.convnet`."""
 
     kernel_size: int = Field(ge=1)

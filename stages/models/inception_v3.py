@@ -8,9 +8,9 @@ the weights were trained with `signed`.
 
 import keras
 
-from stages.core import heads
-from stages.core.hyperparams import TransferParams
-from stages.core.layers import scaling_layer
+from stages.networks import heads
+from stages.networks.layers import scaling_layer
+from stages.networks.network_params import TransferParams
 
 MIN_SIDE = 75
 

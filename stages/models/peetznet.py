@@ -11,8 +11,8 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from stages.core.hyperparams import Hyperparams
-from stages.core.layers import convolution, dense, probabilities, scaled, scaling_layer
+from stages.networks.layers import convolution, dense, probabilities, scaled, scaling_layer
+from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 8
 BLOCKS = (64, 128, 256)  # filters
@@ -22,7 +22,7 @@ DENSE = (1024, 1024)
 Kernels = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=len(BLOCKS), max_length=len(BLOCKS))]
 
 
-class Params(Hyperparams):
+class Params(NetworkParams):
     """The section `train.peetznet`; a tower is its blocks' kernel sizes."""
 
     tower_a: Kernels

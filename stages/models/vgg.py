@@ -8,8 +8,8 @@ and two classes it has 208,609,154 parameters.
 import keras
 from keras import layers
 
-from stages.core.hyperparams import Hyperparams
-from stages.core.layers import add_dense, convolution, probabilities, scaled, scaling_layer
+from stages.networks.layers import add_dense, convolution, probabilities, scaled, scaling_layer
+from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 8
 BLOCKS = (64, 128, 256)  # filters
@@ -18,7 +18,7 @@ KERNEL_SIZE = 4
 DENSE = (1024, 1024)
 
 
-class Params(Hyperparams):
+class Params(NetworkParams):
     """The section `train.vgg`."""
 
 

@@ -10,8 +10,8 @@ from typing import Literal
 import keras
 from keras import layers
 
-from stages.core.hyperparams import TransferParams
-from stages.core.layers import add_blocks, add_dense, probabilities, scaling_layer
+from stages.networks.layers import add_blocks, add_dense, probabilities, scaling_layer
+from stages.networks.network_params import TransferParams
 
 MIN_SIDE = 32  # of the paper's five poolings; film_genres's four would leave something of 16
 #   filters, convolutions

@@ -7,8 +7,8 @@ more; the dense layers and their dropout are the paper's.
 import keras
 from keras import layers
 
-from stages.core.hyperparams import TransferParams
-from stages.core.layers import add_blocks, add_dense, probabilities, scaling_layer
+from stages.networks.layers import add_blocks, add_dense, probabilities, scaling_layer
+from stages.networks.network_params import TransferParams
 
 MIN_SIDE = 32
 #        filters, convolutions

@@ -6,9 +6,9 @@ under the head `dense`; the head `linear` is the one of anime_characters.
 
 import keras
 
-from stages.core import heads
-from stages.core.hyperparams import TransferParams
-from stages.core.layers import scaling_layer
+from stages.networks import heads
+from stages.networks.layers import scaling_layer
+from stages.networks.network_params import TransferParams
 
 MIN_SIDE = 71
 

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from stages.core.fetching import Client
-from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.services import Record, check_address, records, secret, table, text
+from stages.sources.json_answers import Record, check_address, records, secret, table, text
+from stages.sources.listed_image import Listed
+from stages.web.client import Client
 
 PAGE_SIZE = 150  # the most that the API answered at once
 BARREN_PAGES = 3  # so many pages in a row without anything new are the end

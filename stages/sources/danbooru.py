@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.core import boorus
-from stages.core.fetching import Client
-from stages.core.listing import Listed
-from stages.core.services import Address, Record, is_image_address, number, records, secret, shorten, text
+from stages.sources import boorus
+from stages.sources.json_answers import Address, Record, is_image_address, number, records, secret, shorten, text
+from stages.sources.listed_image import Listed
+from stages.web.client import Client
 
 PAGE_SIZE = 200  # the most that is answered
 RATINGS = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}

@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.core.fetching import Client
-from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.services import Address, Record, identity, number, records, secret, table, text
+from stages.sources.json_answers import Address, Record, identity, number, records, secret, table, text
+from stages.sources.listed_image import Listed
+from stages.web.client import Client
 
 PAGE_SIZE = 20  # the most that is answered without an account
 PAGES = 20  # no search is answered beyond; the answers' own page_count can end it earlier

@@ -11,11 +11,11 @@ import praw
 import prawcore
 from pydantic import Field
 
-from stages.core.fetching import Client
-from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.reddit_requests import PatientRequestor
-from stages.core.services import Address, identity, is_image_address, records, table, text
+from stages.sources.json_answers import Address, identity, is_image_address, records, table, text
+from stages.sources.listed_image import Listed
+from stages.sources.reddit_requests import PatientRequestor
+from stages.web.client import Client
 
 PAGE_SIZE = 100  # the most posts of one answer
 CREDENTIALS = ("REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET")

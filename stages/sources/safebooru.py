@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stages.core import boorus
-from stages.core.fetching import Client, FetchError
-from stages.core.listing import Listed
-from stages.core.services import Address, Record, is_image_address, number, records, shorten, text
+from stages.sources import boorus
+from stages.sources.json_answers import Address, Record, is_image_address, number, records, shorten, text
+from stages.sources.listed_image import Listed
+from stages.web.client import Client, FetchError
 
 PAGE_SIZE = 100  # what every board of this kind gives at once
 NOTHING = ("no JSON", "b''")  # a blank page is often an answer without a body

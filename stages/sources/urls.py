@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.core.fetching import Client
 from stages.core.files import read_table
-from stages.core.listing import Listed
 from stages.core.params import Section
+from stages.sources.listed_image import Listed
+from stages.web.client import Client
 
 COLUMNS = ("url", "class", "source_id", "title", "page_url", "author", "licence", "licence_url")
 

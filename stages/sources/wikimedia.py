@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stages.core.fetching import Client
-from stages.core.listing import Listed
 from stages.core.params import Section
-from stages.core.services import Address, Record, identity, number, records, shorten, table, text
+from stages.sources.json_answers import Address, Record, identity, number, records, shorten, table, text
+from stages.sources.listed_image import Listed
+from stages.web.client import Client
 
 PAGE_SIZE = 50  # the most files whose descriptions one answer holds
 QUESTION = {

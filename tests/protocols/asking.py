@@ -1,6 +1,6 @@
 """The project's own client, allowed to ask loopback and in no hurry to give up."""
 
-from stages.core.fetching import Client, Fetch
+from stages.web.client import Client, Fetch
 
 SETTINGS = Fetch(
     threads=1, per_host=2, per_second=1000, timeout_s=10, deadline_s=20, retries=3, max_wait_s=2, max_megabytes=10,

@@ -1,0 +1,164 @@
+"""Trained networks ready for files: from a picture's path to class probabilities, as in training and evaluation."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from stages.classifier.answers import printable
+from stages.classifier.model_facts import Backbone, check_cascade, read_facts
+from stages.classifier.model_facts import Facts as Facts
+from stages.classifier.safe_loading import load_checked, load_weights
+from stages.images.faces import Face
+from stages.images.formats import check_type
+from stages.images.preprocessing import Reader, open_reader
+from stages.images.quality import Limits, check_area
+from stages.images.reading import Pixels, open_image
+from stages.networks.backbone_parts import cut, see, sha256_of
+from stages.networks.determinism import fix
+from stages.networks.predicting import predict
+
+WEIGHTS = "backbone.weights.h5"
+SECTIONS = ("preprocess", "clean", "evaluate")
+
+
+class Use(Limits, extra="ignore"):
+    """What the sections SECTIONS of params.yaml say that holds for new pictures too, so that results agree."""
+
+    face: Face
+    batch_size: int = Field(ge=1)
+    threads: int = Field(ge=1)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network of these classes, with what stands before it.
+
+    `model` takes rows: pixels in [0, 255], or the activations that `frozen` makes of them.
+    """
+
+    facts: Facts
+    use: Use
+    model: keras.Model
+    frozen: keras.Model | None
+    reader: Reader
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the probabilities."""
+        return self.facts.classes
+
+    def read(self, path: Path) -> Pixels:
+        """The picture in the file as uint8 `(height, width, 3)`, the same bits as in training.
+
+        Raises:
+            UnusableImage: it is none, has more pixels than `clean` lets pass, or no face where one is cut out.
+            OSError: there is no such file, or it may not be read.
+        """
+        with path.open("rb") as stream:
+            check_type(stream.read(64))
+            stream.seek(0)
+            check_area(*open_image(stream).size, self.use)
+        pixels, _ = self.reader(path)
+        return pixels
+
+    def read_bytes(self, content: bytes) -> Pixels:
+        """The picture that these bytes are, like `read`.
+
+        Raises:
+            UnusableImage: as there.
+        """
+        with tempfile.NamedTemporaryFile() as file:  # The faces' and the others' pixels are read from paths.
+            file.write(content)
+            file.flush()
+            return self.read(Path(file.name))
+
+    def rows(self, pixels: Pixels) -> npt.NDArray[Any]:
+        """What `model` is fed for pictures uint8 `(n, height, width, 3)`."""
+        if self.frozen is None or self.facts.backbone is None:
+            return pixels
+        return predict(self.frozen, pixels, self.facts.backbone.batch_size)
+
+    def judge(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """The probabilities `(n, n_classes)` of rows.
+
+        Raises:
+            ValueError: the network gives none that are numbers.
+        """
+        probabilities = predict(self.model, rows, self.use.batch_size)
+        if not np.isfinite(probabilities).all():
+            raise ValueError(f"{self.facts.network}: expected probabilities, got some that are no numbers.")
+        return probabilities
+
+    def probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """The probabilities `(n, n_classes)` of pictures uint8 `(n, height, width, 3)`, the same bits as in evaluation.
+
+        The batches are those of `features` and `evaluate`, which must have run with equally many threads.
+        """
+        return self.judge(self.rows(pixels))
+
+    def whole_model(self) -> keras.Model:
+        """One model from images in [0, 255] to probabilities, for what needs one; its last digits may differ."""
+        if self.frozen is None:
+            return self.model
+        images = keras.Input(self.facts.image_shape)
+        return keras.Model(images, self.model(self.frozen(images)), name=self.facts.network)
+
+
+def open_classifier(folder: Path, pretrained: Path, load: Callable[[str], ModuleType], use: Use) -> Classifier:
+    """The network in a folder that `train` or `champion` wrote, or that came from elsewhere.
+
+    To be called before the first tensor is made. A frozen part has its weights from the folder itself, or from the
+    network's in `pretrained`.
+
+    Args:
+        folder: of the model.
+        pretrained: where `pretrained` wrote a folder for each network.
+        load: gives a network's module by its name, `stages.models.load`.
+        use: how the network runs.
+
+    Raises:
+        FileNotFoundError: a file of the model is missing.
+        ValueError: one of them is not what it should be, or they do not fit together.
+    """
+    facts = read_facts(folder)
+    check_cascade(facts.preprocessing, use.face, folder)
+    network = load(facts.network)
+    fix(0, use.threads)
+    frozen = open_frozen(facts, facts.backbone, network, folder, pretrained) if facts.backbone else None
+    model = load_checked(folder / "model.keras")
+    fed = tuple(facts.image_shape) if frozen is None else frozen.output_shape[1:]
+    if model.input_shape[1:] != fed:
+        raise ValueError(f"{folder}: expected a model of {fed}, as network.json says, got one of {model.input_shape}.")
+    if model.output_shape[1:] != (len(facts.classes),):
+        classes = printable(", ".join(facts.classes))
+        raise ValueError(
+            f"{folder}: expected a model of the classes {classes} of network.json, got one of {model.output_shape[1]}."
+        )
+    return Classifier(facts, use, model, frozen, open_reader(facts.preprocessing))
+
+
+def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: Path, pretrained: Path) -> keras.Model:
+    """The frozen part, from pixels in [0, 255] to activations.
+
+    Raises:
+        FileNotFoundError: its weights are missing.
+        ValueError: the network has none, or they are others than those that it was trained on.
+    """
+    if not hasattr(network, "make_backbone"):
+        raise ValueError(f"{folder / 'network.json'}: expected no backbone under {facts.network}, got one.")
+    whole = network.make_backbone(tuple(facts.image_shape))
+    own = folder / WEIGHTS
+    path = own if own.is_file() else pretrained / facts.network / WEIGHTS
+    load_weights(whole, path)
+    if (found := sha256_of(whole)) != backbone.sha256:
+        raise ValueError(f"{path}: expected tensors with SHA-256 {backbone.sha256}, got {found}.")
+    frozen, _ = cut(whole, backbone.trainable_layers)
+    return see(frozen, backbone.scaling, tuple(facts.image_shape))

@@ -1,0 +1,26 @@
+"""Clean: which collected images are fit for use, and why each other one is not."""
+
+import argparse
+from pathlib import Path
+
+from stages.clean.run import run
+from stages.clean.settings import Clean
+from stages.core import params
+from stages.core.files import write_json
+from stages.core.terminal import command
+
+
+def main() -> None:
+    """Clean what was collected."""
+    parser = argparse.ArgumentParser(prog="python -m stages.clean", description=__doc__)
+    parser.add_argument("source", type=Path, help="the folder of raw images")
+    parser.add_argument("review", type=Path, help="the table of a person's decisions")
+    parser.add_argument("target", type=Path, help="the folder of kept and rejected rows to write")
+    parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
+    arguments = parser.parse_args()
+    settings = params.read(Clean, "clean")
+    write_json(run(settings, arguments.source, arguments.review, arguments.target), arguments.metrics)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,22 @@
+"""Collect: the source's images as received, each with its provenance."""
+
+import argparse
+from pathlib import Path
+
+from stages.collect.run import Collect, run
+from stages.core import params
+from stages.core.files import write_json
+from stages.core.terminal import command
+
+
+def main() -> None:
+    """Collect what params.yaml names."""
+    parser = argparse.ArgumentParser(prog="python -m stages.collect", description=__doc__)
+    parser.add_argument("target", type=Path, help="the folder of raw images to write")
+    parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
+    arguments = parser.parse_args()
+    write_json(run(params.read(Collect, "collect"), arguments.target), arguments.metrics)
+
+
+if __name__ == "__main__":
+    command(main)

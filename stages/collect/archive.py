@@ -1,0 +1,179 @@
+"""A zip or tar archive, laid out as a folder would be. Its members are read one by one, never unpacked to a path."""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from stages.core.files import parse_table
+from stages.sources.listed_image import TABLE, Failure, Listed, list_table, list_tree
+
+# A password raises RuntimeError, an unknown compression NotImplementedError; bombs and sizes that lie the last two.
+DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+    NotImplementedError, ValueError, OverflowError,
+)  # fmt: skip
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+# Pictures hardly pack: what grows this much, and is not small, is made to fill a disk.
+MAX_GROWTH, SMALL_BYTES = 100, 100_000_000
+MAX_MEMBERS = 1_000_000
+HEADER_BYTES = 1_000_000  # of a tar's member, its long name and its comments included
+PIECE = 4096  # of packed bytes; a zip's bzip2 and LZMA are unpacked without a limit, at most a few thousandfold
+NO_FILE = Failure("no regular file", "it is a link or a device")
+TWICE = Failure("twice in the archive", "which one is meant is not known")
+
+
+class Members:
+    """The files that an archive holds, by tidied name, and why some of them cannot be read.
+
+    Raises:
+        ValueError: there are too many, or they would unpack to far too much.
+    """
+
+    def __init__(self, path: Path, entries: Iterable[tuple[str, int, bool, Any]]) -> None:
+        self.entries: dict[str, Any] = {}
+        self.faults: dict[str, Failure] = {}
+        self.sizes: dict[str, int] = {}
+        most, unpacked = SMALL_BYTES + MAX_GROWTH * path.stat().st_size, 0
+        for number, (name, size, is_file, entry) in enumerate(entries, start=1):
+            unpacked += size
+            if number > MAX_MEMBERS:
+                raise ValueError(f"more than {MAX_MEMBERS} members")
+            if size < 0 or unpacked > most:
+                raise ValueError(f"members of more than {most} bytes")
+            tidy = str(PurePosixPath(name.encode("utf-8", "replace").decode()))
+            if tidy in self.entries:
+                self.faults[tidy] = TWICE
+            elif not is_file:
+                self.faults[tidy] = NO_FILE
+            self.entries[tidy], self.sizes[tidy] = entry, size
+
+
+class _Zip:
+    """The members of a zip archive."""
+
+    def __init__(self, path: Path) -> None:
+        self.archive = zipfile.ZipFile(path)
+        try:
+            self.members = Members(path, map(self._describe, self._files()))
+        except BaseException:
+            self.archive.close()
+            raise
+
+    def _files(self) -> Iterator[zipfile.ZipInfo]:
+        return (info for info in self.archive.infolist() if not info.is_dir())
+
+    @staticmethod
+    def _describe(info: zipfile.ZipInfo) -> tuple[str, int, bool, zipfile.ZipInfo]:
+        kind = info.external_attr >> 28  # of the Unix mode: 8 is a file, 0 none was stored
+        return info.filename, info.file_size, kind in (0, 8), info
+
+    def read(self, name: str, at_most: int) -> bytes:
+        content = bytearray()
+        with self.archive.open(self.members.entries[name]) as stream:
+            while len(content) < at_most and (piece := stream.read(min(PIECE, at_most - len(content)))):
+                content += piece
+        return bytes(content)
+
+
+class _Bounded:
+    """A stream of which no single reading is large: a tar's header may ask for gigabytes."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.most = HEADER_BYTES
+        self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= self.most:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self.stream.read(size)
+
+
+class _Tar:
+    """The members of a tar archive."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            start = file.read(6)
+        opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), open)
+        self.stream = _Bounded(opener(path, "rb"))
+        try:
+            stream: Any = self.stream
+            self.archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 (`_opened` closes it)
+            self.members = Members(path, ((i.name, i.size, i.isfile(), i) for i in self.archive if not i.isdir()))
+        except BaseException:
+            self.stream.close()
+            raise
+
+    def read(self, name: str, at_most: int) -> bytes:
+        self.stream.most = at_most + tarfile.RECORDSIZE
+        stream = self.archive.extractfile(self.members.entries[name])
+        return b"" if stream is None else stream.read(at_most)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Zip | _Tar]:
+    try:
+        opened = _Zip(path) if path.suffix.lower() == ".zip" else _Tar(path)
+    except DAMAGE as error:
+        raise ValueError(f"{path}: expected a whole zip or tar archive, got {error}.") from error
+    try:
+        yield opened
+    finally:
+        opened.archive.close()
+        if isinstance(opened, _Tar):
+            opened.stream.close()
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the path ends like an archive that this module reads."""
+    return path.name.lower().endswith(ENDINGS)
+
+
+def listing(path: Path) -> Iterator[Listed]:
+    """What the archive holds, sorted by name; with a table, what that lists.
+
+    Raises:
+        ValueError: it is no archive, one made to fill a disk, or its table is not one of images.
+    """
+    with _opened(path) as opened:
+        sizes = opened.members.sizes
+        if TABLE not in sizes:
+            return list_tree(sizes)
+        try:
+            content = opened.read(TABLE, sizes[TABLE])
+        except DAMAGE as error:
+            raise ValueError(f"{path} {TABLE}: expected a readable table, got {error}.") from error
+        return list_table(parse_table(content, f"{path} {TABLE}"), sizes, f"{path} {TABLE}")
+
+
+def fetching(path: Path, listed: Iterable[Listed], max_bytes: int) -> Iterator[tuple[Listed, bytes | Failure]]:
+    """Each image's bytes, or why there are none."""
+    with _opened(path) as opened:
+        for image in listed:
+            yield image, _read(opened, image.member, max_bytes)
+
+
+def _read(opened: _Zip | _Tar, member: str, max_bytes: int) -> bytes | Failure:
+    if member not in opened.members.entries:
+        return Failure("missing", f"{member} is listed in {TABLE} only")
+    if fault := opened.members.faults.get(member):
+        return fault
+    if is_archive(Path(member)):
+        return Failure("archive in the archive", member)
+    try:
+        # The header's size can lie, so that the limit holds for what is really unpacked.
+        content = opened.read(member, max_bytes + 1)
+    except DAMAGE as error:
+        return Failure("damaged in the archive", f"{member}: {error}")
+    if len(content) > max_bytes:
+        return Failure("too many bytes", f"more than {max_bytes}")
+    return content

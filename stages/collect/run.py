@@ -1,0 +1,126 @@
+"""Collect: the source's images as received, each with its provenance."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+
+from stages.collect import manifest_images
+from stages.collect.counts_by_source import count
+from stages.collect.source import source_of
+from stages.core import params
+from stages.core.cache import cache_folder
+from stages.core.files import replacing, write_table
+from stages.core.terminal import progress_by_reason
+from stages.downloads.download import Bounds
+from stages.downloads.store import Store, forget_failures
+from stages.images.reading import UnusableImage, open_image
+from stages.sources import manifest_file
+from stages.sources.listed_image import Failure, Listed, one_line
+from stages.web.client import Fetch
+
+IMAGE_COLUMNS = [
+    "image_id", "class", "source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url",
+    "format", "width", "height", "bytes", "given_split", "file",
+]  # fmt: skip
+FAILURE_COLUMNS = ["class", "source", "source_id", "reason", "detail"]
+NO_CLASS = Failure("no class", "it lies in no class folder or table row")
+
+
+class Collect(params.Section):
+    """The section `collect` of params.yaml."""
+
+    source: str
+    max_megabytes: int = Field(ge=1)
+    max_megapixels: int = Field(ge=1)
+    listings: dict[str, list[dict[str, Any]]]
+    fetch: Fetch
+
+
+def run(settings: Collect, target: Path) -> dict[str, Any]:
+    """The counts, after the folder target holds the raw images, `images.csv` and `failures.csv`.
+
+    A raw image is `<class>/<first 16 digits of its SHA-256>.<ending>`, its bytes as received. `images.csv` has a row
+    for each listed image that came, copies included. Of a folder or archive, what no program can read is kept too:
+    `clean` rejects it. Of the web, it failed: it could be a host's excuse.
+
+    Raises:
+        FileNotFoundError: the source is not there.
+        ValueError: the source cannot be read, or holds no image.
+    """
+    path = Path(settings.source)
+    listed = list(source_of(path).listing(path))
+    images, failures = [], []
+    with replacing(target) as folder:
+        folder.mkdir()
+        for image, content in progress_by_reason(fetch(listed, settings), len(listed), "collect", reason_of):
+            if isinstance(content, Failure):
+                failures.append(describe_failure(image, path, content))
+            else:
+                images.append(store(image, path, content, folder))
+        if not images:
+            forget_failures(cache_folder("downloads"))
+            raise ValueError(f"{path}: expected images in a folder per class, got {len(listed)} files and no image.")
+        write_rows(images, IMAGE_COLUMNS, ["image_id", "class", "source_id", "source", "url"], folder / "images.csv")
+        write_rows(
+            failures, FAILURE_COLUMNS, ["class", "source_id", "source", "reason", "detail"], folder / "failures.csv"
+        )
+    forget_failures(cache_folder("downloads"))  # All is written: a further run is another try.
+    return count(images, failures)
+
+
+def fetch(listed: list[Listed], settings: Collect) -> Iterator[tuple[Listed, bytes | Failure]]:
+    """Each image's bytes, or why there are none."""
+    path = Path(settings.source)
+    source = source_of(path)
+    if source is manifest_file:
+        bounds = Bounds(max_megabytes=settings.max_megabytes, max_megapixels=settings.max_megapixels)
+        fetched = manifest_images.fetching(listed, settings.fetch, bounds, Store(cache_folder("downloads")))
+    else:
+        fetched = source.fetching(path, listed, settings.max_megabytes * 1_000_000)
+    for image, content in fetched:
+        yield image, content if image.class_ or isinstance(content, Failure) else NO_CLASS
+
+
+def reason_of(fetched: tuple[Listed, bytes | Failure]) -> str:
+    """Why an image has no bytes; empty where it has."""
+    return fetched[1].reason if isinstance(fetched[1], Failure) else ""
+
+
+def describe_failure(image: Listed, path: Path, failure: Failure) -> dict[str, str]:
+    """The image's row of `failures.csv`."""
+    where = {"class": image.class_, "source": image.source or str(path), "source_id": image.source_id}
+    return {**where, "reason": failure.reason, "detail": one_line(failure.detail)}
+
+
+def store(image: Listed, path: Path, content: bytes, folder: Path) -> dict[str, Any]:
+    """The image's row of `images.csv`, after its bytes lie in the folder."""
+    image_id = hashlib.sha256(content).hexdigest()
+    header = read_header(content)
+    file = Path(image.class_, f"{image_id[:16]}.{header['format'].lower() or 'bin'}")
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_bytes(content)
+    listed = {key: value for key, value in asdict(image).items() if key not in ("class_", "member")}
+    return {
+        "image_id": image_id, "class": image.class_, **listed, "source": image.source or str(path), **header,
+        "bytes": len(content), "file": file.as_posix(),
+    }  # fmt: skip
+
+
+def read_header(content: bytes) -> dict[str, Any]:
+    """Format, width and height as the file states them; empty and 0 where it is no image."""
+    try:
+        with open_image(io.BytesIO(content)) as image:
+            return {"format": image.format or "", "width": image.width, "height": image.height}
+    except UnusableImage:
+        return {"format": "", "width": 0, "height": 0}
+
+
+def write_rows(rows: list[dict[str, Any]], columns: list[str], order: list[str], path: Path) -> None:
+    """The rows are at the path as a table, sorted, also when there are none."""
+    write_table(pd.DataFrame(rows, columns=columns).sort_values(order, kind="stable"), path)

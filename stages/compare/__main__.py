@@ -1,0 +1,22 @@
+"""Compare: all networks side by side, the champion, chosen on validation, and which of them really differ."""
+
+import argparse
+from pathlib import Path
+
+from stages.compare.run import Compare, run
+from stages.core import params
+from stages.core.terminal import command
+
+
+def main() -> None:
+    """Compare the networks of params.yaml."""
+    parser = argparse.ArgumentParser(prog="python -m stages.compare", description=__doc__)
+    parser.add_argument("source", type=Path, help="the folder of all evaluations")
+    parser.add_argument("target", type=Path, help="the folder of metrics to write summary.* and cost.png to")
+    arguments = parser.parse_args()
+    networks = list(params.find(params.load(), "networks"))
+    run(params.read(Compare, "compare"), networks, arguments.source, arguments.target)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,137 @@
+"""Compare: all networks side by side, the champion, chosen on validation, and which of them really differ."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+
+from stages.compare.significance import holm, mcnemar
+from stages.core import params
+from stages.core.files import read_json, read_table, replacing, write_json
+from stages.results.bootstrap import difference
+from stages.results.comparison import as_markdown
+from stages.results.figures import draw_cost, draw_summary
+
+RULE = "best validation accuracy; of equals the best macro F1 there, then the fewest parameters, then the name"
+DIGITS = 4
+
+
+class Compare(params.Section):
+    """The section `compare` of params.yaml."""
+
+    draws: int = Field(ge=100)
+    seed: int = Field(ge=0)
+
+
+def run(settings: Compare, networks: list[str], source: Path, target: Path) -> None:
+    """Nothing, after `summary.json`, `summary.md`, `summary.png` and `cost.png` of the networks are in target.
+
+    Raises:
+        ValueError: an evaluation is missing, or one is there of a network that is not among them.
+    """
+    check(networks, source)
+    metrics = {name: read_json(source / name / "metrics.json") for name in networks}
+    predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
+    values = summarise(metrics, compare(predictions, settings))
+    tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
+    write_json(values, target / "summary.json")
+    with replacing(target / "summary.md") as unfinished:
+        unfinished.write_text(as_markdown(values), encoding="utf-8")
+    with replacing(target / "summary.png") as unfinished:
+        draw_summary(values, tests, unfinished)
+    with replacing(target / "cost.png") as unfinished:
+        draw_cost(values, unfinished)
+
+
+def check(networks: list[str], source: Path) -> None:
+    """Nothing, where there is an evaluation of each network and of no other.
+
+    Raises:
+        ValueError: there is not.
+    """
+    # git keeps the .gitignore of a folder that DVC has emptied.
+    found = sorted(path.name for path in source.glob("[!.]*") if any(path.glob("[!.]*")))
+    for name in sorted(set(found) - set(networks)):
+        raise ValueError(
+            f"{source}: expected evaluations of {', '.join(networks)}, got {name}; "
+            f"`rm -r {source / name}` removes what an earlier network left."
+        )
+    for name in networks:
+        if name not in found:
+            raise ValueError(f"{source}: expected evaluations of {', '.join(networks)}, got none of {name}.")
+
+
+def compare(predictions: dict[str, pd.DataFrame], settings: Compare) -> list[dict[str, Any]]:
+    """For validation and test, and every two networks, how far their accuracies differ and how sure that is.
+
+    `difference` is that of the first less the second, with its 95 % interval; `only_a` and `only_b` count images that
+    only one of them got right, and `p` is McNemar's exact test on these. `p_holm` allows for there being several pairs.
+
+    Raises:
+        ValueError: the evaluations are of different images or splits.
+    """
+    found = []
+    for split in ("val", "test"):
+        tables = {name: table[table["split"] == split] for name, table in predictions.items()}
+        pairs = [compare_two(a, b, tables, settings) | {"split": split} for a, b in combinations(tables, 2)]
+        adjusted = holm([pair["p"] for pair in pairs])
+        found += [pair | {"p_holm": p} for pair, p in zip(pairs, adjusted, strict=True)]
+    return found
+
+
+def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compare) -> dict[str, Any]:
+    """One pair, as `compare` says.
+
+    Raises:
+        ValueError: their evaluations are of different images.
+    """
+    facts = ["image_id", "class", "group"]
+    if tables[a][facts].to_numpy().tolist() != tables[b][facts].to_numpy().tolist():
+        raise ValueError(f"{a} and {b}: expected evaluations of the same images and split, got others; `dvc repro`.")
+    right = {name: (tables[name]["class"] == tables[name]["predicted"]).to_numpy() for name in (a, b)}
+    low, high = difference(right[a], right[b], tables[a]["group"].to_numpy(), settings.draws, settings.seed)
+    test = mcnemar(right[a], right[b])
+    gap = round(float(right[a].mean() - right[b].mean()), DIGITS)
+    return {"a": a, "b": b, "difference": gap, "low": low, "high": high, **test}
+
+
+def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The champion and the runner-up by validation, the share of the largest class in test, and headline numbers.
+
+    The data can tell the two apart where the interval of their difference on validation leaves out 0.
+    """
+    champion, *others = rank(metrics)
+    any_test = next(iter(metrics.values()))["test"]
+    largest = max(one["count"] for one in any_test["classes"].values())
+    top = [pair for pair in pairs if pair["split"] == "val" and {pair["a"], pair["b"]} == {champion, *others[:1]}]
+    return {
+        "champion": champion,
+        "runner_up": others[0] if others else None,
+        "distinguishable": any(pair["low"] > 0 or pair["high"] < 0 for pair in top),
+        "rule": RULE,
+        "baseline": {"test": {"accuracy": round(largest / any_test["count"], DIGITS), "count": any_test["count"]}},
+        "networks": {name: headline(values) for name, values in metrics.items()},
+        "pairs": pairs,
+    }
+
+
+def rank(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    """The networks by `RULE`, the best first."""
+    return sorted(
+        metrics,
+        key=lambda name: (
+            -metrics[name]["val"]["accuracy"], -metrics[name]["val"]["macro_f1"], metrics[name]["parameters"], name,
+        ),
+    )  # fmt: skip
+
+
+def headline(values: dict[str, Any]) -> dict[str, Any]:
+    """One network's accuracies with their intervals, and what it costs."""
+    accuracies = {}
+    for split in ("val", "test"):
+        low, high = values[split]["intervals"]["accuracy"]
+        accuracies[split] = {"accuracy": values[split]["accuracy"], "low": low, "high": high}
+    accuracies["test"]["macro_f1"] = values["test"]["macro_f1"]
+    return accuracies | {key: values[key] for key in ("pretrained", "parameters", "multiply_adds", "megabytes")}

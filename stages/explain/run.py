@@ -1,0 +1,177 @@
+"""Explain: what fooled a network, where it looked, what its first layer sees and how it arranges the pictures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+from pydantic import Field
+
+from stages.core import params
+from stages.core.files import read_json, read_table, replacing, write_table
+from stages.explain.embedding import NAMES, Method, draw_embedding, embed
+from stages.images.sheets import CAPTION, INK, Section, Tile, draw_sheet
+from stages.networks.determinism import fix
+from stages.networks.gradcam import View, heatmaps, overlay
+from stages.networks.inputs import FILTERS, Inputs, read_inputs
+from stages.networks.layer_graph import BGR, first_kernels, last_features
+from stages.networks.predicting import predict
+
+SIDE, COLUMNS = 144, 6  # pixels of a picture, and pictures in a row: each image has two
+SUREST = 6  # of each class, among those that were recognised
+FILTER_SIDE, FILTER_COLUMNS, MOST_FILTERS = 64, 12, 96
+THUMBNAIL_SIDE = 160
+TOLD = [
+    "image_id", "class", "predicted", "probability", "file", "title", "author", "licence", "licence_url", "page_url",
+    "url", "source",
+]  # fmt: skip
+
+Views = dict[str, View]
+
+
+class Explain(params.Section):
+    """The section `explain` of params.yaml."""
+
+    mistakes: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    embedding: Method
+    perplexity: float = Field(gt=0)
+    seed: int = Field(ge=0)
+
+
+def run(settings: Explain, source: Path, pixels: Path, trained: Path, predictions: Path, target: Path) -> None:
+    """Nothing, after the folder target holds the figures, and the mistakes shown as a list with thumbnails.
+
+    Mistakes and the surest images are of the test split, their heat maps of the class that the network predicted.
+
+    Raises:
+        ValueError: predictions or pictures are of other images or classes, or the network has no maps of a picture.
+    """
+    network = read_json(trained / "network.json")
+    inputs, name = read_inputs(source), network["network"]
+    table, images = read_predictions(predictions, inputs, network["classes"]), np.load(pixels, mmap_mode="r")
+    if len(images) != len(table):
+        raise ValueError(f"{pixels}: expected the pictures of the {len(table)} inputs, got {len(images)}.")
+    fix(0, settings.threads)
+    model = keras.models.load_model(trained / "model.keras", compile=False)
+    test = table[table["split"] == "test"]
+    is_right = test["predicted"] == test["class"]
+    mistakes = choose(test[~is_right], "loss", settings.mistakes)
+    surest = choose(test[is_right], "probability", SUREST)
+    shown = pd.concat([mistakes, surest])
+    numbers = [network["classes"].index(each) for each in shown["predicted"]]
+    heats = heatmaps(model, inputs.array[shown.index], numbers, settings.batch_size)
+    views = dict(zip(shown["image_id"], map(View, images[shown.index], heats), strict=True))
+    features = predict(last_features(model), inputs.array, settings.batch_size)
+    points = embed(features, settings.embedding, settings.perplexity, settings.seed).round(3)
+    placed = table[["image_id", "class", "split", "predicted"]].assign(x=points[:, 0], y=points[:, 1])
+    with replacing(target) as folder:
+        folder.mkdir()
+        fooled = pair_up((f"{name} mistook", "worst"), mistakes, test[~is_right], test, views)
+        draw_sheet(fooled, folder / "mistakes.png", SIDE, COLUMNS)
+        sure = pair_up((f"{name} recognised", "surest"), surest, test[is_right], test, views)
+        draw_sheet(sure, folder / "attention.png", SIDE, COLUMNS)
+        save_mistakes(mistakes, views, folder)
+        draw_filters(name, find_kernels(model, inputs, source), folder / "filters.png")
+        write_table(placed, folder / "embedding.csv")
+        draw_embedding(placed, f"{name}: {NAMES[settings.embedding]} of the last features", folder / "embedding.png")
+
+
+def read_predictions(path: Path, inputs: Inputs, classes: list[str]) -> pd.DataFrame:
+    """The table of `evaluate`, a row for each of the inputs, with numbers, and the predicted class's `probability`.
+
+    Raises:
+        ValueError: it is about other images or classes.
+    """
+    table = read_table(path)
+    if list(table["image_id"]) != inputs.image_ids:
+        raise ValueError(f"{path}: expected the {len(inputs.image_ids)} images of the inputs, got {len(table)} others.")
+    found = [str(column).removeprefix("p_") for column in table if str(column).startswith("p_")]
+    if found != classes:
+        raise ValueError(f"{path}: expected probabilities of {', '.join(classes)}, got {', '.join(found)}.")
+    columns = [f"p_{name}" for name in classes]
+    table = table.astype(dict.fromkeys(["loss", *columns], float))
+    return table.assign(probability=table[columns].max(axis=1))
+
+
+def choose(rows: pd.DataFrame, column: str, number: int) -> pd.DataFrame:
+    """At most so many rows of each class, those with the highest value first; of equals, by image."""
+    ordered = rows.sort_values(["class", column, "image_id"], ascending=[True, False, True])
+    return ordered.groupby("class").head(number)
+
+
+def pair_up(
+    words: tuple[str, str], shown: pd.DataFrame, meant: pd.DataFrame, test: pd.DataFrame, views: Views
+) -> list[Section]:
+    """What the page says and shows: of the images that are meant, some of each class, each beside its heat map."""
+    did, rank = words
+    sections = [Section(f"{did} {len(meant) or 'none'} of {len(test)} test images", [draw_key()])]
+    for name, rows in shown.groupby("class"):
+        number, total = ((table["class"] == name).sum() for table in (meant, test))
+        tiles = [tile for row in rows.to_dict("records") for tile in draw_pair(row, views[row["image_id"]])]
+        sections.append(Section(f"{name}: {number} of {total}, the {len(rows)} {rank}", tiles))
+    return sections
+
+
+def draw_key() -> Tile:
+    """What the colours of a heat map mean."""
+    heat = np.tile(np.linspace(1, 0, SIDE, dtype=np.float32)[:, None], SIDE)
+    colours = overlay(np.full((SIDE, SIDE, 3), 255, np.uint8), heat)
+    draw, font = ImageDraw.Draw(colours), ImageFont.load_default(CAPTION)
+    draw.text((SIDE / 2, CAPTION), "the most", INK, font, "mm")
+    draw.text((SIDE / 2, SIDE - CAPTION), "nothing", INK, font, "mm")
+    return Tile(colours, ("Right of each picture: how", "much its places spoke for", "what was said (Grad-CAM)"))
+
+
+def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:
+    """The picture with its origin, and its heat map with what the network said."""
+    said = f"said {row['probability']:.0%} {row['predicted']}"
+    true = "" if row["predicted"] == row["class"] else f"true {row['p_' + row['class']]:.0%} {row['class']}"
+    blank = "" if view.heat.any() else "Grad-CAM finds no place"
+    origin = (row["title"] or Path(row["source_id"]).name, row["author"], row["licence"])
+    return Tile(view.picture(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (said, true, blank))))
+
+
+def save_mistakes(mistakes: pd.DataFrame, views: Views, folder: Path) -> None:
+    """The mistakes are in the folder as a list with their origins, and their heat maps as JPEG files."""
+    text = json.dumps(mistakes[TOLD].to_dict("records"), indent=2)
+    (folder / "mistakes.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "heat").mkdir()
+    for image_id in mistakes["image_id"]:
+        views[image_id].overlaid(THUMBNAIL_SIDE).save(folder / "heat" / f"{image_id[:16]}.jpg", quality=85)
+
+
+def find_kernels(model: keras.Model, inputs: Inputs, source: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """The first convolutions' kernels `(height, width, channels, filters)` by name, for pictures in RGB."""
+    if not inputs.backbone:
+        return first_kernels(model)
+    kernel = np.load(source / FILTERS)
+    is_bgr = inputs.backbone["scaling"] == BGR
+    return {"backbone": kernel[:, :, ::-1] if is_bgr else kernel}
+
+
+def draw_filters(name: str, kernels: dict[str, npt.NDArray[np.float32]], path: Path) -> None:
+    """The kernels are at the path as pictures, each from its own least to its most."""
+    sections = []
+    for layer, kernel in kernels.items():
+        height, width, _, number = kernel.shape
+        tiles = [Tile(draw_filter(kernel[..., i])) for i in range(min(number, MOST_FILTERS))]
+        what = f"{len(tiles)} of {number} filters of {height}x{width} pixels, each in its own range"
+        sections.append(Section(f"{name}, {layer}: {what}", tiles))
+    draw_sheet(sections, path, FILTER_SIDE, FILTER_COLUMNS)
+
+
+def draw_filter(kernel: npt.NDArray[np.float32]) -> Image.Image:
+    """A kernel `(height, width, channels)` in squares as large as there is room for; grey without three channels."""
+    seen = kernel if kernel.shape[-1] == 3 else kernel.mean(axis=-1)
+    levels = 255 * (seen - seen.min()) / max(np.ptp(seen), 1e-12)
+    image = Image.fromarray(levels.round().astype(np.uint8))
+    times = max(1, FILTER_SIDE // max(image.size))
+    picture = image.resize((times * image.width, times * image.height), Image.Resampling.NEAREST)
+    picture.thumbnail((FILTER_SIDE, FILTER_SIDE))
+    return picture

@@ -1,0 +1,97 @@
+"""Cascades that find faces, of OpenCV's own, from a path or from a URL, as its `CascadeClassifier` reads them."""
+
+import hashlib
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+import cv2
+from cv2.data import haarcascades
+
+from stages.core.cache import cache_folder
+from stages.core.files import replacing, sha256
+from stages.web.plain_client import read_body
+
+KEPT_CASCADES = cache_folder("cascades")
+TIMEOUT_S = 30
+MAX_MEGABYTES = 20
+
+
+def is_url(cascade: str) -> bool:
+    """Whether the cascade is to be downloaded."""
+    return cascade.startswith(("http://", "https://"))
+
+
+def locate(cascade: str, expected: str | None) -> Path:
+    """The cascade's file: one of OpenCV's own, with or without `.xml`, one at a path, or one kept from a URL.
+
+    Raises:
+        ValueError: there is none, it cannot be downloaded, or its SHA-256 is not the expected one, where one is.
+    """
+    if is_url(cascade):
+        return download(cascade, expected or "")
+    own = {path.stem: path for path in sorted(Path(haarcascades).glob("*.xml"))}
+    path = own.get(cascade.removesuffix(".xml"), Path(cascade))
+    if not path.is_file():
+        choices = f"the path or URL of an XML file, or one of {', '.join(own)}"
+        raise ValueError(f"params.yaml preprocess.face.cascade: expected {choices}, got {cascade!r}.")
+    if expected:
+        check_hash(sha256(path), expected, cascade)
+    return path
+
+
+def check_hash(found: str, expected: str, where: str) -> None:
+    """Nothing, where both are the same.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if found != expected:
+        raise ValueError(f"{where}: expected a cascade with SHA-256 {expected}, got {found}.")
+
+
+def download(url: str, expected: str) -> Path:
+    """The file with this SHA-256, kept from an earlier run or from the URL.
+
+    Raises:
+        ValueError: the URL does not answer with it.
+    """
+    kept = KEPT_CASCADES / f"{expected}.xml"
+    if kept.is_file() and sha256(kept) == expected:
+        return kept
+    try:
+        content = fetch(url)
+    except (OSError, HTTPException, ValueError) as error:
+        raise ValueError(f"{url}: expected a cascade, got {str(error).strip('<>')}.") from error
+    check_hash(hashlib.sha256(content).hexdigest(), expected, url)
+    with replacing(kept) as unfinished:
+        unfinished.write_bytes(content)
+    return kept
+
+
+def fetch(url: str) -> bytes:
+    """What the URL answers.
+
+    Raises:
+        OSError: it does not answer, or with an error.
+        HTTPException: it does not speak HTTP.
+        ValueError: it takes too long, or is too much or less than announced.
+    """
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+        return read_body(response, MAX_MEGABYTES, TIMEOUT_S)
+
+
+def read_cascade(path: Path) -> cv2.CascadeClassifier:
+    """The cascade in an XML file.
+
+    Raises:
+        ValueError: there is none in it.
+    """
+    cascade = cv2.CascadeClassifier()
+    try:
+        is_read = cascade.load(str(path))
+    except cv2.error:  # Its message names a line of its own source.
+        is_read = False
+    if not is_read:
+        raise ValueError(f"{path}: expected a cascade that OpenCV can read, got another file.")
+    return cascade

@@ -1,0 +1,106 @@
+"""What a file is by its bytes, and whether it is whole where Pillow does not look and other decoders do."""
+
+import struct
+import zlib
+from collections.abc import Callable
+
+from stages.images.reading import UnusableImage
+
+PNG, GIF, BMP = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"BM"
+# First bytes of what is often saved under the name of a picture; of text the first that are no space.
+OTHER_TYPES = {
+    b"%PDF": "a PDF", b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip file", b"\x1aE\xdf\xa3": "a Matroska video",
+    b"<!doctype html": "an HTML page", b"<html": "an HTML page", b"<svg": "an SVG drawing", b"<?xml": "an XML file",
+    b"{": "a JSON text",
+}  # fmt: skip
+
+
+def check_type(content: bytes) -> None:
+    """Nothing, where the bytes do not begin like a type of file that is no picture.
+
+    Raises:
+        UnusableImage: they do.
+    """
+    if content[4:8] == b"ftyp" and content[8:12] not in (b"avif", b"avis", b"mif1", b"heic", b"heix"):
+        raise UnusableImage("wrong type", "an MP4 video")
+    start = content[:64].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for prefix, name in OTHER_TYPES.items():
+        if start.startswith(prefix.lower()):
+            raise UnusableImage("wrong type", name)
+
+
+def check_whole(content: bytes) -> None:
+    """Nothing, where a PNG, GIF or BMP file is whole; the other formats are checked by decoding them.
+
+    Pillow decodes such files without their end or with wrong checksums, TensorFlow does not.
+
+    Raises:
+        UnusableImage: a part is missing, damaged or too much.
+    """
+    checks: dict[bytes | tuple[bytes, ...], Callable[[bytes], None]] = {PNG: check_png, GIF: check_gif, BMP: check_bmp}
+    for signature, check in checks.items():
+        if content.startswith(signature):
+            try:
+                check(content)
+            except (struct.error, IndexError) as error:
+                raise UnusableImage("truncated", f"the file ends within a block, at byte {len(content)}") from error
+
+
+def check_png(content: bytes) -> None:
+    """Nothing, where chunks of right checksums lead to the one that ends the picture.
+
+    Source: https://www.w3.org/TR/png-3/#5Chunk-layout
+
+    Raises:
+        UnusableImage: a checksum is wrong.
+        struct.error: the file ends too early.
+    """
+    position, kind = len(PNG), b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", content, position)
+        (checksum,) = struct.unpack_from(">I", content, position + 8 + length)
+        if zlib.crc32(content[position + 4 : position + 8 + length]) != checksum:
+            raise UnusableImage("unreadable", f"PNG chunk {kind.decode('latin-1')!r} with a wrong checksum")
+        position += 12 + length
+
+
+def check_gif(content: bytes) -> None:
+    """Nothing, where blocks lead to the trailer.
+
+    Source: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
+
+    Raises:
+        UnusableImage: a block is of no known kind.
+        IndexError: the file ends too early.
+    """
+    position = 13 + colours(content[10])
+    while content[position] != 0x3B:
+        kind = content[position]
+        if kind == 0x2C:  # an image: its descriptor, its colours and the width of its codes
+            position += 11 + colours(content[position + 9])
+        elif kind == 0x21:  # an extension and its label
+            position += 2
+        else:
+            raise UnusableImage("unreadable", f"GIF block of unknown kind {kind} at byte {position}")
+        while length := content[position]:
+            position += 1 + length
+        position += 1
+
+
+def colours(flags: int) -> int:
+    """The bytes of the table of colours that the flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def check_bmp(content: bytes) -> None:
+    """Nothing, where as many bytes of pixels follow the header as it says, or it does not say.
+
+    Raises:
+        UnusableImage: there are more or fewer.
+        struct.error: the file ends within its header.
+    """
+    start, header, width, height, _, depth, compression = struct.unpack_from("<IIiiHHI", content, 10)
+    expected = start + (width * depth + 31) // 32 * 4 * abs(height)
+    if header >= 40 and compression in (0, 3) and len(content) != expected:
+        reason = "truncated" if len(content) < expected else "unreadable"
+        raise UnusableImage(reason, f"BMP of {len(content)} bytes, its header says {expected}")

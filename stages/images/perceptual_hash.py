@@ -1,0 +1,59 @@
+"""Perceptual hashes, all pairs of them that lie close, and the groups that such pairs form."""
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+Hashes = npt.NDArray[np.uint64]
+
+SIDE, LOW = 32, 8  # of the picture that is transformed, and of the block of lowest frequencies that is kept
+BITS = LOW * LOW
+MIRROR = (-1.0) ** np.arange(LOW)  # a mirrored signal has the cosines of odd frequencies with the other sign
+
+
+def phash(thumbnails: npt.NDArray[np.uint8]) -> Hashes:
+    """The 64 bits of `imagehash.phash` of each grey thumbnail `(n, 32, 32)`.
+
+    They are the signs of the 8x8 lowest coefficients of the cosine transform (DCT-II, horizontal frequency last)
+    against their median. Source: https://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html
+    """
+    return signs(low_frequencies(thumbnails))
+
+
+def phash_forms(thumbnails: npt.NDArray[np.uint8], mirrored: bool, rotated: bool) -> dict[str, Hashes]:
+    """The hashes of each thumbnail's other forms, by name, from one transform.
+
+    `mirror` swaps left and right; `90`, `180` and `270` are turned counter-clockwise; with both asked for there are
+    also `mirror 90` and so on, mirrored first. Rounding in the resampling aside, they are the hashes of such pictures.
+    """
+    low = low_frequencies(thumbnails)
+    flips = {"": low, "mirror": low * MIRROR} if mirrored else {"": low}
+    turns = range(4) if rotated else range(1)
+    forms = {
+        f"{name} {90 * turn or ''}".strip(): signs(turn_left(each, turn))
+        for name, each in flips.items()
+        for turn in turns
+    }
+    return {name: hashes for name, hashes in forms.items() if name}
+
+
+def low_frequencies(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """The block `(n, 8, 8)` of lowest frequencies, vertical ones first."""
+    # The order of the axes and the type are imagehash's: its bits at a tie depend on them.
+    columns = scipy.fft.dct(thumbnails.astype(np.float64), axis=1)[:, :LOW]
+    low: npt.NDArray[np.float64] = scipy.fft.dct(columns, axis=2)[:, :, :LOW]
+    return low
+
+
+def turn_left(low: npt.NDArray[np.float64], times: int) -> npt.NDArray[np.float64]:
+    """The frequencies of the picture turned counter-clockwise by 90 degrees so many times."""
+    for _ in range(times):
+        low = low.transpose(0, 2, 1) * MIRROR[:, None]
+    return low
+
+
+def signs(low: npt.NDArray[np.float64]) -> Hashes:
+    """For each block whether its numbers are above their median, as the bits of one integer, the first one highest."""
+    flat = low.reshape(len(low), BITS)
+    bits = flat > np.median(flat, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)

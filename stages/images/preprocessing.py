@@ -1,0 +1,67 @@
+"""How one picture becomes the pixels that a network is fed: of params.yaml, and again of a trained model."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BeforeValidator, model_validator
+
+from stages.core import params
+from stages.images.faces import Box, Face, open_detector, read_face
+from stages.images.reading import Crop, Pixels, read_pixels
+
+Reader = Callable[[Path], tuple[Pixels, list[Box]]]
+
+
+def check_sides(size: Any) -> Any:
+    """The size as [height, width].
+
+    Raises:
+        ValueError: it is neither an integer nor two.
+    """
+    sides = size if isinstance(size, list) else [size, size]
+    if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
+        raise ValueError(f"expected an integer >= 1, or [height, width], got {size!r}.")
+    return sides
+
+
+class Preprocessing(params.Section):
+    """Size and crop of the pixels, and how faces are found where they are cut out."""
+
+    size: Annotated[list[int], BeforeValidator(check_sides)]
+    crop: Literal[Crop, "face"]
+    face: Face | None = None
+
+    @model_validator(mode="after")
+    def check_face(self) -> "Preprocessing":
+        """The same.
+
+        Raises:
+            ValueError: faces are to be cut out, and nothing says how.
+        """
+        if self.crop == "face" and self.face is None:
+            raise ValueError("expected a table `face` for crop: face, got none.")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return (self.size[0], self.size[1])
+
+
+def describe(settings: Preprocessing) -> dict[str, Any]:
+    """The settings that count, for JSON: `Preprocessing` can be read from it."""
+    named = {"size", "crop", "face"} if settings.crop == "face" else {"size", "crop"}
+    return settings.model_dump(include=named)
+
+
+def open_reader(settings: Preprocessing) -> Reader:
+    """What gives the pixels of a file, and the faces in it, the largest first; none where they are not looked for.
+
+    The reader raises `UnusableImage` for a file that has no such pixels.
+    """
+    crop, face, shape = settings.crop, settings.face, settings.shape
+    if crop != "face" or face is None:
+        return lambda path: (read_pixels(path, shape, cast(Crop, crop)), [])
+    return partial(read_face, size=shape, detector=open_detector(face))

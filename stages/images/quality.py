@@ -1,0 +1,135 @@
+"""What files hold, each seen by itself: whether it is a picture fit for use, and what it looks like."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from stages.core.params import Section
+from stages.images.formats import check_type, check_whole
+from stages.images.perceptual_hash import SIDE
+from stages.images.reading import UnusableImage, open_image
+from stages.images.thumbnails import Look, Small, Thumbnail, look_at, read_small
+
+# Formats that hold films. The second picture of the others is a smaller version, a depth map or a page.
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+HELD = 1_000_000  # pixels that a picture may have while others are decoded; long strips are hardly made smaller
+
+
+class Limits(Section):
+    """What a picture must be to be fit for use."""
+
+    min_side: int = Field(ge=1)
+    max_megapixels: float = Field(gt=0)
+    max_aspect: float = Field(ge=1)
+    max_frames: int = Field(ge=1)
+    min_contrast: float = Field(ge=0, le=128)
+    min_sharpness: float = Field(ge=0)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A picture's grey thumbnail `(32, 32)`, perhaps its colours, and what speaks against it, if anything.
+
+    `can_be_kept` says whether a person may decide to keep it all the same: it can be decoded.
+    """
+
+    thumbnail: Thumbnail = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.uint8))
+    reason: str = ""
+    detail: str = ""
+    can_be_kept: bool = False
+    colours: Thumbnail | None = None
+
+
+def inspect(paths: list[Path], limits: Limits) -> list[Finding]:
+    """What each file holds.
+
+    All are decoded before the first is looked at: done in turn, either slows the other down by a few per cent.
+    """
+    found = [read(path, limits) for path in paths]
+    return [assess(each, limits) if isinstance(each, Small) else each for each in found]
+
+
+def read(path: Path, limits: Limits) -> Small | Finding:
+    """The file's picture, to be assessed; what is found where it has none, or one too large to wait for others.
+
+    A header too large is refused before anything is decoded.
+    """
+    try:
+        content = path.read_bytes()
+        check_type(content)
+        with open_image(io.BytesIO(content)) as image:
+            check_area(*image.size, limits)
+            check_frames(image, limits)
+            check_whole(content)
+            small = read_small(image)
+    except UnusableImage as error:
+        return Finding(reason=error.reason, detail=error.detail)
+    return small if small.picture.width * small.picture.height <= HELD else assess(small, limits)
+
+
+def assess(small: Small, limits: Limits) -> Finding:
+    """What is found of a picture."""
+    look = look_at(small)
+    try:
+        check_shape(*small.size, limits)
+        check_look(look, limits)
+    except UnusableImage as error:
+        return Finding(look.thumbnail, error.reason, error.detail, can_be_kept=True, colours=look.colours)
+    return Finding(look.thumbnail, colours=look.colours)
+
+
+def check_area(width: int, height: int, limits: Limits) -> None:
+    """Nothing, where the picture can be decoded in bounded memory.
+
+    Raises:
+        UnusableImage: it has too many pixels.
+    """
+    if width * height > limits.max_megapixels * 1e6:
+        raise UnusableImage("too large", f"{width}x{height}, expected at most {limits.max_megapixels:g} megapixels")
+
+
+def check_frames(image: Image.Image, limits: Limits) -> None:
+    """Nothing, where the picture is none of a film. Frames are looked for no further than the limit.
+
+    Raises:
+        UnusableImage: it has too many of them, or damaged ones.
+    """
+    if image.format not in ANIMATED:
+        return
+    try:
+        image.seek(limits.max_frames)
+    except EOFError:
+        image.seek(0)
+        return
+    except Exception as error:  # As in `decode`: a damaged frame can raise nearly anything.
+        raise UnusableImage("unreadable", str(error)) from error
+    raise UnusableImage("animated", f"more than {limits.max_frames} frames")
+
+
+def check_shape(width: int, height: int, limits: Limits) -> None:
+    """Nothing, where the sides are within the limits.
+
+    Raises:
+        UnusableImage: the shorter one is too small, or the longer one too long for it.
+    """
+    shorter, longer = sorted((width, height))
+    if shorter < limits.min_side:
+        raise UnusableImage("too small", f"{width}x{height}, expected a shorter side >= {limits.min_side}")
+    if longer > limits.max_aspect * shorter:
+        raise UnusableImage("extreme aspect", f"{width}x{height}, expected sides of 1 to {limits.max_aspect:g} at most")
+
+
+def check_look(look: Look, limits: Limits) -> None:
+    """Nothing, where there is something to be seen.
+
+    Raises:
+        UnusableImage: the picture is nearly of one grey, or has no edges.
+    """
+    if look.contrast < limits.min_contrast:
+        raise UnusableImage("blank", f"contrast {look.contrast:.1f}, expected at least {limits.min_contrast:g}")
+    if look.sharpness < limits.min_sharpness:
+        raise UnusableImage("blurred", f"sharpness {look.sharpness:.3f}, expected at least {limits.min_sharpness:g}")

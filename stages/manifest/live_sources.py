@@ -1,0 +1,46 @@
+"""The live sources that `collect.listings` names, with their checked params."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from stages.core.params import Section, explain
+from stages.sources.listed_image import names_folder
+
+# Imported only where `collect.listings` names them: PRAW alone takes longer than all of `collect`.
+LIVE = ("bing", "danbooru", "openverse", "reddit", "safebooru", "urls", "wikimedia")
+
+
+def live_entries(listings: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, ModuleType, Section, str]]:
+    """Name and module of the source, checked params and class of each item of `collect.listings`.
+
+    Raises:
+        ValueError: a class cannot name a folder, a source is unknown, or one of its params is wrong.
+    """
+    for class_, items in listings.items():
+        if not names_folder(class_):
+            raise ValueError(f"params.yaml collect.listings: expected classes that can name folders, got {class_!r}.")
+        for number, item in enumerate(items):
+            where = f"collect.listings.{class_}.{number}"
+            source = item.get("source")
+            if source not in LIVE:
+                choices = ", ".join(LIVE)
+                raise ValueError(f"params.yaml {where}.source: expected one of {choices}, got {source!r}.")
+            module = import_module(f"stages.sources.{source}")
+            values = {key: value for key, value in item.items() if key != "source"}
+            try:
+                entry = module.Entry.model_validate(values)
+            except ValidationError as error:
+                raise ValueError(explain(error, module.Entry, {}, where)) from error
+            yield name_of(source, entry), module, entry, class_
+
+
+def name_of(source: str, entry: Section) -> str:
+    """The source's name, with the host of another instance than its own: each of them numbers its images from 1."""
+    address = getattr(entry, "address", "")
+    own = type(entry).model_fields["address"].default if address else ""
+    return source if address == own else f"{source} {urlsplit(address).netloc}"

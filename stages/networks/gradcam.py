@@ -1,0 +1,85 @@
+"""Grad-CAM: where in a picture a network saw a class.
+
+Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra 2017 (https://arxiv.org/abs/1610.02391), equations 1 and 2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from stages.networks.layer_graph import halves
+from stages.networks.predicting import predict
+
+COLOURS = "viridis"  # its lightness rises evenly, so that it reads in grey and to the colour-blind
+OPACITY = 0.6
+
+
+def heatmaps(
+    model: keras.Model, rows: npt.NDArray[Any], class_numbers: Sequence[int], batch_size: int
+) -> npt.NDArray[np.float32]:
+    """How much each place of a row speaks for the row's class, `(n, h, w)` in [0, 1], 1 being the row's most.
+
+    The channels of the network's maps, weighted by the mean gradient of the class's score before the softmax; what
+    speaks against the class is 0, and a row in which nothing speaks for it is 0 throughout. `h` and `w` are those of
+    the maps. At one batch size and thread count, a row's map depends on nothing but that row.
+
+    Raises:
+        ValueError: nothing in the network looks at places of a picture.
+    """
+    front, back = halves(model)
+    maps = np.asarray(predict(front, rows, batch_size), np.float32)
+    weights = gradients(back, maps, class_numbers, batch_size).mean(axis=(1, 2))
+    heat = np.maximum(np.einsum("nhwc,nc->nhw", maps, weights), 0)
+    most = heat.max(axis=(1, 2), keepdims=True, initial=0)
+    scaled: npt.NDArray[np.float32] = np.divide(heat, most, out=np.zeros_like(heat), where=most > 0)
+    return scaled
+
+
+def gradients(
+    back: keras.Model, maps: npt.NDArray[np.float32], class_numbers: Sequence[int], batch_size: int
+) -> npt.NDArray[np.float32]:
+    """The derivative of each row's class score by its maps, of their shape; the last batch is filled up."""
+    import tensorflow as tf  # Keras has no call for gradients.
+
+    missing = -len(maps) % batch_size
+    filled = np.concatenate([maps, np.zeros((missing, *maps.shape[1:]), np.float32)])
+    chosen = np.eye(back.output_shape[-1], dtype=np.float32)[[*class_numbers, *[0] * missing]]
+    parts = []
+    for start in range(0, len(filled), batch_size):
+        batch = tf.convert_to_tensor(filled[start : start + batch_size])
+        with tf.GradientTape() as tape:
+            tape.watch(batch)
+            score = keras.ops.sum(back(batch, training=False) * chosen[start : start + batch_size])
+        parts.append(tape.gradient(score, batch).numpy())
+    return np.concatenate([*parts, np.empty((0, *maps.shape[1:]), np.float32)])[: len(maps)]
+
+
+def overlay(pixels: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]) -> Image.Image:
+    """The picture `(height, width, 3)` in grey under its heat map, from purple for 0 to yellow for 1."""
+    height, width = pixels.shape[:2]
+    smooth = Image.fromarray(heatmap, mode="F").resize((width, height), Image.Resampling.BICUBIC)
+    heat = matplotlib.colormaps[COLOURS](np.clip(np.asarray(smooth), 0, 1), bytes=True)[..., :3]
+    grey = ImageOps.grayscale(Image.fromarray(pixels)).convert("RGB")
+    return Image.blend(grey, Image.fromarray(heat), OPACITY)
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture `(height, width, 3)`, and the heat map of what a network saw in it."""
+
+    pixels: npt.NDArray[np.uint8]
+    heat: npt.NDArray[np.float32]
+
+    def picture(self, side: int) -> Image.Image:
+        """The picture, its longer side so many pixels."""
+        return ImageOps.contain(Image.fromarray(self.pixels), (side, side))
+
+    def overlaid(self, side: int) -> Image.Image:
+        """The heat map on the picture, likewise."""
+        return overlay(np.asarray(self.picture(side)), self.heat)

@@ -1,0 +1,34 @@
+"""What stands on a backbone: its activations to class probabilities."""
+
+import keras
+from keras import layers
+
+from stages.networks.layers import add_dense, probabilities
+from stages.networks.network_params import TransferParams
+
+DENSE = (1024, 1024)
+
+
+def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> keras.Model:
+    """Activations `(batch, *shape)` to probabilities `(batch, n_classes)`.
+
+    `linear` is global average pooling and dropout (anime_characters); `dense` flattens, normalises the batch and has
+    two dense layers, each with dropout (cars_tanks).
+    """
+    model = keras.Sequential([keras.Input(shape)], name=f"{params.head}_head")
+    if params.head == "linear":
+        model.add(layers.GlobalAveragePooling2D())
+        model.add(layers.Dropout(params.dropout))
+    else:
+        model.add(layers.Flatten())
+        model.add(layers.BatchNormalization())
+        add_dense(model, DENSE, params.width, params.dropout)
+    model.add(probabilities(n_classes))
+    return model
+
+
+def put_on(backbone: keras.Model, scaling: keras.layers.Layer, n_classes: int, params: TransferParams) -> keras.Model:
+    """Images in [0, 255] to probabilities `(batch, n_classes)`: scaled, through the backbone, through its head."""
+    images = keras.Input(backbone.input_shape[1:])
+    head = build(backbone.output_shape[1:], n_classes, params)
+    return keras.Model(images, head(backbone(scaling(images))), name=backbone.name)

@@ -1,0 +1,24 @@
+"""What params.yaml says about the layers of a network; what it says about its training is `train.hyperparams`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stages.core.params import Section
+
+
+class NetworkParams(Section):
+    """The keys of `train.<network>` that its layers are built from."""
+
+    dropout: float = Field(ge=0, lt=1)
+    width: float = Field(gt=0)
+    scaling: Literal["unit", "signed", "imagenet_bgr"]
+
+
+class TransferParams(NetworkParams):
+    """The same for a network with published weights, under a head of its own."""
+
+    trainable_layers: int = Field(ge=0)
+    head: Literal["linear", "dense"]
+    fine_tuning_epochs: int = Field(ge=0)
+    fine_tuning_rate: float = Field(gt=0)

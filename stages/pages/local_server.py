@@ -1,0 +1,93 @@
+"""A page in the browser for this machine alone: no other web site can use it, and it can use no other."""
+
+import logging
+import socket
+import threading
+import webbrowser
+from argparse import ArgumentTypeError
+from functools import partial
+from pathlib import Path
+
+from flask import Flask, Response, abort, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
+
+ADDRESS = "127.0.0.1"
+LOOPBACK = (ADDRESS, "localhost")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def make_app(folder: Path, page: str, body_type: str, max_body: int) -> Flask:
+    """A web application with a page, to which its own requests are still to be added.
+
+    Args:
+        folder: of the page and all that it loads.
+        page: file name of the page.
+        body_type: the one media type of what it may send; none that a form of another web site can send.
+        max_body: bytes that it may send at once.
+    """
+    app = Flask(__name__, static_folder=folder, static_url_path="/pages")
+    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.before_request(partial(refuse_strangers, body_type))
+    app.after_request(protect)
+    app.register_error_handler(HTTPException, explain)
+    app.add_url_rule("/", "index", partial(app.send_static_file, page))
+    return app
+
+
+def refuse_strangers(body_type: str) -> None:
+    """Nothing, where the request comes from our own page; other web sites and names are refused."""
+    host, port = request.headers.get("Host", ""), request.environ["SERVER_PORT"]
+    if host not in {f"{name}:{port}" for name in LOOPBACK} | (set(LOOPBACK) if port == "80" else set()):
+        abort(403, f"Host: expected {' or '.join(LOOPBACK)} with port {port}, got {host!r}.")
+    if request.method == "POST":
+        origin = request.headers.get("Origin", "")
+        if origin != f"http://{host}":
+            abort(403, f"Origin: expected http://{host}, got {origin!r}.")
+        if request.mimetype != body_type:
+            abort(415, f"Content-Type: expected {body_type}, got {request.mimetype!r}.")
+
+
+def protect(response: Response) -> Response:
+    """The response with headers that let the page use nothing but this server, and no other page use it."""
+    response.headers.update(HEADERS)
+    if request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def explain(error: HTTPException) -> tuple[dict[str, str | None], int]:
+    """What is wrong with a request, as JSON."""
+    return {"error": error.description}, error.code or 500
+
+
+def serve(app: Flask, port: int, name: str, about: str, *, is_shown: bool) -> None:
+    """Nothing, after the page was served to this machine until Ctrl-C; one line says where it is and what about."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    with socket.create_server((ADDRESS, port)) as listener:
+        port = listener.getsockname()[1]
+        server = make_server(ADDRESS, port, app, threaded=True, fd=listener.fileno())
+        print(f"{name} at http://{ADDRESS}:{port}/ {about}; Ctrl-C ends it", flush=True)
+        if is_shown:
+            threading.Thread(target=webbrowser.open, args=[f"http://{ADDRESS}:{port}/"], daemon=True).start()
+        server.serve_forever()  # until KeyboardInterrupt, which it takes for an end
+
+
+def port_number(text: str) -> int:
+    """A port, or 0 for any that is free.
+
+    Raises:
+        ArgumentTypeError: there is no such port.
+    """
+    if not text.isdecimal() or not 0 <= int(text) < 65536:
+        raise ArgumentTypeError(f"expected 0 to 65535, got {text!r}")
+    return int(text)

@@ -1,0 +1,21 @@
+"""Pretrained: a backbone's published weights, checked tensor by tensor."""
+
+import argparse
+from pathlib import Path
+
+from stages.core import params
+from stages.core.terminal import command
+from stages.pretrained.run import Pretrained, run
+
+
+def main() -> None:
+    """Fetch the named network's weights."""
+    parser = argparse.ArgumentParser(prog="python -m stages.pretrained", description=__doc__)
+    parser.add_argument("network", help="a transfer network of stages/models")
+    parser.add_argument("target", type=Path, help="the folder of weights to write")
+    arguments = parser.parse_args()
+    run(arguments.network, params.read(Pretrained, "pretrained"), arguments.target)
+
+
+if __name__ == "__main__":
+    command(main)

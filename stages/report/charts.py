@@ -1,0 +1,145 @@
+"""What the report draws of networks: accuracies, cost, differences, trainings, and shares of the pictures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from stages.report import svg
+from stages.report.svg import LEFT, RIGHT, WIDTH, Plot, Point, in_percent
+from stages.report.wording import clipped, percent, plural, points, short, span
+
+ROW = 46.0  # height of a row with a line of text and a track under it
+
+
+def draw_accuracies(summary: Mapping[str, Any]) -> Markup:
+    """Test accuracy with its interval and validation accuracy of each network, over the share of the largest class."""
+    x = svg.linear((0, 1), (LEFT, RIGHT))
+    networks, baseline = summary["networks"], summary["baseline"]["test"]["accuracy"]
+    bottom = 26 + ROW * len(networks)
+    parts = [svg.line((x(value), 26), (x(value), bottom), "grid") for value in (0, 0.25, 0.5, 0.75, 1)]
+    parts.append(svg.line((x(baseline), 16), (x(baseline), bottom), "limit"))
+    is_left = baseline < 0.6
+    parts.append(
+        svg.label((x(baseline) + (5 if is_left else -5), 14), "largest class", "tick", "start" if is_left else "end")
+    )
+    for number, (name, one) in enumerate(networks.items()):
+        top, test, val = 26 + ROW * number, one["test"], x(one["val"]["accuracy"])
+        star, kind = ("★ ", "name") if name == summary["champion"] else ("", "text")
+        numbers = f"{percent(test['accuracy'])} ({span(test['low'], test['high'])})"
+        parts.append(svg.label((LEFT, top + 17), star + name, f"{kind} halo", most=20))
+        parts.append(svg.label((RIGHT, top + 17), numbers, "text halo", "end"))
+        parts.append(svg.track(x, top + 31, test["accuracy"], test["low"], test["high"]))
+        parts.append(svg.line((val, top + 24), (val, top + 38), "mark"))
+    anchors = {0: "start", 0.25: "middle", 0.5: "middle", 0.75: "middle", 1: "end"}
+    parts += [
+        svg.label((x(value), bottom + 16), in_percent(value), "tick", anchor) for value, anchor in anchors.items()
+    ]
+    told = "; ".join(f"{name} {percent(one['test']['accuracy'])}" for name, one in networks.items())
+    return svg.draw(bottom + 22, f"Test accuracy: {told}; largest class {percent(baseline)}.", *parts)
+
+
+def draw_cost(summary: Mapping[str, Any], cost: str, name_of_cost: str) -> Markup:
+    """Test accuracy with its interval of each network against what it costs, on a logarithmic axis."""
+    networks = summary["networks"]
+    costs = [one[cost] for one in networks.values()]
+    domain = (min(costs) / 2.5, max(costs) * 2.5)
+    plot = Plot(30, 236)
+    across = svg.logarithmic(domain, (plot.left, plot.right))
+    parts = [plot.y_axis((0, 0.25, 0.5, 0.75, 1), in_percent, "test accuracy"), plot.x_axis((), str, name_of_cost)]
+    for value in powers(*domain):
+        parts.append(svg.label((across(value), plot.bottom + 17), short(value), anchor="middle"))
+        parts.append(svg.line((across(value), plot.bottom), (across(value), plot.bottom + 4), "base"))
+    places = {name: (across(one[cost]), plot.up(one["test"]["accuracy"])) for name, one in networks.items()}
+    for (x, y), one in zip(places.values(), networks.values(), strict=True):
+        ends = [(x, plot.up(one["test"][end])) for end in ("low", "high")]
+        parts += [svg.line(ends[0], ends[1], "whisker"), svg.circle((x, y), 5, "dot")]
+    parts += name_points(places, summary["champion"])
+    return svg.draw(plot.bottom + 42, f"Test accuracy of each network against {name_of_cost}.", *parts)
+
+
+def powers(low: float, high: float) -> list[float]:
+    """The powers of ten between, or where they are fewer than two also 2 and 5 times them."""
+    tens = [10.0**n for n in range(13) if low <= 10.0**n <= high]
+    finer = [factor * 10.0**n for n in range(13) for factor in (1, 2, 5) if low <= factor * 10.0**n <= high]
+    return tens if len(tens) > 1 else finer
+
+
+def name_points(places: Mapping[str, Point], champion: str) -> list[Markup]:
+    """A name beside each point, on the side with more room, moved down where it would cover one above it."""
+    parts: list[Markup] = []
+    taken: list[Point] = []
+    for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
+        height = y + 4
+        while any(abs(x - other) < 90 and abs(height - above) < 15 for other, above in taken):
+            height += 3
+        taken.append((x, height))
+        kind = "name halo" if name == champion else "text halo"
+        gap, anchor = (-10, "end") if x > 0.62 * WIDTH else (10, "start")
+        parts.append(svg.label((x + gap, height), name, kind, anchor, most=16))
+    return parts
+
+
+def draw_differences(pairs: Sequence[Mapping[str, Any]], split: str) -> Markup:
+    """The paired difference in accuracy of every two networks on the split with its interval, over zero."""
+    shown = [pair for pair in pairs if pair["split"] == split]
+    reach = max([0.05, *(abs(pair[end]) for pair in shown for end in ("low", "high"))])
+    x = svg.linear((-reach, reach), (LEFT, RIGHT))
+    bottom = 8 + ROW * len(shown)
+    marks = [value for value in svg.ticks(-reach, reach, 6) if abs(value) < 0.9 * reach]
+    parts: list[Markup] = []
+    for value in marks:
+        text = f"{100 * value:+.3g}".replace("-", "−") if value else "0"
+        parts.append(svg.line((x(value), 8), (x(value), bottom), "grid" if value else "limit"))
+        parts.append(svg.label((x(value), bottom + 16), text, "tick", "middle"))
+    for number, pair in enumerate(shown):
+        top, value, low, high = 8 + ROW * number, pair["difference"], pair["low"], pair["high"]
+        names = f"{clipped(pair['a'], 12)} − {clipped(pair['b'], 12)}"
+        numbers = f"{points(value)} ({points(low)} to {points(high)})"
+        parts.append(svg.label((LEFT, top + 17), names, "text halo"))
+        parts.append(svg.label((RIGHT, top + 17), numbers, "text halo", "end"))
+        parts.append(svg.track(x, top + 31, value, low, high))
+    told = "; ".join(f"{pair['a']} less {pair['b']} {points(pair['difference'])} points" for pair in shown)
+    return svg.draw(bottom + 24, f"Differences in accuracy: {told}.", *parts)
+
+
+def draw_learning(history: pd.DataFrame, kept: int) -> Markup:
+    """Loss and accuracy after each epoch, on training and on validation pictures, and the epoch that was kept."""
+    epochs = (1.0, max(2.0, float(history["epoch"].max())))
+    highest = float(history["loss"].max())
+    loss = Plot(44, 134, x=epochs, y=(0.0, highest))
+    accuracy = Plot(174, 264, x=epochs)
+    parts = [
+        loss.y_axis(svg.ticks(0, highest, 3), lambda value: f"{value:g}", "loss"),
+        accuracy.y_axis((0, 0.5, 1), in_percent, "accuracy"),
+        accuracy.x_axis(svg.ticks(*epochs, 6, whole=True), lambda value: f"{value:.0f}", "epoch"),
+        svg.line((loss.across(kept), loss.top), (loss.across(kept), accuracy.bottom), "limit"),
+    ]
+    for x, split, name in ((128, "train", "training"), (230, "val", "validation")):
+        parts += [svg.line((x, 12), (x + 24, 12), f"curve {split}"), svg.label((x + 30, 16), name, "text")]
+    for plot, column in ((loss, "loss"), (accuracy, "accuracy")):
+        for half, rows in history.groupby("split"):
+            parts.append(svg.trace(map(plot.at, rows["epoch"], rows[column]), f"curve {half}"))
+    told = f"Learning curves over {plural(int(history['epoch'].max()), 'epoch')}; epoch {kept} was kept."
+    return svg.draw(accuracy.bottom + 40, told, *parts)
+
+
+def draw_shares(rows: Mapping[str, Mapping[str, int]]) -> Markup:
+    """A bar for each row, as long as its counts together, divided into these in their order."""
+    x = svg.linear((0, max(1, *(sum(counts.values()) for counts in rows.values()))), (LEFT, RIGHT))
+    parts: list[Markup] = []
+    for number, (name, counts) in enumerate(rows.items()):
+        top, start = 40.0 * number, 0
+        parts.append(svg.label((LEFT, top + 15), name, "text", most=32))
+        parts.append(svg.label((RIGHT, top + 15), f"{sum(counts.values()):,}", "text", "end"))
+        for part, count in enumerate(counts.values()):
+            width = max(0.0, x(start + count) - x(start) - 1)
+            parts.append(svg.box((x(start), top + 22), (width, 10), f"share-{part}"))
+            start += count
+    at, below = LEFT, 40.0 * len(rows)
+    for part, name in enumerate(next(iter(rows.values()))):
+        parts += [svg.box((at, below + 8), (10, 10), f"share-{part}"), svg.label((at + 16, below + 17), name, "text")]
+        at += 34 + svg.LETTER * len(name)
+    told = "; ".join(f"{name} {plural(sum(counts.values()), 'picture')}" for name, counts in rows.items())
+    return svg.draw(below + 26, f"Counts: {told}.", *parts)

@@ -1,0 +1,157 @@
+"""Intervals by the bootstrap over groups: near-duplicates are drawn together, being one piece of evidence.
+
+Groups are drawn with replacement, as many as there are, each with all its rows (Davison and Hinkley 1997, "Bootstrap
+Methods and their Application", section 3.8; Field and Welsh 2007, "Bootstrapping clustered data"). An interval goes
+from the 2.5th to the 97.5th percentile of what the draws give. It holds for this trained network and other images of
+the same kind; what another seed or split would change is not in it, and with few groups it is too narrow.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from stages.results.scores import DIGITS, losses
+
+PERCENTILES = (2.5, 97.5)
+ENTRIES = 2**18  # of rows times draws at once, 2 MB; more is not faster
+Doubles = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.floating[Any]]
+Ranking = tuple[csr_array, csr_array]
+
+
+def intervals(
+    labels: Labels, probabilities: Floats, groups: Sequence[str] | npt.NDArray[Any], draws: int, seed: int
+) -> dict[str, list[float] | None]:
+    """The 95 % intervals `[low, high]` of accuracy, balanced accuracy, macro F1, log loss and macro one-vs-rest AUC.
+
+    None is that of the AUC where no draw has two classes. Rounded to 4 digits.
+    """
+    values = replicate(labels, probabilities, groups, draws, seed)
+    return {name: bounds(each) for name, each in values.items()}
+
+
+def difference(
+    right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_], groups: Sequence[str] | npt.NDArray[Any],
+    draws: int, seed: int,
+) -> tuple[float, float]:  # fmt: skip
+    """The 95 % interval of the accuracy of a minus that of b, both from the same images in each draw."""
+    n_groups, group = number(groups)
+    gain = np.subtract(right_a, right_b, dtype=np.float64)
+    sums = np.stack([np.bincount(group, gain), np.bincount(group)])  # (2, n_groups)
+    parts = [sums @ weights for weights in draw(n_groups, draws, seed, chunk(len(group)))]
+    total, count = np.concatenate(parts, axis=1)
+    low, high = np.percentile(total / count, PERCENTILES)
+    return round(float(low), DIGITS), round(float(high), DIGITS)
+
+
+def replicate(
+    labels: Labels, probabilities: Floats, groups: Sequence[str] | npt.NDArray[Any], draws: int, seed: int
+) -> dict[str, Doubles]:
+    """What each draw gives, `(draws,)` for each of the five metrics, as `scores.score` defines them.
+
+    So a class that a draw leaves out does not count in that draw's means, nor does the AUC of one that all its rows
+    have; the AUC of a draw with a single class is NaN. Memory beyond three numbers a class and row does not grow with
+    the draws.
+    """
+    n_groups, group = number(groups)
+    sums = sum_by_group(labels, probabilities, group, n_groups)
+    rankings = [rank(labels == k, probabilities[:, k], group, n_groups) for k in range(probabilities.shape[1])]
+    parts = [
+        {**measure(sums @ weights), "roc_auc": mean_defined(np.stack([areas(each, weights) for each in rankings]))}
+        for weights in draw(n_groups, draws, seed, chunk(len(labels)))
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def number(groups: Sequence[str] | npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.intp]]:
+    """How many groups there are, and each row's number among them in the order of their names."""
+    names, group = np.unique(np.asarray(groups), return_inverse=True)
+    return len(names), group
+
+
+def chunk(rows: int) -> int:
+    """How many draws are held at once."""
+    return max(1, ENTRIES // rows)
+
+
+def draw(n_groups: int, draws: int, seed: int, at_once: int) -> Iterator[Doubles]:
+    """How often each draw took each group, `(n_groups, up to at_once)` draws at a time, the same for any `at_once`."""
+    random = np.random.default_rng(seed)
+    for start in range(0, draws, at_once):
+        width = min(at_once, draws - start)
+        cells = random.integers(n_groups, size=(width, n_groups)) * width + np.arange(width)[:, None]
+        counts = np.bincount(cells.ravel(), minlength=n_groups * width)
+        yield counts.reshape(n_groups, width).astype(np.float64)
+
+
+def sum_by_group(labels: Labels, probabilities: Floats, group: npt.NDArray[np.intp], n_groups: int) -> Doubles:
+    """Sums `(1 + 3 n_classes, n_groups)`: the loss, then by class the rows of it, predicted as it, and both.
+
+    These are the diagonal and the margins of the confusion matrix, all that the metrics take from it.
+    """
+    classes, predicted = np.arange(probabilities.shape[1])[:, None], probabilities.argmax(axis=1)
+    is_class, is_predicted = labels == classes, predicted == classes
+    rows = [losses(labels, probabilities)[None], is_class, is_predicted, is_class & is_predicted]
+    return np.stack([np.bincount(group, row, n_groups) for part in rows for row in part])
+
+
+def measure(sums: Doubles) -> dict[str, Doubles]:
+    """Accuracy, balanced accuracy, macro F1 and log loss of each draw, `(draws,)`, from sums `(…, draws)`."""
+    loss, (count, predicted, right) = sums[0], sums[1:].reshape(3, -1, sums.shape[1])
+    total = count.sum(axis=0)
+    return {
+        "accuracy": right.sum(axis=0) / total,
+        "balanced_accuracy": mean_defined(divide(right, count)),
+        "macro_f1": mean_defined(divide(2 * right, np.where(count > 0, count + predicted, 0))),
+        "log_loss": loss / total,
+    }
+
+
+def rank(is_class: npt.NDArray[np.bool_], scores: Floats, group: npt.NDArray[np.intp], n_groups: int) -> Ranking:
+    """Where the class's rows stand among all, as two tables of counts that `areas` weighs.
+
+    One `(m, n_groups)`: the class's rows at each of its m distinct scores, ascending. One `(2 m + 1, n_groups)`: all
+    rows below the first score, at it, between it and the second, and so on.
+    """
+    levels = np.unique(scores[is_class])
+    slot = np.searchsorted(levels, scores) + np.searchsorted(levels, scores, side="right")
+    own = slot[is_class] // 2
+    at = csr_array((np.ones(len(own)), (own, group[is_class])), shape=(len(levels), n_groups))
+    below = csr_array((np.ones(len(slot)), (slot, group)), shape=(2 * len(levels) + 1, n_groups))
+    return at, below
+
+
+def areas(ranking: Ranking, weights: Doubles) -> Doubles:
+    """The class's area under the ROC curve for each column of weights `(n_groups, draws)`; NaN where undefined.
+
+    Exact also with ties: Mann and Whitney's U over the product of the two weights, U being the sum of the class's
+    weighted mid-ranks among all rows, less that among its own (half of its weight squared).
+    """
+    at, below = ranking
+    own = at @ weights  # (m, draws)
+    ranks = np.cumsum(below @ weights, axis=0)  # (2 m + 1, draws): the weight below and up to each score
+    positive = own.sum(axis=0)
+    u = (own * (ranks[:-1:2] + ranks[1::2])).sum(axis=0) / 2 - positive**2 / 2
+    return divide(u, positive * (ranks[-1] - positive))
+
+
+def divide(part: Doubles, whole: Doubles) -> Doubles:
+    """The quotients; NaN where the whole is 0."""
+    quotients = np.full(whole.shape, np.nan)
+    np.divide(part, whole, out=quotients, where=whole > 0)
+    return quotients
+
+
+def mean_defined(values: Doubles) -> Doubles:
+    """The means `(draws,)` over the classes of `(n_classes, draws)`, without NaN; NaN where all are."""
+    return divide(np.nansum(values, axis=0), (~np.isnan(values)).sum(axis=0))
+
+
+def bounds(values: Doubles) -> list[float] | None:
+    """The lower and the upper end of the interval; None where no value is defined."""
+    defined = values[~np.isnan(values)]
+    return [round(float(end), DIGITS) for end in np.percentile(defined, PERCENTILES)] if len(defined) else None

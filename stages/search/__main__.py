@@ -1,0 +1,49 @@
+"""Search: the params with which a network does best on validation, within a budget; each trial a DVC experiment."""
+
+import argparse
+import shlex
+import sys
+
+from stages import models
+from stages.core.terminal import command
+from stages.search.run import TARGET, prepare, run
+from stages.search.space import EXPECTED, read_space
+from stages.search.trials import FAILED
+from stages.tracking.dvc_experiments import line
+from stages.tracking.run import NAME
+
+
+def parse() -> argparse.Namespace:
+    """The arguments of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m stages.search", description=__doc__)
+    parser.add_argument("network", choices=models.names(), metavar="network", help="one of stages/models")
+    parser.add_argument("-S", "--set-param", metavar="KEY=...", action="append", default=[],
+                        help=f"{EXPECTED}; a key without a dot is one of train.<network>")  # fmt: skip
+    parser.add_argument("--trials", type=int, default=20, help="how many, those done before included")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no other trial after so many")
+    parser.add_argument("--seed", type=int, default=0, help="of what is tried")
+    parser.add_argument("--name", help="of the search; the network's where none is given")
+    parser.add_argument("--dry", action="store_true", help="only print the first line")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Search as the arguments say."""
+    arguments = parse()
+    name = arguments.name or arguments.network
+    if not NAME.fullmatch(name):
+        raise ValueError(f"--name: expected small letters, digits and _, got {name}.")
+    if arguments.trials < 1 or arguments.seed < 0:
+        raise ValueError(f"expected --trials of at least 1 and --seed of at least 0, got {arguments.trials} and "
+                         f"{arguments.seed}.")  # fmt: skip
+    space = read_space(arguments.set_param, arguments.network)
+    if arguments.dry:
+        print(shlex.join(line(prepare(name, arguments.network, space, [], arguments.seed)[0])))
+        return
+    trials = run(name, arguments.network, space, arguments.trials, arguments.minutes, arguments.seed, TARGET / name)
+    if any(trial.status == FAILED for trial in trials):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,71 @@
+"""A manifest: a CSV file with a row for each image on the web, its class and its provenance, to be fetched as it says.
+
+A list of addresses by hand needs the columns `url` and `class` only.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pandas as pd
+
+from stages.core.files import read_table, replacing, write_table
+from stages.sources.listed_image import SPLITS, Listed, names_folder
+
+NAMES = {"class_": "class", "given_split": "split"}  # of columns, where they differ from the fields'
+COLUMNS = [NAMES.get(field.name, field.name) for field in fields(Listed) if field.name != "member"]
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether the path ends like a manifest."""
+    return path.suffix.lower() == ".csv"
+
+
+def listing(path: Path) -> Iterator[Listed]:
+    """The manifest's rows; what names neither its source nor its id is known by the file and the address.
+
+    Raises:
+        ValueError: it is no manifest, or one of its rows has a split or a class that can be none.
+    """
+    table = read_table(path)
+    check_columns(table, path)
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        where = f"{path} line {line}"
+        values = {str(column): str(value) for column, value in row.items()}
+        class_, split = values.pop("class"), values.pop("split", "")
+        if not names_folder(class_):
+            raise ValueError(f"{where}: expected a class that can name a folder, got {class_!r}.")
+        if split not in (*SPLITS, ""):
+            raise ValueError(f"{where}: expected a split of {', '.join(SPLITS)}, got {split}.")
+        source, source_id = values.pop("source", "") or str(path), values.pop("source_id", "") or values["url"]
+        yield Listed(source=source, source_id=source_id, class_=class_, given_split=split, **values)
+
+
+def check_columns(table: pd.DataFrame, path: Path) -> None:
+    """Nothing, where the table has the columns of a manifest.
+
+    Raises:
+        ValueError: one is missing, or unknown.
+    """
+    if not {"url", "class"} <= set(table.columns):
+        raise ValueError(f"{path}: expected the columns url and class, got {', '.join(table.columns)}.")
+    if unknown := [column for column in table.columns if column not in COLUMNS]:
+        raise ValueError(f"{path}: expected columns of {', '.join(COLUMNS)}, got {unknown[0]}.")
+
+
+def to_table(listed: Iterable[Listed]) -> pd.DataFrame:
+    """The images as the rows of a manifest, sorted by class, source and id."""
+    rows = [{NAMES.get(key, key): value for key, value in asdict(image).items()} for image in listed]
+    order = ["class", "source", "source_id", "url"]
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=str).sort_values(order, kind="stable")
+
+
+def write(images: Iterable[Listed], path: Path) -> None:
+    """The images are the rows of the manifest at the path."""
+    with replacing(path) as unfinished:
+        write_table(to_table(images), unfinished)
+
+
+def name(image: Listed) -> str:
+    """The image in one line."""
+    return f"{image.class_} {image.source} {image.source_id} {image.url}"

@@ -1,0 +1,26 @@
+"""Split: which images train, which choose, and which test."""
+
+import argparse
+from pathlib import Path
+
+from stages.core import params
+from stages.core.files import write_json
+from stages.core.terminal import command
+from stages.split.run import Likeness, Split, run
+
+
+def main() -> None:
+    """Split what has pixels."""
+    parser = argparse.ArgumentParser(prog="python -m stages.split", description=__doc__)
+    parser.add_argument("source", type=Path, help="the table of images that have pixels")
+    parser.add_argument("target", type=Path, help="the table of splits to write")
+    parser.add_argument("leaks", type=Path, help="the table of look-alikes in several splits to write")
+    parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
+    arguments = parser.parse_args()
+    settings, distance = params.read(Split, "split"), params.read(Likeness, "clean").group_distance
+    counts = run(settings, distance, arguments.source, arguments.target, arguments.leaks)
+    write_json(counts, arguments.metrics)
+
+
+if __name__ == "__main__":
+    command(main)

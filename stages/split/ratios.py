@@ -1,0 +1,108 @@
+"""What `split.ratios` asks for, and the splits that a source brings along."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stages.split.leaks import DROPPED, OnLeak, check_leaks, drop_leaks
+
+NAMES = ("train", "val", "test")
+Names = npt.NDArray[np.str_]
+FORM = re.compile(r"(given|kfold)/([0-9]{1,3})|([0-9]{1,3})/([0-9]{1,3})/([0-9]{1,3})")
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """What `split.ratios` asks for: the relative sizes of the parts to deal into, and what is dealt.
+
+    `drawn`: all images, into train, val and test. `given`: the source's own train rows, into train and val. `kfold`:
+    all images, into equal folds.
+    """
+
+    kind: Literal["drawn", "given", "kfold"]
+    shares: tuple[int, ...]
+
+
+def parse_ratios(text: str) -> Ratios:
+    """`70/15/15`, `given/20` or `kfold/5` as parts of which sizes.
+
+    Raises:
+        ValueError: it is none of them, a share is not positive, the three are not 100 together, or there are under
+            three folds.
+    """
+    where = "params.yaml split.ratios: expected"
+    form = FORM.fullmatch(text)
+    if not form:
+        raise ValueError(f"{where} train/val/test like 70/15/15, given/20 or kfold/5, got {text}.")
+    kind, *numbers = form.groups()
+    first, *shares = (int(number or 0) for number in numbers)
+    if kind == "kfold":
+        if first < len(NAMES):
+            raise ValueError(f"{where} at least 3 folds, for train, val and test, got {text}.")
+        return Ratios("kfold", (1,) * first)
+    if kind == "given":
+        if not 0 < first < 100:
+            raise ValueError(f"{where} a share of the given train rows from 1 to 99, got {text}.")
+        return Ratios("given", (100 - first, first))
+    if sum(shares) != 100 or 0 in shares:
+        raise ValueError(f"{where} three positive shares that add up to 100, got {text} with sum {sum(shares)}.")
+    return Ratios("drawn", tuple(shares))
+
+
+def name_parts(ratios: Ratios, fold: int) -> tuple[str, ...]:
+    """For each part its split; of folds, number `fold` is test, the one after it val, the first following the last.
+
+    Raises:
+        ValueError: there is no such fold.
+    """
+    if ratios.kind != "kfold":
+        return NAMES[: len(ratios.shares)]
+    k = len(ratios.shares)
+    if fold >= k:
+        raise ValueError(f"params.yaml split.fold: expected a number from 0 to {k - 1} with kfold/{k}, got {fold}.")
+    names = ["train"] * k
+    names[fold], names[(fold + 1) % k] = "test", "val"
+    return tuple(names)
+
+
+def keep_given(index: pd.DataFrame, on_leak: OnLeak) -> Names:
+    """The source's own splits, with `dropped` for the rows that `drop_from_train` takes out.
+
+    Raises:
+        ValueError: a row has no given split, there are no train or no test rows, a class is left out of one, or there
+            is a leak and `on_leak` is `error`.
+    """
+    given = index["given_split"].to_numpy(dtype=str)
+    without = int((given == "").sum())
+    if without or "test" not in given or "train" not in given:
+        counts = ", ".join(f"{(given == name).sum()} {name}" for name in NAMES)
+        raise ValueError(
+            f"params.yaml split.ratios: expected a source with given splits, got {counts}, {without} none. "
+            "A ratio like 70/15/15 splits any source."
+        )
+    if on_leak == "error":
+        check_leaks(index, given)
+    split = drop_leaks(index, given) if on_leak == "drop_from_train" else given
+    check_filled(index, split)
+    return split
+
+
+def check_filled(index: pd.DataFrame, split: Names) -> None:
+    """Nothing, where every class has rows in every split of the source.
+
+    Raises:
+        ValueError: one has none.
+    """
+    names = [name for name in (*NAMES, DROPPED) if name in split]
+    counts = pd.crosstab(split, index["class"].to_numpy()).reindex(names)
+    for name in counts.columns:
+        if (counts.loc[counts.index != DROPPED, name] == 0).any():
+            found = ", ".join(f"{number} {part}" for part, number in counts[name].items())
+            raise ValueError(
+                f"params.yaml split.ratios: expected every class in each of the source's splits, got {found} of class "
+                f"{name}. Give it images there, leave it out of the source, or set a ratio like 70/15/15."
+            )

@@ -1,0 +1,83 @@
+"""A figure for each sweep: the accuracy of its values, and how their losses went."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stages.core.files import replacing
+from stages.results.figures import ACCENT, DARK, DPI, METADATA, PALE
+from stages.study.findings import Setting
+from stages.study.statistics import Evidence
+
+# Of a legend: where no line runs.
+BELOW: dict[str, Any] = {
+    "frameon": False, "fontsize": "small", "ncols": 4, "loc": "upper center", "bbox_to_anchor": (0.5, -0.16),
+}  # fmt: skip
+
+
+def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: Path) -> None:
+    """The figure is at the path, where any value of the sweep is done; otherwise none is."""
+    settings = evidence.swept(network, sweep)
+    if not settings:
+        return
+    matplotlib.use("Agg")
+    sns.set_theme(style="whitegrid", font_scale=0.9)
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_accuracies(evidence, settings, chosen, left)
+    left.set(xlabel=sweep, title=f"{network}: validation accuracy by {sweep}")
+    draw_losses(evidence, settings, sweep, right)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=DPI, metadata=METADATA)
+
+
+def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, axes: Axes) -> None:
+    """Mean and 95 % interval of each value over its seeds, each seed as a point, and what a guess would reach."""
+    for place, setting in enumerate(settings):
+        right = evidence.right(setting)
+        low, high = evidence.interval(right)
+        axes.plot([place, place], [low, high], color=PALE, linewidth=7, solid_capstyle="round")
+        axes.plot(
+            place, right.mean(), "o", color=DARK, markersize=8, label="mean of seeds, 95 %" if not place else None
+        )
+        if setting.value == chosen:
+            axes.plot(
+                place, right.mean(), "o", color=ACCENT, markersize=15, fillstyle="none", label="document's choice"
+            )
+    rows = pd.concat([evidence.done(setting) for setting in settings])
+    if rows["seed"].nunique() > 1:
+        accuracy = pd.to_numeric(rows["val_accuracy"])
+        sns.stripplot(
+            x=rows["value"].astype(str), y=accuracy, color="white", edgecolor=DARK, linewidth=1, jitter=False, ax=axes
+        )
+    guess = pd.concat([evidence.largest(setting) for setting in settings]).mean()
+    axes.axhline(guess, color=ACCENT, linestyle="--", label="largest class")
+    axes.set_xticks(range(len(settings)), [str(setting.value) for setting in settings])
+    axes.set(xlim=(-0.5, len(settings) - 0.5), ylabel="accuracy")
+    axes.legend(**BELOW)
+
+
+def draw_losses(evidence: Evidence, settings: list[Setting], sweep: str, axes: Axes) -> None:
+    """Loss by epoch of the first seed, validation as a line and training as a dashed one."""
+    names = {evidence.done(setting)["run"].iloc[0]: str(setting.value) for setting in settings}
+    curves = evidence.results.curves
+    curves = curves[curves["run"].isin(names)].rename(columns={"val_loss": "validation", "train_loss": "training"})
+    part, value = "loss in", f"{sweep}:"  # names that no other column has, whatever the sweep is called
+    lines = curves.melt(["run", "epoch"], ["validation", "training"], part, "loss")
+    lines = lines.assign(**{value: lines["run"].map(names), "loss": lines["loss"].astype(float)})
+    order = list(names.values())
+    sns.lineplot(
+        lines, x="epoch", y="loss", hue=value, hue_order=order, style=part, palette="viridis", ax=axes, errorbar=None
+    )
+    # A rate that is too high has losses beside which no other curve could be told from another.
+    axes.set_ylim(0, min(float(lines["loss"].max()) * 1.05, 3 * float(lines["loss"].median())))
+    axes.set_title("Loss by epoch, first seed")
+    entries = zip(*axes.get_legend_handles_labels(), strict=True)
+    handles, labels = zip(*(entry for entry in entries if entry[1] not in (part, value)), strict=True)
+    axes.legend(handles, labels, **BELOW)

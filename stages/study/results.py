@@ -1,0 +1,113 @@
+"""A study's results: its runs, curves and answers as three small tables that git keeps."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.core.files import read_table, replacing, write_table
+from stages.study.findings import FINAL
+from stages.study.plan import Plan
+from stages.tracking.records import ANSWER, CURVE, TEST, Record, as_text
+from stages.tracking.run import Run
+
+DONE, FAILED, MISSING = "done", "failed", "not run"
+CELL = ["network", "sweep", "value", "seed", "run", "params", "status", "reason"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's results: a row for each cell of its plan, for each epoch of a run, and for each image."""
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    answers: pd.DataFrame
+
+
+def fingerprint(run: Run) -> str:
+    """Eight digits for all that the run sets in params.yaml."""
+    return sha256(json.dumps([run.network, run.changes], sort_keys=True).encode()).hexdigest()[:8]
+
+
+def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> Results:
+    """The results of a plan, with what there is: runs without a record have failed or are not run."""
+    rows, finals = [], {cell.run for cell in plan.cells if cell.sweep == FINAL}
+    for cell in plan.cells:
+        record = records.get(cell.run)
+        status = DONE if record else FAILED if cell.run in failures else MISSING
+        numbers = record.numbers if record else {}
+        if cell.sweep != FINAL:
+            numbers = {key: value for key, value in numbers.items() if key not in TEST}
+        rows.append({
+            "network": cell.network, "sweep": cell.sweep, "value": as_text(cell.value), "seed": cell.seed,
+            "run": cell.run, "params": fingerprint(plan.runs[cell.run]), "status": status,
+            "reason": failures.get(cell.run, "") if not record else "", **numbers,
+        })  # fmt: skip
+    curves = [record.curve.assign(run=name)[["run", *CURVE]] for name, record in records.items() if name in plan.runs]
+    return Results(
+        pd.DataFrame(rows, dtype=object).fillna(""),
+        pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["run", *CURVE]),
+        join({name: one for name, one in records.items() if name in plan.runs}, finals),
+    )
+
+
+def join(records: dict[str, Record], finals: set[str]) -> pd.DataFrame:
+    """A row for each image and split it is in, a column for each run: 1 right, 0 wrong; test only for final runs."""
+    columns = []
+    for name, record in records.items():
+        kept = record.answers if name in finals else record.answers[record.answers["split"] == "val"]
+        columns.append(kept.set_index(ANSWER)["right"].rename(name))
+    if not columns:
+        return pd.DataFrame(columns=ANSWER)
+    return pd.concat(columns, axis=1).astype("Int64").sort_index().reset_index()
+
+
+def write_results(results: Results, folder: Path) -> None:
+    """The three tables are in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("runs", "curves", "answers"):
+        with replacing(folder / f"{name}.csv") as unfinished:
+            write_table(getattr(results, name), unfinished)
+
+
+def read_records(folder: Path, plan: Plan) -> dict[str, Record]:
+    """The runs of the plan that the folder's tables hold, made with the same params; in a clone these are all there is.
+
+    What the tables leave out, the test answers of runs that are not final, stays out.
+    """
+    if not (folder / "runs.csv").is_file():
+        return {}
+    runs, curves, answers = (read_table(folder / f"{name}.csv") for name in ("runs", "curves", "answers"))
+    prints = {name: fingerprint(run) for name, run in plan.runs.items()}
+    records = {}
+    for row in runs[runs["status"] == DONE].to_dict("records"):
+        name = row["run"]
+        if prints.get(name) != row["params"] or (name in records and row["sweep"] != FINAL):
+            continue
+        curve = curves.loc[curves["run"] == name, CURVE].apply(pd.to_numeric).reset_index(drop=True)
+        own = answers.loc[answers[name] != "", [*ANSWER, name]].rename(columns={name: "right"})
+        numbers = {str(key): as_number(value) for key, value in row.items() if key not in CELL}
+        records[name] = Record(numbers, curve, own.astype({"right": int}))
+    return records
+
+
+def read_failures(folder: Path, plan: Plan) -> dict[str, str]:
+    """The runs of the plan that failed, made with the same params, and why."""
+    if not (folder / "runs.csv").is_file():
+        return {}
+    rows = read_table(folder / "runs.csv").to_dict("records")
+    prints = {name: fingerprint(run) for name, run in plan.runs.items()}
+    return {
+        row["run"]: row["reason"] for row in rows if row["status"] == FAILED and prints.get(row["run"]) == row["params"]
+    }
+
+
+def as_number(text: str) -> Any:
+    """The number that the text is; the text where it is none."""
+    try:
+        return float(text) if not text.lstrip("-").isdigit() else int(text)
+    except ValueError:
+        return text

@@ -1,0 +1,72 @@
+"""On which images, at what size and how often a study is run."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.core.params import EXPECTED, MISSING, Section, load, lookup
+from stages.study.study_file import Study, names, read_study
+from stages.tracking.run import Value
+
+
+class Scale(Section):
+    """On which images, at what size and how often a study is run; None leaves what the study says.
+
+    `params` are set in every run, over all else but what is swept.
+    """
+
+    data: str
+    epochs: int | None = Field(ge=1)
+    width: float | None = Field(gt=0)
+    size: int | None = Field(ge=1)
+    seeds: int = Field(ge=1)
+    carry: Literal["document", "measured"]
+    params: dict[str, Value]
+
+
+def read_scale(values: dict[str, Any], settings: list[str]) -> Scale:
+    """The scale with these values, and with settings `KEY=VALUE` of params.yaml.
+
+    Raises:
+        ValueError: one of them cannot be.
+    """
+    try:
+        return Scale.model_validate({**values, "params": dict(map(read_setting, settings))})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        expected = EXPECTED.get(problem["type"], problem["msg"]).format(**problem.get("ctx", {}))
+        raise ValueError(f"--{problem['loc'][0]}: expected {expected}, got {problem['input']!r}.") from error
+
+
+def read_setting(text: str) -> tuple[str, Value]:
+    """A key of params.yaml and its value, of `KEY=VALUE`.
+
+    Raises:
+        ValueError: it is not of that form, or params.yaml has no such key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or lookup(load(), key) is MISSING:
+        raise ValueError(f"--set-param: expected a key of params.yaml, = and a value, got {text}.")
+    try:
+        return key, YAML(typ="safe").load(value)
+    except YAMLError as error:
+        raise ValueError(f"--set-param {key}: expected a value as params.yaml has it, got {value}.") from error
+
+
+def find_source(data: str | None, study: Study, must_exist: bool) -> str:
+    """The value of `collect.source`: the study's own, that of a study named instead, or a path.
+
+    Raises:
+        FileNotFoundError: nothing is there, and something must be.
+    """
+    own = study.images if data is None else read_study(data).images if data in names() else None
+    path = Path(own.source if own else str(data))
+    if must_exist and not path.exists():
+        how = f" {own.how}" if own else ""
+        raise FileNotFoundError(f"--data {path}: expected a folder, an archive or a study's name, got none.{how}")
+    # Experiments run in folders of their own, from which a relative path out of the repository leads elsewhere.
+    is_inside = path.resolve().is_relative_to(Path.cwd().resolve())
+    return str(path.resolve().relative_to(Path.cwd().resolve()) if is_inside else path.resolve())

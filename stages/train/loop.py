@@ -1,0 +1,77 @@
+"""Fitting a model, epoch after epoch, so that a kill costs no more than the epoch in which it comes."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+from dvclive.live import Live
+
+from stages.results.history import History, count_epochs
+from stages.train.batches import Batches
+from stages.train.checkpoints import Arrays, load_state, restore
+from stages.train.hyperparams import Hyperparams
+from stages.train.optimizers import make_optimizer
+from stages.train.phases import Phase, is_pruned, plan, set_trainable
+from stages.train.watch import Log, Watch
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is learned from, and what each epoch is judged by."""
+
+    training: Batches
+    validation: Batches
+
+
+def fit(
+    network: str, model: keras.Model, tail: keras.Model | None, data: Data, settings: Hyperparams, folder: Path,
+    live: Path,
+) -> History:  # fmt: skip
+    """The history; the model then has the weights of its best epoch by `monitor`.
+
+    Checkpoints are kept in the folder, and gone on with where there are any. While it runs, DVCLive writes the curves
+    to the folder `live`.
+
+    Raises:
+        ValueError: the loss is no longer finite.
+    """
+    history: History = {}
+    best: Arrays = []
+    with Live(str(live), dvcyaml=None, report=None, save_dvc_exp=False) as curves:
+        for phase in plan(settings):
+            if tail is not None:
+                set_trainable(tail, phase.trains_tail)
+            history, best = fit_phase(model, data, phase, settings, Log(network, folder, curves, history, best))
+            model.set_weights(best)
+            if is_pruned(history, settings):
+                break
+    return history
+
+
+def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparams, log: Log) -> tuple[History, Arrays]:
+    """The history with this phase's epochs, and the weights of the best one so far."""
+    model.compile(
+        optimizer=make_optimizer(settings, phase.learning_rate),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    state = load_state(log.folder / f"phase-{phase.number}.npz")
+    if state is not None:
+        restore(state, model)
+        print(f"training goes on after epoch {count_epochs(state.history)}, from {log.folder}")
+    history = log.before if state is None else state.history
+    watch = Watch(data.training, phase, settings, log, history, state.best if state else [])
+    if state is None or not state.is_over:
+        # Not for validation's sake, but for the last digit of its loss, which depends on the order of rows.
+        data.training.epoch = data.validation.epoch = count_epochs(history)
+        model.fit(
+            data.training,
+            validation_data=data.validation,
+            initial_epoch=count_epochs(history),
+            epochs=watch.first + phase.epochs,
+            shuffle=False,  # `Batches` does, by its own seed
+            callbacks=[watch],
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    return watch.history, watch.best or log.best

@@ -1,0 +1,108 @@
+"""What happens at each step and epoch of a training: its rate, its checkpoint, its curves."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from dvclive.live import Live
+
+from stages.results.history import History, add, best_epoch, count_epochs
+from stages.train.batches import Batches
+from stages.train.checkpoints import Arrays, save_state
+from stages.train.hyperparams import Hyperparams
+from stages.train.phases import Phase, is_pruned
+from stages.train.saving import save
+from stages.train.schedules import Moment, learning_rate
+
+LAST_GOOD = "last_good.keras"
+
+
+@dataclass(frozen=True)
+class Log:
+    """Where the training of a network is kept and shown, and what came before its present phase."""
+
+    network: str
+    folder: Path
+    curves: Live
+    before: History
+    best: Arrays
+
+
+class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sets the rate of each step, stops at a loss that is no number, and after each epoch keeps what there is."""
+
+    def __init__(
+        self, training: Batches, phase: Phase, settings: Hyperparams, log: Log, history: History, best: Arrays
+    ) -> None:
+        super().__init__()
+        self.best = best
+        self.training, self.phase, self.settings, self.log, self.history = training, phase, settings, log, history
+        self.first = count_epochs(log.before)
+        for epoch in range(self.first, count_epochs(history)):
+            self.show({key: values[epoch] for key, values in history.items() if key != "seconds"})
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """The epoch's time is taken."""
+        self.start = time.perf_counter()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """The optimizer has the step's rate."""
+        steps = len(self.training)
+        step = (count_epochs(self.history) - self.first) * steps + batch
+        losses = self.history.get("val_loss", [])[self.first :]
+        now = Moment(step, steps, self.phase.epochs, losses)
+        self.rate = learning_rate(self.settings, self.phase.learning_rate, now)
+        self.model.optimizer.learning_rate = self.rate
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """A loss that is no number ends the training."""
+        self.check(logs["loss"], f"step {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """The epoch is in the history and on the curves, its state in the folder, and was perhaps the last one."""
+        self.check(logs["val_loss"], "validation")
+        numbers = {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        numbers["learning_rate"] = self.rate
+        self.history = add(self.history, numbers | {"seconds": time.perf_counter() - self.start})
+        done, best = count_epochs(self.history), best_epoch(self.history, self.settings.monitor)
+        if best == done:
+            self.best = self.model.get_weights()
+        is_last = done - self.first == self.phase.epochs
+        is_stuck = done - max(best, self.first) >= self.settings.patience
+        is_over = is_last or is_stuck or is_pruned(self.history, self.settings)
+        path = self.log.folder / f"phase-{self.phase.number}.npz"
+        save_state(path, self.model, self.best, self.history, is_over)
+        self.show(numbers)
+        self.model.stop_training = is_over
+
+    def show(self, epoch: Mapping[str, float]) -> None:
+        """The epoch is on the curves."""
+        for key, value in epoch.items():
+            split, _, name = key.rpartition("_") if key.startswith("val_") else ("train", "", key)
+            self.log.curves.log_metric(name if key == "learning_rate" else f"{split}/{name}", value)
+        self.log.curves.next_step()  # type: ignore[no-untyped-call]
+
+    def check(self, loss: Any, where: str) -> None:
+        """Nothing, where the loss is a number.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not np.isfinite(float(loss)):
+            raise ValueError(
+                f"params.yaml train.{self.log.network}.{self.phase.param}: expected one with which the loss stays "
+                f"finite, got a loss of {float(loss)} in {where} of epoch {count_epochs(self.history) + 1}, at a rate "
+                f"of {self.rate:g}; try a tenth of it, warmup_epochs or clip_norm.{self.keep_last_good()}"
+            )
+
+    def keep_last_good(self) -> str:
+        """A sentence that says where the model of the best epoch so far is kept; empty without any."""
+        if not (best := self.best or self.log.best):
+            return ""
+        self.model.set_weights(best)
+        save(self.model, self.log.folder / LAST_GOOD)
+        return f" The model of the best epoch before is kept in {self.log.folder / LAST_GOOD}."

@@ -1,0 +1,117 @@
+"""Connections that go only where they may and end when their time is over."""
+
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import certifi
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from stages.web.addresses import find_addresses
+from stages.web.errors import FetchError
+
+HOSTS = 64  # whose connections are kept open for the next request
+_this_thread = threading.local()
+
+
+@contextmanager
+def limited_to(seconds: float) -> Iterator[None]:
+    """Whatever this thread reads from connections in the block is over after so many seconds."""
+    _this_thread.deadline = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        del _this_thread.deadline
+
+
+def _shorten(timeout_s: float | None) -> float:
+    """The timeout, or what is left of the block's time if that is less.
+
+    Raises:
+        TimeoutError: nothing is left.
+    """
+    left_s: float = _this_thread.deadline - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError("deadline")
+    return left_s if timeout_s is None else min(timeout_s, left_s)
+
+
+# A socket's own timeout begins anew with each byte: one byte a second would keep it for days.
+class _Socket(socket.socket):
+    def recv_into(self, *arguments: Any, **options: Any) -> int:
+        self.settimeout(_shorten(self.gettimeout()))
+        return super().recv_into(*arguments, **options)
+
+
+class _TLSSocket(ssl.SSLSocket):
+    def recv_into(self, *arguments: Any, **options: Any) -> int:
+        self.settimeout(_shorten(self.gettimeout()))
+        return super().recv_into(*arguments, **options)
+
+
+def connect(host: str, port: int, timeout_s: float, allow_private: bool) -> socket.socket:
+    """A connection to one of the host's addresses, exactly as it was checked: a second look-up could give another.
+
+    Raises:
+        FetchError: it has none that may be asked, or none answers.
+    """
+    reason = ""
+    for family, address in find_addresses(host, port, allow_private):
+        connection = _Socket(family, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(_shorten(timeout_s))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            reason = error.strerror or str(error)
+            continue
+        return connection
+    raise FetchError(host, "no connection", reason, is_passing=True)
+
+
+class _HTTP(HTTPConnection):
+    def __init__(self, *arguments: Any, allow_private: bool, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.allow_private = allow_private
+
+    def _new_conn(self) -> socket.socket:
+        return connect(self._dns_host, self.port, float(self.timeout or 0), self.allow_private)
+
+
+class _HTTPS(HTTPSConnection):
+    def __init__(self, *arguments: Any, allow_private: bool, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.allow_private = allow_private
+
+    def _new_conn(self) -> socket.socket:
+        return connect(self._dns_host, self.port, float(self.timeout or 0), self.allow_private)
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPS
+
+
+def open_pools(per_host: int, timeout_s: float, allow_private: bool) -> PoolManager:
+    """Pools of connections, which ask no proxy and keep no cookie."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # Its warnings name whole addresses, keys included.
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    context.sslsocket_class = _TLSSocket
+    timeout = Timeout(connect=timeout_s, read=timeout_s)
+    pools = PoolManager(num_pools=HOSTS, maxsize=per_host, timeout=timeout, ssl_context=context)
+    kinds = {"http": _HTTPPool, "https": _HTTPSPool}
+    guarded: Any = {scheme: partial(kind, allow_private=allow_private) for scheme, kind in kinds.items()}
+    pools.pool_classes_by_scheme = guarded
+    return pools

@@ -1,0 +1,219 @@
+"""`collect` from the web, killed and interrupted, in bounded memory, and without a trace of secrets."""
+
+import io
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from tests.web.fault_server import LASTING, PASSING, FaultServer
+
+ROOT = Path(__file__).parents[2]
+HOSTS = [f"127.0.0.{number}" for number in range(2, 7)]
+THREADS = 6
+SENTINEL = "SENTINEL-5up3r-s3cr3t"
+
+
+@pytest.fixture
+def configure(tmp_path):
+    """Write the project's params.yaml with changes of `collect` and of `collect.fetch` into tmp_path."""
+
+    def write(fetch=None, **changes):
+        yaml = YAML()
+        document = yaml.load(ROOT / "params.yaml")
+        quick = {"threads": THREADS, "per_host": 2, "per_second": 12, "timeout_s": 2, "deadline_s": 2, "max_wait_s": 1}
+        document["collect"]["fetch"] |= {**quick, "allow_private": True, **(fetch or {})}
+        document["collect"] |= changes
+        yaml.dump(document, tmp_path / "params.yaml")
+
+    return write
+
+
+def command(folder, *arguments, **environment):
+    """The process of a collecting in the folder, with a cache of its own."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache"), **environment}
+    words = [sys.executable, "-m", "stages.collect", *arguments]
+    return subprocess.Popen(words, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process, status=0, timeout_s=300):
+    """What the process said on standard error, after it ended with the status."""
+    _, said = process.communicate(timeout=timeout_s)
+    assert process.returncode == status, said
+    return said
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def draw_pages(server, number, draw, faults=0.3):
+    """So many pictures at the server's hosts, some faulty; their addresses."""
+    chance, urls = random.Random(3), []
+    for count in range(number):
+        host, path = HOSTS[count % len(HOSTS)], f"/{count}.png"
+        stream = io.BytesIO()
+        draw(count).save(stream, "PNG")
+        server.pages[path] = stream.getvalue()
+        if chance.random() < faults:
+            server.plan[host, path].append(chance.choice([*PASSING, *LASTING]))
+        urls.append(server.url(path, host))
+    return urls
+
+
+def write_manifest(folder, urls):
+    classes = [f"class {count % 3}" for count in range(len(urls))]
+    pd.DataFrame({"url": urls, "class": classes}).to_csv(folder / "manifest.csv", index=False)
+
+
+@pytest.mark.slow
+def test_killed_at_ten_moments_it_ends_with_the_same_and_fetches_little_again(tmp_path, draw, configure):
+    configure(source="manifest.csv", max_megabytes=1)
+    with FaultServer(HOSTS, latency_s=0.05) as server:
+        urls = draw_pages(server, 500, draw)
+        plan = {key: list(value) for key, value in server.plan.items()}
+        write_manifest(tmp_path, urls)
+        finish(command(tmp_path, "reference", "reference.json"))
+        once = len(server.visits)
+        server.visits.clear()
+        server.plan.clear()
+        for key, value in plan.items():
+            server.plan[key].extend(value)
+        shutil.rmtree(tmp_path / "cache")
+        chance = random.Random(5)
+        for _ in range(10):
+            process = command(tmp_path, "raw", "raw.json")
+            before = len(server.visits)
+            while len(server.visits) == before and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0.05, 0.9))
+            assert process.poll() is None, process.stderr.read()
+            process.send_signal(signal.SIGKILL)
+            finish(process, -signal.SIGKILL)
+        killed = len(server.visits)
+        assert 0.1 * once < killed < once  # the kills fell into the work
+        finish(command(tmp_path, "raw", "raw.json"))
+        assert contents(tmp_path / "raw") == contents(tmp_path / "reference")
+        assert (tmp_path / "raw.json").read_bytes() == (tmp_path / "reference.json").read_bytes()
+        print(f"{once} requests without a kill, {len(server.visits)} with ten")
+        # What comes whole, or fails for good, is asked again only where a kill cut it off.
+        final = [visit for visit in server.visits if visit.answer == "whole" or visit.answer in LASTING]
+        asked = pd.Series([f"{visit.host}{visit.path}" for visit in final if visit.answer != "loop"]).value_counts()
+        print(f"{(asked - 1).sum()} asked again after a final answer")
+        assert (asked - 1).sum() <= 10 * THREADS
+        assert len(server.visits) <= once + 10 * THREADS
+
+
+def test_an_interrupted_run_says_so_at_once_and_goes_on(tmp_path, draw, configure):
+    configure(source="manifest.csv")
+    with FaultServer(HOSTS) as server:
+        write_manifest(tmp_path, draw_pages(server, 100, draw, faults=0))
+        process = command(tmp_path, "raw", "raw.json")
+        while len(server.visits) < 20:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said = finish(process, 1, timeout_s=5)
+        assert said == "interrupted: nothing half-written is left; the same command goes on with this step.\n"
+        assert not (tmp_path / "raw").exists()
+        finish(command(tmp_path, "raw", "raw.json"))
+        assert len(server.visits) <= 100 + THREADS
+        assert len(list((tmp_path / "raw").glob("*/*.png"))) == 100
+
+
+def test_no_secret_is_written_or_said(tmp_path, draw, configure):
+    """Asked by a live source that needs a key; the images are fetched without it."""
+    with FaultServer(HOSTS) as server:
+        [url] = draw_pages(server, 1, draw, faults=0)
+        found = f'{{"value": [{{"imageId": "1", "name": "a", "contentUrl": "{url}", "hostPageUrl": "{url}"}}]}}'
+        server.pages["/images/search"] = found.encode()
+        item = {"source": "bing", "queries": ["a"], "limit": 9, "address": server.url("", "127.0.0.2")}
+        configure(source="manifest.csv", listings={"a": [item]})
+        said = []
+        for arguments in (("--list", "manifest.csv"), ("raw", "raw.json"), ("--purge", "manifest.csv")):
+            process = command(tmp_path, *arguments, BING_SEARCH_KEY=SENTINEL)
+            output = process.communicate(timeout=60)
+            assert process.returncode == 0, output
+            said += output
+        server.plan["127.0.0.2", "/images/search"].extend(["403"])
+        process = command(tmp_path, "--list", "manifest.csv", BING_SEARCH_KEY=SENTINEL, TRACEBACK="1")
+        said += process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert [SENTINEL in str(visit.headers) for visit in server.visits] == [True, False, False, True]
+    assert SENTINEL not in "".join(said)
+    written = contents(tmp_path)
+    assert "raw/images.csv" in written
+    assert not [path for path, content in written.items() if SENTINEL.encode() in content or SENTINEL in path]
+
+
+def stream_gigabytes(listener, head, size):
+    """Answer every request with so many bytes."""
+
+    def serve(connection):
+        with connection:
+            connection.recv(10_000)
+            try:
+                connection.sendall(head)
+                for _ in range(size // 1_000_000):
+                    connection.sendall(bytes(1_000_000))
+            except OSError:
+                pass
+
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+
+MEASURED = """
+import sys
+from benchmarks.rounds import read_peak
+from stages import collect
+imported = read_peak()
+sys.argv = ["collect", "raw", "raw.json"]
+collect.main()
+print(imported, read_peak())
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_with_bodies_of_gigabytes_and_pictures_of_200_megapixels(tmp_path, draw, configure):
+    """A picture of at most 100 megapixels decoded at a time (4 bytes each), and one file of 100 MB for each decoder."""
+    import socket
+
+    configure({"threads": 16, "per_host": 16, "per_second": 100, "deadline_s": 60, "retries": 0}, source="manifest.csv")
+    with FaultServer(HOSTS) as server, socket.create_server(("127.0.0.9", 0)) as listener:
+        urls = draw_pages(server, 1, draw, faults=0)
+        for name, size, mode in (("/200", (20_000, 10_000), "RGB"), ("/90", (10_000, 9_000), "RGBA")):
+            for ending, options in (("PNG", {"compress_level": 1}), ("JPEG", {"progressive": True})):
+                stream = io.BytesIO()
+                Image.new(mode if ending == "PNG" else "RGB", size).save(stream, ending, **options)
+                server.pages[f"{name}.{ending}"] = stream.getvalue()
+                urls += [server.url(f"{name}.{ending}?{copy}", host) for copy, host in enumerate(HOSTS)]
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n"
+        threading.Thread(target=stream_gigabytes, args=(listener, head, 2_000_000_000), daemon=True).start()
+        urls += [f"http://127.0.0.9:{listener.getsockname()[1]}/{number}.png" for number in range(10)]
+        write_manifest(tmp_path, urls)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        words = [sys.executable, "-c", MEASURED]
+        output = subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500, check=False
+        )
+        assert output.returncode == 0, output.stderr
+    failures = pd.read_csv(tmp_path / "raw" / "failures.csv")
+    assert failures["reason"].value_counts().to_dict() == {"too many bytes": 10, "too many pixels": 10}
+    imported, peak = map(float, output.stdout.split())
+    print(f"{imported:.0f} MB after imports, {peak:.0f} MB at most")
+    assert peak - imported < 1200

@@ -1,0 +1,132 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.core.files import read_json, read_table, write_json
+from stages.evaluate import run as evaluate
+from stages.train.saving import save
+
+pytestmark = pytest.mark.usefixtures("tensors")
+
+SETTINGS = evaluate.Evaluate(batch_size=4, threads=1, draws=200, seed=0, wanted_class=None, wanted_precision=0.9)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A model that calls an image `light` from brightness 128 up, its inputs and their split."""
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D()])
+    model.add(keras.layers.Dense(2, activation="softmax"))
+    model.layers[-1].set_weights([np.array([[-1.0, 1.0]] * 3), np.array([383.0, -383.0])])
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save(model, folder / "model.keras")
+    facts = {"network": "toy", "classes": ["dark", "light"], "parameters": 8, "pretrained": False, "backbone": {}}
+    write_json(facts, folder / "network.json")
+    brightness = np.array([10, 20, 200, 210, 10, 200, 10, 200, 200], np.uint8)
+    np.save(tmp_path / "images.npy", np.broadcast_to(brightness[:, None, None, None], (9, 4, 4, 3)))
+    table = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(9)]})
+    table["class"] = ["dark", "dark", "light", "light", "dark", "light", "dark", "light", "dark"]
+    table["split"] = ["train"] * 4 + ["val"] * 2 + ["test"] * 3
+    table["group"] = table["image_id"]
+    table["author"] = "Ada"
+    table.to_csv(tmp_path / "index.csv", index=False)
+    write_json({"size": [4, 4], "crop": "none"}, tmp_path / "preprocessing.json")
+    table.to_csv(tmp_path / "split.csv", index=False)
+    return tmp_path, tmp_path / "split.csv", folder
+
+
+def test_counts_right_and_wrong_answers_by_split(trained, tmp_path):
+    metrics = evaluate.run(SETTINGS, *trained, tmp_path / "out")
+    assert metrics["train"]["accuracy"] == 1
+    assert metrics["test"]["accuracy"] == 0.6667
+    dark, light = (metrics["test"]["classes"][name] for name in ("dark", "light"))
+    assert (dark["precision"], dark["recall"], dark["count"]) == (1.0, 0.5, 2)
+    assert (light["precision"], light["recall"], light["count"]) == (0.5, 1.0, 1)
+    assert metrics == read_json(tmp_path / "out" / "metrics.json")
+
+
+def test_says_what_an_image_costs_with_the_frozen_part(trained, tmp_path):
+    metrics = evaluate.run(SETTINGS, *trained, tmp_path / "out")
+    assert (metrics["parameters"], metrics["multiply_adds"], metrics["megabytes"]) == (8, 6, 0.0)
+    facts = read_json(trained[2] / "network.json") | {"backbone": {"frozen_multiply_adds": 100}, "parameters": 10**6}
+    write_json(facts, trained[2] / "network.json")
+    metrics = evaluate.run(SETTINGS, *trained, tmp_path / "out")
+    assert (metrics["multiply_adds"], metrics["megabytes"]) == (106, 4.0)
+
+
+def test_lists_every_image_with_its_loss_probabilities_and_origin(trained, tmp_path):
+    evaluate.run(SETTINGS, *trained, tmp_path / "out")
+    predictions = read_table(tmp_path / "out" / "predictions.csv")
+    own = ["image_id", "class", "split", "group", "predicted", "loss", "p_dark", "p_light"]
+    assert list(predictions.columns) == [*own, *evaluate.PROVENANCE]
+    assert len(predictions) == 9
+    probabilities = predictions[["p_dark", "p_light"]].astype(float)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=2e-6)
+    right = predictions["class"] == predictions["predicted"]
+    assert (right == (predictions["loss"].astype(float) < np.log(2))).all()
+    assert set(predictions["author"]) == {"Ada"}
+    assert set(predictions["licence"]) == {""}
+
+
+def test_the_plots_have_the_test_images_only(trained, tmp_path):
+    evaluate.run(SETTINGS, *trained, tmp_path / "out")
+    confusion = read_table(tmp_path / "out" / "confusion.csv")
+    assert confusion.to_dict("list") == {"class": ["dark", "light", "dark"], "predicted": ["dark", "light", "light"]}
+    assert read_table(tmp_path / "out" / "reliability.csv")["count"].astype(int).sum() == 3
+    for name, columns in {"roc": ["class", "false_positive_rate", "true_positive_rate"],
+                          "precision_recall": ["class", "recall", "precision"],
+                          "classes": ["class", "metric", "value"]}.items():  # fmt: skip
+        table = read_table(tmp_path / "out" / f"{name}.csv")
+        assert list(table.columns) == columns
+        assert set(table["class"]) == {"dark", "light"}
+
+
+def test_the_headline_fits_on_a_screen_and_is_part_of_the_whole(trained, tmp_path):
+    metrics = evaluate.run(SETTINGS, *trained, tmp_path / "out")
+    headline = evaluate.headline(metrics)
+    for split in ("val", "test"):
+        assert headline[split].items() <= metrics[split].items()
+    numbers = [value for each in headline.values() for value in (each.values() if isinstance(each, dict) else [each])]
+    assert len(numbers) < 20
+
+
+def test_a_threshold_for_a_wanted_precision_is_chosen_on_validation(trained, tmp_path):
+    settings = SETTINGS.model_copy(update={"wanted_class": "light"})
+    wanted = evaluate.run(settings, *trained, tmp_path / "out")["wanted"]
+    assert (wanted["class"], wanted["precision"]) == ("light", 0.9)
+    assert wanted["threshold"] > 0.5
+    assert (wanted["val"]["precision"], wanted["val"]["recall"]) == (1, 1)
+    assert (wanted["test"]["precision"], wanted["test"]["recall"], wanted["test"]["count"]) == (0.5, 1, 2)
+
+
+def test_no_choice_moves_when_all_test_labels_change(trained, tmp_path):
+    settings = SETTINGS.model_copy(update={"wanted_class": "light"})
+    before = evaluate.run(settings, *trained, tmp_path / "out")
+    split = read_table(trained[1])
+    is_test = split["split"] == "test"
+    split.loc[is_test, "class"] = split.loc[is_test, "class"].map({"dark": "light", "light": "dark"})
+    split.to_csv(trained[1], index=False)
+    after = evaluate.run(settings, *trained, tmp_path / "out")
+    assert before["val"] == after["val"]
+    assert before["wanted"]["threshold"] == after["wanted"]["threshold"]
+    assert before["test"]["accuracy"] == pytest.approx(1 - after["test"]["accuracy"], abs=2e-4)
+
+
+def test_a_wanted_class_that_is_none_is_refused(trained, tmp_path):
+    settings = SETTINGS.model_copy(update={"wanted_class": "asuka"})
+    with pytest.raises(ValueError, match=r"evaluate\.wanted_class: expected one of dark, light, got asuka\."):
+        evaluate.run(settings, *trained, tmp_path / "out")
+
+
+def test_a_model_of_other_classes_is_refused(trained, tmp_path):
+    write_json({"classes": ["cat", "dog"]}, trained[2] / "network.json")
+    with pytest.raises(ValueError, match=r"expected a model of dark, light, got cat, dog\."):
+        evaluate.run(SETTINGS, *trained, tmp_path / "out")
+
+
+def test_a_second_run_writes_the_same(trained, tmp_path):
+    for target in ("out", "again"):
+        evaluate.run(SETTINGS, *trained, tmp_path / target)
+    for file in (tmp_path / "out").glob("[!.]*"):
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()

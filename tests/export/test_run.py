@@ -1,0 +1,385 @@
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from stages import models
+from stages.classifier import open_classifier as classifiers
+from stages.core import params
+from stages.core.files import write_json
+from stages.core.terminal import command
+from stages.export import formats as exporting
+from stages.export import run as export
+from stages.networks.backbone_parts import sha256_of
+from stages.networks.layers import SCALINGS, scaling_layer
+from stages.networks.layers import probabilities as last_layer
+from stages.networks.operations import leaves
+from stages.train.hyperparams import read_settings
+from stages.train.saving import save
+
+pytestmark = [
+    pytest.mark.usefixtures("tensors", "project"),
+    pytest.mark.filterwarnings("ignore:\\s*Warning. tf.lite.Interpreter is deprecated:UserWarning"),
+]
+
+CLASSES = ["cat", "dog", "owl"]
+SHAPE = (16, 24, 3)
+BIG = ("alexnet", "convnet", "inception_v3", "peetznet", "vgg16", "vgg19", "xception")  # or like vgg
+FACTS = {"network": "tiny", "classes": CLASSES}
+
+
+def draw_images(draw, shape, number=12):
+    return np.stack([np.asarray(draw(seed, (shape[1], shape[0]))) for seed in range(number)])
+
+
+def decide(model, images):
+    """The model, with random weights as it is, gives some image each class: its last layer is scaled and shifted."""
+    layer = next(layer for layer in leaves(model) if layer.name == "probabilities")
+    layer.activation = keras.activations.linear
+    logits = np.asarray(model(images, training=False))
+    layer.activation = keras.activations.softmax
+    scale = 1 / (logits - logits.mean(axis=0)).std()
+    layer.kernel.assign(layer.kernel * scale)
+    layer.bias.assign(-scale * logits.mean(axis=0))
+    return model
+
+
+def tiny(shape=SHAPE, scaling="unit"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), scaling_layer(scaling)])
+    model.add(keras.layers.Conv2D(4, 3, activation="relu"))
+    model.add(keras.layers.Flatten())
+    model.add(last_layer(3))
+    return model
+
+
+@pytest.fixture
+def images(draw):
+    return draw_images(draw, SHAPE)
+
+
+@pytest.fixture
+def data(tmp_path, images):
+    """Folder of pixels and table of splits: 12 images, of which the last 7 are for testing."""
+    return write_data(tmp_path, images)
+
+
+def write_data(folder, images):
+    pixels, split = folder / "pixels", folder / "split.csv"
+    pixels.mkdir()
+    np.save(pixels / "images.npy", images)
+    table = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(12)], "class": CLASSES * 4})
+    table.to_csv(pixels / "index.csv", index=False)
+    write_json({"size": list(images.shape[1:3]), "crop": "letterbox"}, pixels / "preprocessing.json")
+    table.assign(split=["train"] * 3 + ["val"] * 2 + ["test"] * 7).to_csv(split, index=False)
+    return pixels, split
+
+
+def write_model(folder, model, name="vgg", shape=SHAPE, backbone=None):
+    folder.mkdir(parents=True)
+    save(model, folder / "model.keras")
+    preprocessing = {"size": list(shape[:2]), "crop": "letterbox"}
+    facts = {"network": name, "classes": CLASSES, "image_shape": list(shape), "preprocessing": preprocessing}
+    write_json({**facts, "backbone": backbone or {}}, folder / "network.json")
+    return folder
+
+
+def open_model(folder, load=models.load):
+    use = params.read(classifiers.Use, *classifiers.SECTIONS).model_copy(update={"threads": 1, "batch_size": 3})
+    return classifiers.open_classifier(folder, folder.parent / "pretrained", load, use)
+
+
+@pytest.fixture
+def classifier(tmp_path, images):
+    return open_model(write_model(tmp_path / "models" / "vgg", decide(tiny(), images)))
+
+
+def run_file(kind, content, images):
+    return exporting.FORMATS[kind].open(content)(images.astype("float32"))
+
+
+# ------------------------------------------------------------------------------------------------- every network
+
+
+def settings_of(name):
+    settings = read_settings(name, models.load(name))
+    return settings.model_copy(update={"width": 0.05})
+
+
+NETWORKS = [pytest.param(name, marks=pytest.mark.slow if name in BIG else ()) for name in models.names()]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request, root, draw):
+    """A network, images that are not square, and what it says of them: each class of some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        settings = settings_of(request.param)
+    side = models.load(request.param).MIN_SIDE
+    images = draw_images(draw, (side + 8, side, 3))
+    keras.utils.set_random_seed(0)
+    model = decide(models.load(request.param).build(images.shape[1:], 3, settings), images)
+    return model, images, np.asarray(model(images, training=False))
+
+
+@pytest.mark.parametrize("kind", exporting.FORMATS)
+def test_every_network_says_the_same_as_a_file(network, kind):
+    model, images, expected = network
+    _, predict = exporting.convert(exporting.in_32_bits(model), FACTS, kind)
+    found = predict(images.astype("float32"))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=export.TOLERANCE)
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+    assert set(expected.argmax(axis=1)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("kind", exporting.FORMATS)
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_the_scaling_of_pixels_is_in_the_file(scaling, kind, images):
+    model = decide(tiny(scaling=scaling), images)
+    _, predict = exporting.convert(model, FACTS, kind)
+    found = predict(images.astype("float32"))
+    np.testing.assert_allclose(found, model(images, training=False), rtol=0, atol=export.TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", exporting.FORMATS)
+def test_a_network_on_activations_is_exported_with_its_backbone(kind, images, data, tmp_path):
+    def make_backbone(shape):
+        pixels = keras.Input(shape)
+        x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, activation="relu")(pixels))
+        return keras.Model(pixels, keras.layers.MaxPooling2D()(x), name="mine")
+
+    keras.utils.set_random_seed(0)
+    backbone = make_backbone(SHAPE)
+    (tmp_path / "pretrained" / "mine").mkdir(parents=True)
+    backbone.save_weights(tmp_path / "pretrained" / "mine" / "backbone.weights.h5")
+    facts = {"scaling": "signed", "trainable_layers": 0, "batch_size": 5, "sha256": sha256_of(backbone)}
+    head = keras.Sequential([keras.Input(backbone.output_shape[1:]), keras.layers.Flatten(), last_layer(3)])
+    decide(keras.Model(backbone.input, head(backbone(backbone.input))), images / 127.5 - 1)
+    folder = write_model(tmp_path / "model", head, "mine", backbone=facts)
+    classifier = open_model(folder, {"mine": SimpleNamespace(make_backbone=make_backbone)}.__getitem__)
+    parity, _ = export.run(kind, classifier, *data, tmp_path / f"out.{kind}")
+    found = run_file(kind, (tmp_path / f"out.{kind}").read_bytes(), images)
+    expected = head.predict(backbone.predict(images / 127.5 - 1, verbose=0), verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=export.TOLERANCE)
+    assert not parity.relabelled
+
+
+@pytest.mark.parametrize(("policy", "kind"), [("mixed_bfloat16", "onnx"), ("mixed_float16", "tflite")])
+def test_a_network_of_mixed_precision_is_exported_in_32_bits_and_the_difference_told(policy, kind, data, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    model = tiny()
+    keras.config.set_dtype_policy(before)
+    classifier = open_model(write_model(tmp_path / "model", decide(model, np.load(data[0] / "images.npy"))))
+    assert exporting.is_mixed(classifier.whole_model())
+    parity, trained = export.run(kind, classifier, *data, tmp_path / f"out.{kind}")
+    assert parity.largest < 1e-5 < trained.largest < 0.1
+    assert exporting.is_mixed(classifier.whole_model())  # the copy alone was changed
+    told = export.report(tmp_path / f"out.{kind}", kind, classifier.facts, parity, trained)
+    assert "as it was trained, in 16 bits: the same label for" in told
+
+
+# ---------------------------------------------------------------------------------------------------- the files
+
+
+def test_an_onnx_file_means_the_same_to_an_independent_runtime(classifier, images, data, tmp_path):
+    export.run("onnx", classifier, *data, tmp_path / "out.onnx")
+    proto = onnx.load(tmp_path / "out.onnx")
+    onnx.checker.check_model(proto, full_check=True)
+    [found] = ReferenceEvaluator(proto).run(None, {"images": images.astype("float32")})
+    np.testing.assert_allclose(found, classifier.probabilities(images), rtol=0, atol=export.TOLERANCE)
+
+
+def test_an_onnx_file_says_what_it_takes_and_gives(classifier, data, tmp_path):
+    export.run("onnx", classifier, *data, tmp_path / "out.onnx")
+    proto = onnx.load(tmp_path / "out.onnx")
+    facts = {prop.key: json.loads(prop.value) for prop in proto.metadata_props}
+    assert facts == export.explain(classifier.facts)
+    assert facts["classes"] == CLASSES
+    assert facts["preprocessing"] == {"size": [16, 24], "crop": "letterbox"}
+    [taken], [given] = proto.graph.input, proto.graph.output
+    shapes = [[dim.dim_param or dim.dim_value for dim in each.type.tensor_type.shape.dim] for each in (taken, given)]
+    assert [taken.name, given.name] == ["images", "probabilities"]
+    assert shapes == [["n", 16, 24, 3], ["n", 3]]
+
+
+def test_a_tflite_file_ends_in_a_zip_archive_with_the_same_facts(classifier, data, tmp_path):
+    export.run("tflite", classifier, *data, tmp_path / "out.tflite")
+    content = (tmp_path / "out.tflite").read_bytes()
+    assert content[4:8] == b"TFL3"  # https://github.com/tensorflow/tensorflow: schema.fbs, file_identifier
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert json.loads(archive.read("network.json")) == export.explain(classifier.facts)
+
+
+@pytest.mark.parametrize("kind", exporting.FORMATS)
+def test_a_file_takes_any_number_of_images(kind, classifier, images, data, tmp_path):
+    export.run(kind, classifier, *data, tmp_path / f"out.{kind}")
+    content = (tmp_path / f"out.{kind}").read_bytes()
+    together = run_file(kind, content, images)
+    alone = np.concatenate([run_file(kind, content, image[None]) for image in images])
+    np.testing.assert_allclose(alone, together, rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", exporting.FORMATS)
+def test_the_printed_example_runs(kind, classifier, images, data, tmp_path):
+    target = tmp_path / f"out.{kind}"
+    told = export.report(target, kind, classifier.facts, *export.run(kind, classifier, *data, target))
+    np.save(tmp_path / "images.npy", images.astype("float32"))
+    lines = [line.removeprefix("    ") for line in told.splitlines() if line.startswith("    ")]
+    script = ["import numpy", "images = numpy.load('images.npy')", *lines, "numpy.save('out.npy', probabilities)"]
+    script.append("print(classes)")
+    given = [sys.executable, "-c", "\n".join(script)]
+    ran = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{CLASSES}\n"
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), classifier.probabilities(images), rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_same_command_writes_the_same_bytes(classifier, data, tmp_path, root):
+    arguments = ["vgg", "--to", "tflite", "--models", tmp_path / "models", "--pixels", data[0], "--split", data[1]]
+    for file in ("first", "second"):
+        given = [sys.executable, "-m", "stages.export", *arguments, "--target", tmp_path / f"{file}.tflite"]
+        subprocess.run(given, cwd=root, capture_output=True, check=True)
+    assert (tmp_path / "first.tflite").read_bytes() == (tmp_path / "second.tflite").read_bytes()
+
+
+# --------------------------------------------------------------------------------------------------- the parity
+
+
+@pytest.mark.parametrize("kind", exporting.FORMATS)
+@pytest.mark.parametrize("shift", [0.01, np.nan])
+def test_a_file_that_says_something_else_is_not_written(shift, kind, classifier, data, tmp_path, monkeypatch):
+    def convert(model, facts):
+        bias = next(layer for layer in leaves(model) if layer.name == "probabilities").bias
+        bias.assign(bias + np.array([shift, 0, 0]))
+        return whole.convert(model, facts)
+
+    whole = exporting.FORMATS[kind]
+    monkeypatch.setitem(exporting.FORMATS, kind, dataclasses.replace(whole, convert=convert))
+    found = r"nan" if np.isnan(shift) else r"0\.00\d+"
+    with pytest.raises(ValueError, match=rf"within 0\.0001 .* on 7 test images, got a difference of {found}; nothing"):
+        export.run(kind, classifier, *data, tmp_path / "exports" / f"out.{kind}")
+    assert not (tmp_path / "exports").exists()
+
+
+def test_a_tie_is_told_with_its_image():
+    ids = ["a" * 64, "b" * 64, "c" * 64]
+    reference = np.array([[0.6, 0.4], [0.50002, 0.49998], [0.5, 0.5]])
+    found = np.array([[0.6, 0.4], [0.49998, 0.50002], [0.5, 0.5]])
+    parity = export.compare(reference, found, ids)
+    assert parity == export.Parity(3, pytest.approx(4e-5), ["b" * 64])
+    assert export.phrase(parity) == (
+        f"the same label for 2 of 3 test images, but not {'b' * 16}; probabilities differ by 4.0e-05 at most"
+    )
+
+
+def test_only_test_images_count(classifier, images, data):
+    found, image_ids = export.read_test(*data, classifier)
+    np.testing.assert_array_equal(found, images[5:])
+    assert image_ids == [f"{i:064x}" for i in range(5, 12)]
+
+
+# ---------------------------------------------------------------------------------------------------- bad input
+
+
+def rewrite(path, **columns):
+    pd.read_csv(path).assign(**columns).to_csv(path, index=False)
+
+
+def test_test_images_of_other_classes_are_refused(classifier, data):
+    rewrite(data[1], **{"class": ["cat", "dog"] * 6})
+    with pytest.raises(ValueError, match=r"split\.csv: expected the network's classes cat, dog, owl, got cat, dog\."):
+        export.read_test(*data, classifier)
+
+
+def test_images_of_another_size_are_refused(classifier, data):
+    np.save(data[0] / "images.npy", np.zeros((12, 24, 16, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"pixels: expected images of 16x24x3, .* got 24x16x3\."):
+        export.read_test(*data, classifier)
+
+
+def test_a_split_without_test_images_is_refused(classifier, data):
+    rewrite(data[1], split="train")
+    with pytest.raises(ValueError, match=r"expected test images to check the file on, got none\."):
+        export.read_test(*data, classifier)
+
+
+def test_a_network_beyond_the_formats_limit_is_refused(monkeypatch):
+    size = 4 * tiny().count_params()
+    monkeypatch.setattr(exporting, "MAX_BYTES", size)
+    with pytest.raises(ValueError, match=rf"--to onnx: expected weights under {size:,} bytes, got {size:,}\."):
+        exporting.convert(tiny(), FACTS, "onnx")
+    monkeypatch.setattr(exporting, "MAX_BYTES", size + 1)
+    exporting.check_size(size, "onnx")
+
+
+def test_a_network_that_takes_more_memory_than_there_is_is_refused(monkeypatch):
+    there = {"SC_PHYS_PAGES": 4_100_000, "SC_PAGE_SIZE": 4_000}
+    monkeypatch.setattr(exporting.os, "sysconf", there.get)
+    exporting.check_size(400_000_000, "onnx")
+    exporting.check_size(1_000_000_000, "tflite")
+    for size, needed in ((400_000_001, 16), (1_000_000_000, 41)):
+        with pytest.raises(ValueError, match=rf"--to onnx: expected {needed} GB of memory to convert it, got 16\."):
+            exporting.check_size(size, "onnx")
+
+
+@pytest.mark.parametrize("kind", exporting.FORMATS)
+def test_a_layer_that_no_file_can_hold_is_one_line(kind):
+    pixels = keras.Input(SHAPE)
+    model = keras.Model(pixels, keras.ops.erfinv(keras.layers.Flatten()(pixels)))
+    with pytest.raises(ValueError, match=rf"--to {kind}: expected layers that can be converted, got: ") as caught:
+        exporting.convert(model, FACTS, kind)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_unknown_network_is_one_line(classifier, monkeypatch):
+    assert main(monkeypatch, "resnet", "--to", "onnx", "--models", "models") == (
+        "resnet: expected the folder of a model or a trained network (vgg), got neither."
+    )
+
+
+def main(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["stages.export", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        command(export.main)
+    return str(caught.value)
+
+
+def test_missing_packages_and_wrong_endings_are_one_line(monkeypatch):
+    monkeypatch.setattr(export, "find_spec", lambda package: None if package == "tf2onnx" else "found")
+    assert main(monkeypatch, "vgg", "--to", "onnx") == (
+        "--to onnx: expected the packages of requirements.txt, got no tf2onnx."
+    )
+    assert main(monkeypatch, "vgg", "--to", "tflite", "--target", "vgg.onnx") == (
+        "--target: expected a file that ends in .tflite, got vgg.onnx."
+    )
+
+
+def test_a_model_that_is_gone_is_one_line(classifier, data, tmp_path, project, monkeypatch):
+    project("evaluate.threads", 1)
+    (tmp_path / "models" / "vgg" / "model.keras").unlink()
+    told = main(monkeypatch, "vgg", "--to", "onnx", "--models", "models", "--pixels", data[0], "--split", data[1])
+    assert told.endswith("models/vgg/model.keras: expected a model's file, got no such file.")
+    assert not (tmp_path / "exports").exists()
+
+
+def test_the_command_writes_where_it_says(classifier, data, tmp_path, project, monkeypatch, capsys):
+    project("evaluate.threads", 1)
+    options = ["--models", "models", "--pixels", data[0], "--split", data[1]]
+    monkeypatch.setattr(sys, "argv", ["stages.export", "vgg", "--to", "onnx", *map(str, options)])
+    export.main()
+    assert (tmp_path / "exports" / "vgg.onnx").is_file()
+    told = capsys.readouterr().out
+    assert told.startswith("exports/vgg.onnx: 0.0 MB, vgg for cat, dog, owl\n")
+    assert "the same label for 7 of 7 test images; probabilities differ by " in told

@@ -1,0 +1,99 @@
+import io
+
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.scenes import draw_scene
+from stages.images.perceptual_hash import phash
+from stages.images.quality import Finding, Limits, inspect, read
+from stages.images.reading import open_image
+from stages.images.thumbnails import Small, look_at, read_colours, read_small
+
+FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return draw_scene((810, 605), [1], [2], [3])
+
+
+def encode(image, format_="JPEG", **options):
+    stream = io.BytesIO()
+    image.save(stream, format_, **options)
+    return io.BytesIO(stream.getvalue())
+
+
+def look(image, format_="JPEG", **options):
+    with open_image(encode(image, format_, **options)) as opened:
+        return look_at(read_small(opened))
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_hash_of_a_reduced_decode_is_nearly_that_of_the_whole_picture(scene, format_):
+    ours = int(phash(look(scene, format_).thumbnail[None])[0])
+    theirs = int(str(imagehash.phash(Image.open(encode(scene, format_)))), 16)
+    assert (ours ^ theirs).bit_count() <= 2
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_colours_seen_at_first_are_those_read_again(scene, format_, tmp_path):
+    (tmp_path / "scene").write_bytes(encode(scene, format_).getvalue())
+    again, seen = read_colours(tmp_path / "scene"), look(scene, format_).colours
+    assert again.shape == (64, 64, 3)
+    if format_ == "JPEG":
+        assert seen is None
+    else:
+        np.testing.assert_array_equal(seen, again)
+
+
+def test_a_small_picture_is_enlarged_not_reduced():
+    assert look(Image.effect_noise((40, 33), 50), "PNG").thumbnail.shape == (32, 32)
+
+
+@pytest.mark.parametrize("size", [(4000, 40), (40, 4000), (129, 64), (1, 1)])
+def test_every_shape_has_a_look(size):
+    for format_ in ("PNG", "JPEG"):
+        seen = look(Image.effect_noise(size, 50), format_)
+        assert seen.thumbnail.shape == (32, 32)
+        assert np.isfinite(seen.sharpness)
+
+
+def test_a_part_of_a_square_at_the_edge_counts_as_a_part():
+    # 1000 = 7 * 142 + 6: without the exact extent, the last column would count as a whole one.
+    ramp = Image.fromarray(np.tile(np.linspace(0, 255, 1000).astype(np.uint8), (1000, 1)))
+    whole = np.asarray(ramp.resize((32, 32), Image.Resampling.LANCZOS)).astype(int)
+    assert abs(look(ramp, "PNG").thumbnail.astype(int) - whole).max() <= 1
+
+
+def test_orientation_turns_thumbnail_and_colours_alike(scene):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = look(scene, "PNG", exif=exif)
+    plain = look(scene, "PNG")
+    np.testing.assert_array_equal(turned.thumbnail, np.rot90(plain.thumbnail, -1))
+    np.testing.assert_array_equal(turned.colours, np.rot90(plain.colours, -1))
+
+
+def test_blur_lowers_sharpness_and_neither_contrast_nor_size_does(scene):
+    from PIL import ImageEnhance, ImageFilter
+
+    sharp = look(scene).sharpness
+    assert look(scene.filter(ImageFilter.GaussianBlur(12))).sharpness < sharp / 5
+    assert look(ImageEnhance.Contrast(scene).enhance(0.5)).sharpness == pytest.approx(sharp, rel=0.2)
+    assert look(scene.resize((1620, 1210))).sharpness == pytest.approx(sharp, rel=0.35)
+
+
+def test_a_picture_too_large_to_hold_is_found_like_the_others(tmp_path):
+    limits = Limits(min_side=32, max_megapixels=100, max_aspect=5, max_frames=1, min_contrast=0, min_sharpness=0)
+    noise = np.random.default_rng(0).integers(0, 256, (70, 20_000, 3), dtype=np.uint8)
+    paths = [tmp_path / "strip.png", tmp_path / "part.png"]
+    for path, width in zip(paths, (20_000, 1_000), strict=True):
+        Image.fromarray(noise[:, :width]).save(path)
+    assert isinstance(read(paths[0], limits), Finding)
+    assert isinstance(read(paths[1], limits), Small)
+    strip, part = inspect(paths, limits)
+    assert (strip.reason, part.reason) == ("extreme aspect", "extreme aspect")
+    assert strip.can_be_kept
+    assert strip.thumbnail.std() > 0

@@ -1,0 +1,34 @@
+import keras
+import numpy as np
+import pytest
+
+from stages.networks.predicting import predict
+
+pytestmark = pytest.mark.usefixtures("tensors")
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((12, 12, 3)), layers.Conv2D(16, 3, activation="relu"), layers.Flatten(), layers.Dense(64),
+        layers.Dense(5, activation="softmax"),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 20])
+def test_an_image_gets_the_same_bits_whichever_others_come_with_it(model, count):
+    images = np.random.default_rng(0).integers(0, 256, (20, 12, 12, 3), dtype=np.uint8)
+    together = predict(model, images, 8)
+    rows = np.random.default_rng(count).permutation(20)[:count]
+    np.testing.assert_array_equal(predict(model, images[rows], 8), together[rows])
+
+
+def test_agrees_with_keras(model):
+    images = np.random.default_rng(0).integers(0, 256, (20, 12, 12, 3), dtype=np.uint8)
+    np.testing.assert_allclose(predict(model, images, 8), model.predict(images, verbose=0), atol=1e-6)
+
+
+def test_no_images_give_no_rows(model):
+    assert predict(model, np.empty((0, 12, 12, 3), np.uint8), 8).shape == (0, 5)

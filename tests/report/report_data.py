@@ -1,0 +1,197 @@
+"""A small complete set of what `report` reads, written as the steps before it write it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stages.compare.run import Compare, compare, summarise
+from stages.core.files import write_json, write_table
+from stages.evaluate.curves import precision_recall_points, reliability, roc_points
+from stages.report.results import Sources
+from stages.results.bootstrap import intervals
+from stages.results.scores import score
+
+SPLITS = ("train", "val", "test")
+PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
+LICENCE = "https://creativecommons.org/licenses/by/4.0/"
+TRAINING = {"monitor": "val_loss", "seed": 3, "scaling": "unit", "learning_rate": 0.001, "clip_norm": None}
+SPLIT = {"ratios": "50/25/25", "seed": 7, "grouped": True}
+
+
+def picture(seed, size=(64, 48)):
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def make_index(classes, per_class):
+    """A row for each image; every fourth is val, every fourth test."""
+    rows = []
+    for number in range(per_class * len(classes)):
+        name = classes[number % len(classes)]
+        image_id = f"{number:064x}"[::-1]
+        rows.append({
+            "image_id": image_id, "class": name, "source": "a/folder", "source_id": f"{name}/{number}.png",
+            "title": f"Title {number}", "url": "", "page_url": f"https://example.org/{number}",
+            "author": f"Author {number % 5}", "licence": "CC BY 4.0", "licence_url": LICENCE, "format": "PNG",
+            "width": 64, "height": 48, "bytes": 1000, "given_split": "",
+            "file": f"class{number % len(classes)}/{image_id[:16]}.png", "phash": "0" * 16, "group": image_id,
+            "split": ("train", "val", "train", "test")[number // len(classes) % 4],
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def make_probabilities(index, classes, sharpness, seed):
+    """Random probabilities that lean to the true class, `(n, n_classes)`."""
+    scores = np.random.default_rng(seed).normal(size=(len(index), len(classes)))
+    scores[np.arange(len(index)), index["class"].map(list(classes).index)] += sharpness
+    return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def write_pictures(index, folder, side=32):
+    """The raw files and the table of them, and the pixels."""
+    raw, pixels = folder / "raw", folder / "pixels"
+    pixels.mkdir()
+    for number, file in enumerate(index["file"]):
+        (raw / file).parent.mkdir(parents=True, exist_ok=True)
+        picture(number).save(raw / file)
+    write_table(index.drop(columns=["phash", "group", "split"]), raw / "images.csv")
+    write_table(index.drop(columns=["split"]), pixels / "index.csv")
+    np.save(pixels / "images.npy", np.stack([np.asarray(picture(n, (side, side))) for n in range(len(index))]))
+
+
+def write_counts(index, classes, folder):
+    """What the steps from collect to split counted, and what clean kept and found alike."""
+    metrics, cleaned, n = folder / "metrics", folder / "cleaned", len(index)
+    rejected = {"duplicate": 3, "near-duplicate": 2}
+    counts = index.groupby("split")["class"].value_counts()
+    of_classes = {part: {name: int(counts.get((part, name), 0)) for name in classes} for part in SPLITS}
+    collected = {name: int((index["class"] == name).sum()) for name in classes}
+    collect = {"listed": n + 6, "kept": n + 5, "failed": {"HTTP 404": 1}, "classes": collected}
+    write_json(collect, metrics / "collect.json")
+    clean = {"listed": n + 5, "kept": n, "rejected": rejected, "groups": n, "pairs": {}, "decisions": {}}
+    clean |= {"classes": collected}
+    write_json(clean, metrics / "clean.json")
+    write_json({"listed": n, "kept": n, "failed": {}}, metrics / "preprocess.json")
+    leaks = {"groups": 0, "like_test": 0, "identical_to_test": 0, "like_val": 0}
+    split = {"listed": n, "groups_straddling": 0, "leaks": leaks, "near_pairs_across_splits": 0}
+    split |= {"closest_across_splits": 14, "largest_imbalance": 0.0031, "balance": {}, "classes": of_classes}
+    write_json(split, metrics / "split.json")
+    cleaned.mkdir()
+    write_table(index.drop(columns=["split"]), cleaned / "kept.csv")
+    ids, names = index["image_id"], index["class"]
+    pairs = [(ids[0], ids[3], names[0], names[3], 0, 0.998, "plain", "same"),
+             (ids[1], ids[1], names[1], names[2], 0, 1.0, "mirror", "same"),
+             (ids[2], ids[5], names[2], names[5], 6, 0.71, "plain", "look-alike")]  # fmt: skip
+    columns = ["first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation"]
+    write_table(pd.DataFrame(pairs, columns=columns), cleaned / "pairs.csv")
+
+
+def write_evaluation(index, probabilities, classes, folder, cost):
+    """What `evaluate` leaves of a network."""
+    folder.mkdir(parents=True)
+    labels = index["class"].map(list(classes).index).to_numpy()
+    metrics = dict(cost)
+    for name in SPLITS:
+        rows = (index["split"] == name).to_numpy()
+        metrics[name] = score(labels[rows], probabilities[rows], classes)
+        if name != "train":
+            drawn = intervals(labels[rows], probabilities[rows], index["group"][rows].to_numpy(), 100, 0)
+            metrics[name]["intervals"] = drawn
+    write_json(metrics, folder / "metrics.json")
+    table = index[["image_id", "class", "split", "group"]].assign(
+        predicted=[classes[number] for number in probabilities.argmax(axis=1)],
+        loss=-np.log(probabilities[np.arange(len(index)), labels]).round(6),
+        **{f"p_{name}": probabilities[:, number].round(6) for number, name in enumerate(classes)},
+        **{name: index[name] for name in PROVENANCE},
+    )
+    write_table(table, folder / "predictions.csv")
+    rows = (index["split"] == "test").to_numpy()
+    given = (labels[rows], probabilities[rows])
+    write_table(roc_points(*given, classes), folder / "roc.csv")
+    write_table(precision_recall_points(*given, classes), folder / "precision_recall.csv")
+    write_table(reliability(*given), folder / "reliability.csv")
+    return metrics, table
+
+
+def write_training(name, classes, cost, folder, backbone):
+    """What `train` leaves of a network: its third epoch has the lowest validation loss."""
+    folder.mkdir(parents=True)
+    rows = [(epoch, split, loss, 0.4 + epoch / 10, 0.001)
+            for epoch, losses in enumerate([(1.1, 1.2), (0.9, 1.0), (0.7, 0.8), (0.5, 0.9)], start=1)
+            for split, loss in zip(("train", "val"), losses, strict=True)]  # fmt: skip
+    columns = ["epoch", "split", "loss", "accuracy", "learning_rate"]
+    write_table(pd.DataFrame(rows, columns=columns), folder / "history.csv")
+    facts = {"network": name, "classes": list(classes), "image_shape": [32, 32, 3], "parameters": cost["parameters"]}
+    facts |= {
+        "pretrained": cost["pretrained"],
+        "preprocessing": {"size": [32, 32], "crop": "letterbox"},
+        "backbone": backbone,
+    }
+    write_json(facts, folder / "network.json")
+
+
+def write_explanation(table, folder, most=2):
+    """What `explain` leaves of a network: its mistakes on test with the class that it named, figures, and the map."""
+    (folder / "heat").mkdir(parents=True)
+    test = table[table["split"] == "test"]
+    wrong = test[test["class"] != test["predicted"]].groupby("class").head(most)
+    fields = [
+        "image_id",
+        "class",
+        "predicted",
+        "file",
+        "title",
+        "author",
+        "licence",
+        "licence_url",
+        "page_url",
+        "url",
+        "source",
+    ]
+    mistakes = [row | {"probability": 0.9} for row in wrong[fields].to_dict("records")]
+    (folder / "mistakes.json").write_text(json.dumps(mistakes))
+    for number, row in enumerate(mistakes):
+        picture(1000 + number, (160, 160)).save(folder / "heat" / f"{row['image_id'][:16]}.jpg")
+    for number, name in enumerate(("attention", "filters", "mistakes", "embedding")):
+        picture(2000 + number, (900, 300)).save(folder / f"{name}.png")
+    places = np.random.default_rng(5).normal(size=(len(table), 2))
+    map_ = table[["image_id", "class", "split", "predicted"]].assign(x=places[:, 0].round(4), y=places[:, 1].round(4))
+    write_table(map_, folder / "embedding.csv")
+
+
+def write_network(name, index, classes, folder, sharpness, seed, pretrained=False):
+    """What training, evaluation and explanation leave of a network; its metrics and its table of predictions."""
+    cost = {"parameters": 1_234_567 * (seed + 1), "multiply_adds": 45_600_000 * 10**seed, "megabytes": 4.94}
+    cost["pretrained"] = pretrained
+    backbone = {"network": name, "pretrained": True, "sha256": "ab" * 32} if pretrained else {}
+    write_training(name, classes, cost, folder / "models" / name, backbone)
+    probabilities = make_probabilities(index, classes, sharpness, seed)
+    metrics, table = write_evaluation(index, probabilities, classes, folder / "evaluations" / name, cost)
+    write_explanation(table, folder / "explanations" / name)
+    return metrics, table
+
+
+def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xception"), per_class=16, change=None):
+    """All of it in the folder, and where; `change` may alter the table of images before anything is written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    classes = sorted(classes)
+    index = make_index(classes, per_class)
+    if change is not None:
+        change(index)
+    write_pictures(index, folder)
+    write_counts(index, classes, folder)
+    found = {name: write_network(name, index, classes, folder, 1.0 + seed, seed, pretrained=name == "xception")
+             for seed, name in enumerate(networks)}  # fmt: skip
+    pairs = compare({name: table for name, (_, table) in found.items()}, Compare(draws=100, seed=0))
+    summary = summarise({name: metrics for name, (metrics, _) in found.items()}, pairs)
+    write_json(summary, folder / "metrics" / "summary.json")
+    return Sources(
+        *(folder / name for name in ("metrics", "raw", "cleaned", "pixels", "models", "evaluations", "explanations"))
+    )
+
+
+def training_of(networks=("vgg", "xception")):
+    """What params.yaml says of each network's training."""
+    return {name: dict(TRAINING) for name in networks}

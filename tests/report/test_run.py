@@ -1,0 +1,397 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from stages.core.files import read_json, read_table, write_json
+from stages.report import run as report
+from stages.report.credits import in_order, safe_address
+from stages.report.results import Sources, read_findings
+from stages.report.wording import clipped, joined, p_value, percent, plural, points, short
+from tests.report.report_data import SPLIT, training_of, write_inputs
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return write_inputs(tmp_path_factory.mktemp("report") / "data")
+
+
+@pytest.fixture
+def fresh(inputs, tmp_path):
+    """Inputs that a test may change."""
+    shutil.copytree(inputs.metrics.parent, tmp_path / "data")
+    return Sources(**{name: tmp_path / "data" / path.name for name, path in vars(inputs).items()})
+
+
+@pytest.fixture(scope="module")
+def page(inputs, tmp_path_factory):
+    return write(inputs, tmp_path_factory.mktemp("page"))[0]
+
+
+def write(sources, folder, networks=("vgg", "xception")):
+    report.run(sources, SPLIT, training_of(networks), folder / "report.html", folder / "model_card.md")
+    return (folder / "report.html").read_text(), (folder / "model_card.md").read_text()
+
+
+class Parsed(HTMLParser):
+    """The page's elements, and the text of each that has an id or is a section."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.elements.append((tag, attributes))
+        if tag in ("section", "header"):
+            self.open.append(attributes["id"]) if "id" in attributes else self.open.append("")
+
+    def handle_endtag(self, tag):
+        if tag in ("section", "header"):
+            self.open.pop()
+
+    def handle_data(self, data):
+        for name in self.open:
+            self.texts[name] = self.texts.get(name, "") + data + " "
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def text(self, section):
+        return " ".join(self.texts[section].split())
+
+
+# --- what it says
+
+
+def test_the_answer_names_the_champion_of_the_summary_with_its_interval(inputs, page):
+    summary = read_json(inputs.metrics / "summary.json")
+    name = summary["champion"]
+    test = read_json(inputs.evaluations / name / "metrics.json")["test"]
+    answer = Parsed(page).text("answer")
+    low, high = (f"{100 * end:.1f}" for end in test["intervals"]["accuracy"])
+    assert f"{name} is right about {100 * test['accuracy']:.1f} % of {test['count']} test pictures, on which" in answer
+    assert f"{low} to {high} %" in answer
+    assert f"{100 * summary['baseline']['test']['accuracy']:.1f} %" in answer
+
+
+@pytest.mark.parametrize(("can_tell", "verb"), [(True, "can"), (False, "cannot")])
+def test_whether_the_data_tell_champion_and_runner_up_apart_is_taken_from_the_summary(fresh, tmp_path, can_tell, verb):
+    summary = read_json(fresh.metrics / "summary.json") | {"distinguishable": can_tell}
+    write_json(summary, fresh.metrics / "summary.json")
+    page, card = write(fresh, tmp_path)
+    told = f"{verb} tell {summary['champion']} from the runner-up, {summary['runner_up']}"
+    assert told in Parsed(page).text("answer")
+    assert f"{verb} tell it from the runner-up, {summary['runner_up']}" in card
+
+
+def test_a_summary_with_another_champion_makes_another_report(fresh, tmp_path):
+    """The page chooses nothing: what is best on test or anywhere else does not matter."""
+    summary = read_json(fresh.metrics / "summary.json")
+    champion, other = summary["champion"], summary["runner_up"]
+    write_json(summary | {"champion": other, "runner_up": champion}, fresh.metrics / "summary.json")
+    page, card = write(fresh, tmp_path)
+    assert f"{other} is right about" in Parsed(page).text("answer")
+    assert card.startswith(f"# {other}: ")
+
+
+def test_the_lead_over_the_runner_up_counts_from_the_champion(fresh, tmp_path):
+    summary = read_json(fresh.metrics / "summary.json")
+    pair = {"a": summary["runner_up"], "b": summary["champion"], "split": "val", "difference": -0.125, "low": -0.25}
+    pair |= {"high": 0.031, "only_a": 1, "only_b": 4, "p": 0.2, "p_holm": 0.2}
+    write_json(summary | {"pairs": [pair]}, fresh.metrics / "summary.json")
+    page, _ = write(fresh, tmp_path)
+    assert "+12.5 points −3.1 to +25.0 on validation" in Parsed(page).text("answer")
+
+
+def test_cleaning_accounts_for_every_listed_picture(page):
+    assert "53 listed = 48 kept + 3 duplicate + 2 near-duplicate" in Parsed(page).text("cleaning")
+
+
+def test_sources_have_their_licence_and_count(page):
+    parsed = Parsed(page)
+    assert "a/folder CC BY 4.0 48 Author 0" in parsed.text("data")
+    assert {"href": "https://creativecommons.org/licenses/by/4.0/", "rel": "noreferrer license"} in parsed.of("a")
+
+
+def test_classes_are_counted_in_every_split(inputs, page):
+    table = read_table(inputs.evaluations / "vgg" / "predictions.csv")
+    for name, rows in table.groupby("class"):
+        counts = rows["split"].value_counts()
+        assert f"{name} {len(rows)} {len(rows)} {counts['train']} {counts['val']} {counts['test']}" in Parsed(
+            page
+        ).text("data")
+
+
+def test_every_network_stands_in_the_table_with_both_intervals(inputs, page):
+    text = Parsed(page).text("networks")
+    for name, one in read_json(inputs.metrics / "summary.json")["networks"].items():
+        shown = [f"{percent(one[split]['accuracy'])} {100 * one[split]['low']:.1f} to" for split in ("test", "val")]
+        assert name in text
+        assert all(" ".join(each.split()) in text for each in shown)
+
+
+def test_every_pair_stands_in_the_comparison_with_its_p_values(inputs, page):
+    text = Parsed(page).text("comparison")
+    for pair in read_json(inputs.metrics / "summary.json")["pairs"]:
+        assert f"{points(pair['difference'])} ({points(pair['low'])} to {points(pair['high'])})" in text
+        assert f"{pair['only_a']} {pair['only_b']} {p_value(pair['p'])} {p_value(pair['p_holm'])}" in text
+
+
+def test_confusions_are_counted_from_the_test_answers(inputs, page):
+    for name in ("vgg", "xception"):
+        table = read_table(inputs.evaluations / name / "predictions.csv").query("split == 'test'")
+        counts = pd.crosstab(table["class"], table["predicted"])
+        for true in counts.index:
+            for taken in counts.columns:
+                told = f"<title>{true} taken for {taken}: {counts.loc[true, taken]} of {counts.loc[true].sum()}</title>"
+                assert told in page
+
+
+def test_every_test_picture_has_a_row_with_its_scores_and_verdict(inputs, page):
+    name = read_json(inputs.metrics / "summary.json")["champion"]
+    table = read_table(inputs.evaluations / name / "predictions.csv").query("split == 'test'")
+    rows = re.findall(r"<tr>(.*?)</tr>", page.split('id="answers"')[1].split("</section>")[0], re.DOTALL)[1:]
+    assert len(rows) == len(table)
+    shown = {}
+    for row in rows:
+        cells = re.findall(r"<td.*?</td>", row, re.DOTALL)
+        shares = [re.match(r'<td class="number[^"]*">([\d.]+)', cell)[1] for cell in cells[3:]]
+        shown[re.search(r"#picture-(\w+)", row)[1]] = (
+            re.sub("<.*?>", "", cells[1]),
+            re.sub("<.*?>", "", cells[2]),
+            shares,
+        )
+    for row in table.to_dict("records"):
+        verdict = "OK" if row["class"] == row["predicted"] else "NG"
+        shares = [f"{100 * float(row['p_' + each]):.1f}" for each in ("cat", "dog", "owl")]
+        assert shown[row["image_id"][:16]] == (row["class"], verdict, shares)
+
+
+def test_a_mistake_says_what_the_picture_was_taken_for(inputs, page):
+    for row in json.loads((inputs.explanations / "vgg" / "mistakes.json").read_text()):
+        assert f'alt="{row["class"]} taken for {row["predicted"]}: {row["title"]}, by {row["author"]}"' in page
+
+
+def test_the_kept_epoch_is_the_one_with_the_lowest_validation_loss(page):
+    assert Parsed(page).text("training").count("Epoch 3 was kept.") == 2
+
+
+def test_a_wanted_precision_is_told_with_its_threshold(fresh, tmp_path):
+    name = read_json(fresh.metrics / "summary.json")["champion"]
+    path = fresh.evaluations / name / "metrics.json"
+    reached = {"precision": 0.9, "recall": 0.75, "count": 10, "low": 0.6, "high": 0.98}
+    wanted = {"class": "cat", "precision": 0.95, "threshold": 0.625, "val": reached, "test": reached}
+    write_json(read_json(path) | {"wanted": wanted}, path)
+    page, card = write(fresh, tmp_path)
+    text = Parsed(page).text("classes")
+    assert "probability of at least 0.625; on test 90.0 % of 10 pictures called so are (60.0 to 98.0 %)" in text
+    assert "at least 0.625" in card
+
+
+def test_a_precision_that_no_threshold_reaches_is_told(fresh, tmp_path):
+    name = read_json(fresh.metrics / "summary.json")["champion"]
+    path = fresh.evaluations / name / "metrics.json"
+    write_json(read_json(path) | {"wanted": {"class": "cat", "precision": 0.95, "threshold": None}}, path)
+    page, card = write(fresh, tmp_path)
+    assert "No threshold reaches that on validation." in Parsed(page).text("classes")
+    assert "no threshold suffices on validation" in card
+
+
+def test_one_network_alone_makes_a_report_without_a_comparison(tmp_path):
+    sources = write_inputs(tmp_path / "data", networks=("vgg",))
+    page, card = write(sources, tmp_path, networks=("vgg",))
+    assert "nothing to compare it with" in Parsed(page).text("comparison")
+    assert "runner-up" not in page + card
+
+
+def test_many_classes_fit(tmp_path):
+    classes = [f"class number {number}" for number in range(14)]
+    page, card = write(write_inputs(tmp_path / "data", classes=classes, per_class=8), tmp_path)
+    assert all(name in page and name in card for name in classes)
+    assert Parsed(page).text("answer").startswith("2 networks, 112 pictures, 14 classes Which of 14 classes?")
+
+
+# --- credits
+
+
+def test_every_picture_shown_is_credited(inputs, page):
+    parsed = Parsed(page)
+    images = read_table(inputs.raw / "images.csv").set_index("image_id")
+    anchors = {each["id"] for each in parsed.of("tr") if "id" in each}
+    links = [each["href"].removeprefix("#") for each in parsed.of("a") if each.get("class", "").startswith("picture")]
+    assert links
+    assert set(links) == anchors
+    credits = parsed.text("credits")
+    for image_id, row in images.iterrows():
+        if f"picture-{image_id[:16]}" in anchors:
+            assert f"{row['title']} {row['author']} {row['licence']} {row['page_url']}" in credits
+
+
+def test_every_image_of_the_page_is_inside_it_and_has_a_text(page):
+    images = Parsed(page).of("img")
+    assert images
+    assert all(each["src"].startswith("data:image/webp;base64,") and each["alt"] for each in images)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//x.org",
+        "ftp://x.org",
+        "",
+        "http://",
+        "http://[x",
+        "http://x.org/><img src=x onerror=alert(1)>",
+        "http://x.org/a b",
+        'http://x.org/"onload=',
+        "http://x.org\x07",
+    ],
+)
+def test_an_address_that_is_no_web_page_is_no_link(address):
+    assert safe_address(address) == ""
+
+
+@pytest.mark.parametrize("address", ["http://x.org", "https://x.org/a?b=c", " HTTPS://x.org "])
+def test_a_web_page_is_a_link(address):
+    assert safe_address(address) == address.strip()
+
+
+def test_credits_are_listed_once(inputs):
+    findings = read_findings(inputs, SPLIT, training_of())
+    shown = [each.shown.credit for each in report.show_answers(findings)]
+    assert len(in_order([*shown, *shown])) == len(shown)
+
+
+# --- hostile names
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Titles, authors, licences, addresses and a class of someone who means harm."""
+
+    def change(index):
+        index["title"] = '"><img src=x onerror=alert(1)>' + index["title"]
+        index["author"] = "[a](javascript:alert(1)) | <b>" + index["author"]
+        index["licence"] = "CC BY </style><script>alert(1)</script>"
+        index["licence_url"], index["page_url"] = "javascript:alert(1)", "data:text/html,<script>alert(1)</script>"
+        index["source"] = "{{ 7 * 7 }} & `x`"
+
+    folder = tmp_path_factory.mktemp("hostile")
+    classes = [HOSTILE, "NA", "a|b*c*"]
+    return write(write_inputs(folder / "data", classes=classes, change=change), folder)
+
+
+def test_hostile_names_are_shown_and_make_no_element(hostile):
+    parsed = Parsed(hostile[0])
+    assert not parsed.of("script") and not parsed.of("b onerror")
+    assert all(not name.startswith("on") for _, attributes in parsed.elements for name in attributes)
+    assert all(each["src"].startswith("data:image/webp") for each in parsed.of("img"))
+    assert any(each["alt"].startswith(f"{HOSTILE}: ") for each in parsed.of("img"))
+    assert f"{HOSTILE}, NA or a|b*c*?" in parsed.text("answer")
+    assert "{{ 7 * 7 }} & `x`" in parsed.text("data")
+    assert len(parsed.of("style")) == 1
+
+
+def test_hostile_addresses_are_no_links(hostile):
+    links = [each["href"] for each in Parsed(hostile[0]).of("a")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+
+
+# --- how it is written
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs, tmp_path):
+    first = write(inputs, tmp_path / "first")
+    assert write(inputs, tmp_path / "second") == first
+
+
+def test_the_policy_allows_the_pages_own_style_and_nothing_else(page):
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+    assert policy.startswith("default-src &#39;none&#39;; img-src data:; style-src &#39;sha256-")
+    assert "unsafe" not in policy
+    assert " style=" not in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["evaluations/vgg/metrics.json", "evaluations/xception/predictions.csv", "evaluations/vgg/roc.csv",
+     "models/vgg/history.csv", "explanations/vgg/mistakes.json", "explanations/vgg/attention.png",
+     "metrics/summary.json", "metrics/clean.json", "pixels/images.npy", "cleaned/pairs.csv", "raw/images.csv"],
+)  # fmt: skip
+def test_what_is_missing_is_named(fresh, tmp_path, path):
+    (tmp_path / "data" / path).unlink()
+    with pytest.raises(
+        FileNotFoundError, match=rf"^{re.escape(str(tmp_path / 'data' / path))}: expected .*, got no such file\.$"
+    ):
+        write(fresh, tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_summary_of_other_networks_is_refused(inputs, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"summary\.json: expected networks vgg, got vgg, xception; `dvc repro` compares anew"
+    ):
+        write(inputs, tmp_path, networks=("vgg",))
+
+
+def test_answers_about_other_images_are_refused(fresh, tmp_path):
+    path = fresh.evaluations / "vgg" / "predictions.csv"
+    path.write_text(path.read_text().replace("test", "test").replace("0" * 60, "f" * 60))
+    with pytest.raises(ValueError, match=r"predictions\.csv: expected answers to images of .*pixels, got others"):
+        write(fresh, tmp_path)
+
+
+def test_the_command_writes_both_files(inputs, project, tmp_path, root):
+    project("networks", {"vgg": {"input": "data/3_pixels"}, "xception": {"input": "data/5_features/xception"}})
+    arguments = [*map(str, vars(inputs).values()), "out/report.html", "out/model_card.md"]
+    command = [sys.executable, "-m", "stages.report", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root)})
+    assert (done.returncode, done.stderr) == (0, "")
+    training = YAML(typ="safe").load(tmp_path / "params.yaml")["train"]
+    assert f"| `batch_size` | {training['common']['batch_size']} " in re.sub(
+        " +", " ", (tmp_path / "out/model_card.md").read_text()
+    )
+    assert (tmp_path / "out/report.html").is_file()
+
+
+def test_the_command_says_in_one_line_what_is_missing(inputs, project, tmp_path, root):
+    arguments = [*map(str, vars(inputs).values()), "out/report.html", "out/model_card.md"]
+    arguments[5] = "nowhere"
+    project("networks", {"vgg": {"input": "data/3_pixels"}, "xception": {"input": "data/5_features/xception"}})
+    command = [sys.executable, "-m", "stages.report", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root)})
+    assert (done.returncode, done.stderr) == (1, "nowhere/vgg/predictions.csv: expected a table, got no such file.\n")
+
+
+# --- wording
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(987, "987"), (1000, "1.00 k"), (45_600, "45.6 k"), (999_499, "999 k"), (999_600, "1.00 M"),
+     (20_867_627, "20.9 M"), (4_570_000_000, "4.57 G")],
+)  # fmt: skip
+def test_large_counts_have_three_digits(number, text):
+    assert short(number).replace("\u00a0", " ") == text
+
+
+def test_words_of_numbers():
+    assert points(-0.0004) == "0.0" and points(0.065) == "+6.5" and points(-0.117) == "−11.7"
+    assert percent(None) == "–" and percent(0.7299) == "73.0\u00a0%"
+    assert p_value(0.0009) == "< 0.001" and p_value(0.001) == "0.001"
+    assert (plural(1, "class"), plural(2, "class"), plural(0, "picture")) == ("1 class", "2 classes", "0 pictures")
+    assert (joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"], "or")) == ("a", "a and b", "a, b or c")
+    assert (clipped("abcd", 4), clipped("abcde", 4)) == ("abcd", "abc…")

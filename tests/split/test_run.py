@@ -1,0 +1,546 @@
+"""The step: folds, given splits, leaks and the measures of a split."""
+
+import hashlib
+import json
+import sys
+
+import imagehash
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from stages.core.files import read_table
+from stages.images.hamming_search import components, near_pairs
+from stages.split.__main__ import main
+from stages.split.leaks import LEAK_COLUMNS, count_leaks, drop_leaks, find_leaks, measure_closeness, straddling
+from stages.split.ratios import NAMES
+from stages.split.run import Split, divide, run
+
+NO_LEAKS = {"groups": 0, "like_test": 0, "identical_to_test": 0, "like_val": 0}
+SEEDS = st.integers(0, 2**32)
+
+
+def settings(ratios="70/15/15", fold=0, grouped=True, seed=0, on_leak="error"):
+    return Split(ratios=ratios, fold=fold, grouped=grouped, seed=seed, on_leak=on_leak)
+
+
+def index_of(groups, given_split=""):
+    """An index from rows of (group, class, number of images), no picture like another by its hash."""
+    rows = [(group, class_) for group, class_, size in groups for _ in range(size)]
+    table = pd.DataFrame(rows, columns=["group", "class"], dtype=str)
+    return number(table.assign(given_split=given_split))
+
+
+def number(table):
+    ids = [f"{row:04}" for row in range(len(table))]
+    hashes = np.random.default_rng(0).integers(0, 2**64, len(table), dtype=np.uint64)
+    return table.assign(image_id=ids, source_id=[f"{i}.png" for i in ids], phash=[f"{int(h):016x}" for h in hashes])
+
+
+def singles(class_, number):
+    return [(f"{class_}{n}", class_, 1) for n in range(number)]
+
+
+def given_index(*leaks, names=("train", "test")):
+    """Two classes with ten images in each given split, and groups of (group, class, splits of its images)."""
+    frames = [index_of([(f"{c}{n}{name}", c, 1) for c in "ab" for n in range(10)], name) for name in names]
+    frames += [index_of([(group, class_, 1)], name) for group, class_, names_ in leaks for name in names_]
+    return number(pd.concat(frames, ignore_index=True))
+
+
+def split_given(index, on_leak="error", ratios="given/20", seed=0, grouped=True):
+    return divide(settings(ratios, seed=seed, on_leak=on_leak, grouped=grouped), index)
+
+
+# Groups of one or several classes beside enough groups of each class alone, so that every split can be filled.
+GROUPS = st.lists(st.tuples(st.integers(0, 30).map(str), st.sampled_from("abc"), st.integers(1, 4)), max_size=50).map(
+    lambda groups: groups + [group for class_ in "abc" for group in singles(class_, 6)]
+)
+RATIOS = st.sampled_from(["70/15/15", "34/33/33", "1/1/98", "kfold/3", "kfold/5"])
+
+
+@given(groups=GROUPS, ratios=RATIOS, fold=st.integers(0, 2), seed=SEEDS)
+def test_no_group_straddles_and_each_image_is_in_one_split(groups, ratios, fold, seed):
+    index = index_of(groups)
+    split = divide(settings(ratios, fold=fold, seed=seed), index)
+    assert straddling(index, split) == []
+    assert len(split) == len(index)
+    assert set(split) == set(NAMES)
+
+
+@given(groups=GROUPS, k=st.integers(3, 6), seed=SEEDS, grouped=st.booleans())
+def test_over_all_folds_each_image_is_test_once_and_val_once(groups, k, seed, grouped):
+    index = index_of(groups)
+    splits = np.array([divide(settings(f"kfold/{k}", i, grouped, seed), index) for i in range(k)])
+    assert ((splits == "test").sum(axis=0) == 1).all()
+    assert ((splits == "val").sum(axis=0) == 1).all()
+    assert ((splits == "test") == np.roll(splits == "val", 1, axis=0)).all()
+
+
+def test_folds_are_stratified():
+    index = index_of(singles("a", 50) + singles("b", 10))
+    for fold in range(5):
+        counts = pd.crosstab(divide(settings("kfold/5", fold), index), index["class"])
+        assert counts.loc[list(NAMES)].to_numpy().tolist() == [[30, 6], [10, 2], [10, 2]]
+
+
+def test_another_seed_deals_other_folds():
+    index = index_of(singles("a", 50) + singles("b", 10))
+    assert len({tuple(divide(settings("kfold/5", seed=seed), index)) for seed in range(5)}) == 5
+
+
+def test_a_fold_that_there_is_not_is_refused_before_anything_is_dealt():
+    with pytest.raises(
+        ValueError, match=r"^params\.yaml split\.fold: expected a number from 0 to 4 with kfold/5, got 5"
+    ):
+        divide(settings("kfold/5", fold=5), index_of(singles("a", 1)))
+
+
+def test_the_fold_of_other_ratios_does_not_matter():
+    index = index_of(singles("a", 20) + singles("b", 20))
+    assert divide(settings(fold=9), index).tolist() == divide(settings(), index).tolist()
+
+
+@given(groups=GROUPS, seed=SEEDS, order=st.randoms(use_true_random=False), grouped=st.booleans())
+def test_the_order_of_rows_does_not_matter(groups, seed, order, grouped):
+    index = index_of(groups)
+    rows = list(range(len(index)))
+    order.shuffle(rows)
+    for ratios in ("70/15/15", "kfold/3"):
+        split = divide(settings(ratios, seed=seed, grouped=grouped), index)
+        assert divide(settings(ratios, seed=seed, grouped=grouped), index.iloc[rows]).tolist() == split[rows].tolist()
+
+
+def test_without_groups_look_alikes_straddle_and_classes_keep_their_shares():
+    index = index_of([(f"{class_}{n}", class_, 5) for class_ in "ab" for n in range(20)])
+    split = divide(settings(grouped=False), index)
+    assert len(straddling(index, split)) > 20
+    assert pd.crosstab(split, index["class"]).loc[list(NAMES)].to_numpy().tolist() == [[70, 70], [15, 15], [15, 15]]
+
+
+def test_without_groups_a_class_that_is_one_group_can_be_split():
+    index = index_of([*singles("a", 9), ("b", "b", 9)])
+    with pytest.raises(ValueError, match=r"the smallest b \(images: 9, groups: 1\)"):
+        divide(settings(), index)
+    assert pd.crosstab(divide(settings(grouped=False), index), index["class"]).to_numpy().min() > 0
+
+
+def test_the_sources_test_rows_stay_test_and_val_comes_from_train():
+    index = given_index()
+    split = split_given(index)
+    assert ((split == "test") == (index["given_split"] == "test")).all()
+    counts = pd.crosstab(split, index["class"])
+    assert counts.loc["train"].tolist() == [8, 8]
+    assert counts.loc["val"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("on_leak", ["error", "report", "drop_from_train"])
+def test_the_sources_val_rows_stay_as_they_are(on_leak):
+    index = given_index(names=NAMES)
+    assert split_given(index, on_leak).tolist() == index["given_split"].tolist()
+
+
+def test_val_is_drawn_by_the_seed():
+    index = given_index()
+    assert split_given(index, seed=1).tolist() == split_given(index, seed=1).tolist()
+    assert split_given(index, seed=1).tolist() != split_given(index, seed=2).tolist()
+
+
+def test_no_group_of_train_is_divided_by_drawing_val():
+    index = given_index(*((f"t{n}", "a", ("train",) * 3) for n in range(6)))
+    assert straddling(index, split_given(index)) == []
+    assert straddling(index, split_given(index, grouped=False)) != []
+
+
+def test_a_leak_is_an_error_that_counts_and_shows_it():
+    index = given_index(
+        ("leak2", "b", ("test", "train", "val")), ("leak1", "a", ("train", "test")), ("v", "a", ("val", "train")),
+        names=NAMES,
+    )  # fmt: skip
+    message = (
+        r"^params\.yaml split\.on_leak: expected no look-alikes across the given splits, got groups of them: 3, train "
+        r"and val rows like test rows: 3, of those identical to one: 0, other train rows like val rows: 1, the first "
+        r"0063\.png \(train\) and 0064\.png \(test\)\. Set report or drop_from_train to go on\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        split_given(index)
+
+
+def test_identical_images_are_the_example_where_there_are_any():
+    index = given_index(("leak1", "a", ("train", "test")), ("leak2", "b", ("train", "test", "train")))
+    index.loc[index.index[-2:], "image_id"] = index["image_id"].iloc[-3]
+    index.loc[index.index[-1], "image_id"] = "0099"
+    message = r"identical to one: 1, .*, the first 0042\.png \(train\) and 0043\.png \(test\)\."
+    with pytest.raises(ValueError, match=message):
+        split_given(index)
+
+
+@pytest.mark.parametrize("on_leak", ["error", "report", "drop_from_train"])
+def test_without_a_leak_all_settings_agree(on_leak):
+    index = given_index(("twins", "a", ("test", "test")), ("pair", "a", ("train", "train")))
+    assert split_given(index, on_leak).tolist() == split_given(index, "report").tolist()
+
+
+def test_a_reported_leak_stays():
+    index = given_index(("leak", "a", ("train", "test")))
+    split = split_given(index, "report")
+    assert straddling(index, split) == ["leak"]
+    assert ((split == "test") == (index["given_split"] == "test")).all()
+    assert "dropped" not in split
+
+
+def test_a_leak_is_dropped_from_train_and_nothing_else():
+    index = given_index(("leak", "a", ("train", "train", "test")))
+    split = split_given(index, "drop_from_train")
+    assert ((split == "dropped") == ((index["group"] == "leak") & (index["given_split"] == "train"))).all()
+    assert ((split == "test") == (index["given_split"] == "test")).all()
+    assert straddling(index, split) == []
+
+
+@pytest.mark.parametrize(
+    ("given_splits", "left"),
+    [
+        (("val", "test"), ["dropped", "test"]),
+        (("train", "val", "test"), ["dropped", "dropped", "test"]),
+        (("train", "val"), ["dropped", "val"]),
+        (("train", "train", "val", "val"), ["dropped", "dropped", "val", "val"]),
+        (("train", "train"), ["train", "train"]),
+    ],
+)
+def test_train_gives_way_to_val_and_both_to_test(given_splits, left):
+    index = given_index(("leak", "a", given_splits), names=NAMES)
+    split = split_given(index, "drop_from_train")
+    assert split[index["group"] == "leak"].tolist() == left
+    assert (split[index["group"] != "leak"] == index["given_split"][index["group"] != "leak"]).all()
+
+
+GIVEN_ROWS = st.lists(
+    st.tuples(st.integers(0, 9).map(str), st.sampled_from(NAMES), st.integers(0, 9).map(str)),
+    max_size=30,
+    unique_by=lambda row: row[1:],
+)
+
+
+@given(rows=GIVEN_ROWS)
+def test_the_rows_that_spoil_are_those_counted_and_dropped(rows):
+    # An image_id lies in one group, however often it occurs.
+    table = pd.DataFrame([(image, group, name) for group, name, image in rows], columns=["image_id", "group", "side"])
+    table["group"] = table.groupby("image_id")["group"].transform("first")
+    index = table.assign(given_split=table["side"], source_id="x", **{"class": "a"})
+    given_names = index["given_split"].to_numpy(dtype=str)
+    split = drop_leaks(index, given_names)
+    of = {group: set(part["side"]) for group, part in table.groupby("group")}
+    is_spoiled = [
+        (side != "test" and "test" in of[group]) or (side == "train" and "val" in of[group])
+        for group, side in zip(table["group"], table["side"], strict=True)
+    ]
+    assert (split == "dropped").tolist() == is_spoiled
+    assert straddling(index, split) == []
+    leaks = find_leaks(index, split)
+    assert sorted(set(leaks["group"])) == [group for group in sorted(of) if len(of[group]) > 1]
+    counts = count_leaks(leaks)
+    assert counts["like_test"] + counts["like_val"] == sum(is_spoiled)
+    assert counts == count_leaks(find_leaks(index, given_names))
+
+
+def test_an_image_twice_on_one_side_is_identical_to_nothing_on_the_other():
+    index = pd.DataFrame({"image_id": ["a", "a", "b", "c", "c"], "group": "a", "given_split": "", "class": "c"})
+    split = np.array(["train", "train", "val", "val", "test"])
+    leaks = find_leaks(index.assign(source_id="x"), split)
+    assert leaks["kind"].tolist() == ["near", "near", "near", "identical", "identical"]
+
+
+def test_a_class_that_the_source_only_tests_is_refused():
+    index = given_index(names=("train", "test"))
+    extra = index[index["given_split"] == "test"].assign(**{"class": "unseen"})
+    extra["group"] = extra["image_id"] = [f"unseen{i}" for i in range(len(extra))]
+    message = (
+        r"^params\.yaml split\.ratios: expected every class in each of the source's splits, got 0 train, 20 test of "
+        r"class unseen\. Give it images there, "
+    )
+    with pytest.raises(ValueError, match=message):
+        split_given(pd.concat([index, extra], ignore_index=True))
+
+
+def test_a_class_that_dropping_leaves_without_training_images_is_refused_with_the_number_dropped():
+    index = given_index(*((f"leak{n}", "c", ("train", "test")) for n in range(3)), names=NAMES)
+    index = pd.concat([index, index_of([("c", "c", 1)], "val")], ignore_index=True)
+    with pytest.raises(ValueError, match=r"got 0 train, 1 val, 3 test, 3 dropped of class c\. "):
+        split_given(index, "drop_from_train")
+    assert "dropped" not in split_given(index, "report")
+
+
+def test_a_class_with_one_given_training_group_cannot_give_to_val():
+    index = given_index(("c", "c", ("train", "train")), ("d", "c", ("test",)))
+    with pytest.raises(ValueError, match=r"for train, val, got 1 of 3 .*, the smallest c \(images: 2, groups: 1\)"):
+        split_given(index)
+
+
+@pytest.mark.parametrize(
+    ("names", "extra", "counts"),
+    [
+        (("train",), "", "20 train, 0 val, 0 test, 0 none"),
+        (("test",), "", "0 train, 0 val, 20 test, 0 none"),
+        (("train", "test"), "c", "20 train, 0 val, 20 test, 1 none"),
+    ],
+)
+def test_a_source_without_given_splits_is_refused(names, extra, counts):
+    leaks = [("c", "a", ("",))] if extra else []
+    message = rf"^params\.yaml split\.ratios: expected a source with given splits, got {counts}\. A ratio "
+    with pytest.raises(ValueError, match=message):
+        split_given(given_index(*leaks, names=names))
+
+
+def pairs_across(index, split):
+    rows = [row for row in range(len(index)) if split[row] != "dropped"]
+    hashes = [int(digits, 16) for digits in index["phash"]]
+    return [(hashes[a] ^ hashes[b]).bit_count() for a in rows for b in rows if a < b and split[a] != split[b]]
+
+
+@given(
+    hashes=st.lists(st.one_of(st.integers(0, 63), st.integers(0, 2**64 - 1)), min_size=2, max_size=25),
+    max_distance=st.integers(0, 25),
+    data=st.data(),
+)
+def test_closeness_is_that_of_a_loop_over_all_pairs(hashes, max_distance, data):
+    names = st.sampled_from([*NAMES, "dropped"])
+    split = np.array(data.draw(st.lists(names, min_size=len(hashes), max_size=len(hashes))))
+    index = pd.DataFrame({"phash": [f"{value:016x}" for value in hashes]})
+    distances = pairs_across(index, split)
+    closest = min(distances, default=64)
+    expected = (sum(bits <= max_distance for bits in distances), closest if closest <= 20 else None)
+    assert measure_closeness(index, split, max_distance) == expected
+
+
+@pytest.mark.parametrize(
+    ("bits", "near", "closest"), [(12, 1, 12), (13, 0, 13), (19, 0, 19), (20, 0, 20), (21, 0, None)]
+)
+def test_closeness_at_its_limits(bits, near, closest):
+    index = pd.DataFrame({"phash": [f"{0:016x}", f"{2**bits - 1:016x}"]})
+    assert measure_closeness(index, np.array(["train", "test"]), 12) == (near, closest)
+    assert measure_closeness(index, np.array(["train", "train"]), 12) == (0, None)
+    assert measure_closeness(index, np.array(["train", "dropped"]), 12) == (0, None)
+
+
+def write(path, index):
+    index.assign(file="ignored").to_csv(path, index=False)
+    return path
+
+
+def run_in(folder, settings, index, group_distance=12):
+    """The counts, the split table and the leaks of a run in the folder."""
+    source = write(folder / "index.csv", index)
+    counts = run(settings, group_distance, source, folder / "split.csv", folder / "leaks.csv")
+    return counts, read_table(folder / "split.csv"), read_table(folder / "leaks.csv")
+
+
+def test_the_table_lists_every_image_with_its_split(tmp_path):
+    index = index_of(singles("007", 20) + singles("NA", 20))
+    counts, table, _ = run_in(tmp_path, settings(), index)
+    assert table.columns.tolist() == ["image_id", "class", "group", "split"]
+    assert table[["image_id", "class", "group"]].equals(index[["image_id", "class", "group"]])
+    assert (tmp_path / "leaks.csv").read_text() == ",".join(LEAK_COLUMNS) + "\n"
+    assert min(pairs_across(index, table["split"])) == 22
+    assert counts == {
+        "listed": 40,
+        "groups_straddling": 0,
+        "leaks": NO_LEAKS,
+        "near_pairs_across_splits": 0,
+        "closest_across_splits": None,
+        "largest_imbalance": 0.0,
+        "balance": {name: {"007": 0.5, "NA": 0.5} for name in NAMES},
+        "classes": {name: {"007": n, "NA": n} for name, n in zip(NAMES, (14, 3, 3), strict=True)},
+    }
+    json.dumps(counts)
+
+
+def test_rows_dropped_do_not_count_for_the_balance(tmp_path):
+    leaks = [(f"leak{n}", "a", ("train", "train", "test")) for n in range(3)]
+    counts, _, _ = run_in(tmp_path, settings("given/20", on_leak="drop_from_train"), given_index(*leaks))
+    assert counts["classes"]["dropped"] == {"a": 6, "b": 0}
+    assert counts["balance"]["test"] == {"a": 0.5652, "b": 0.4348}
+    assert counts["largest_imbalance"] == round(23 / 43 - 1 / 2, 4)  # of train and val
+
+
+def test_balance_is_each_classs_share_of_a_split(tmp_path):
+    index = index_of([*singles("a", 3), ("a3", "a", 4), *singles("b", 3)])
+    counts, _, _ = run_in(tmp_path, settings(), index)
+    assert counts["classes"] == {"train": {"a": 5, "b": 1}, "val": {"a": 1, "b": 1}, "test": {"a": 1, "b": 1}}
+    assert counts["balance"] == {
+        "train": {"a": 0.8333, "b": 0.1667}, "val": {"a": 0.5, "b": 0.5}, "test": {"a": 0.5, "b": 0.5}
+    }  # fmt: skip
+    assert counts["largest_imbalance"] == 0.2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [settings(), settings(grouped=False), settings("kfold/3", fold=2), settings("given/20", on_leak="drop_from_train")],
+)
+def test_a_second_run_changes_no_byte(tmp_path, changed):
+    index = given_index(("leak", "a", ("train", "test")), ("pair", "b", ("train", "train")))
+    first, *_ = run_in(tmp_path, changed, index)
+    before = [(tmp_path / name).read_bytes() for name in ("split.csv", "leaks.csv")]
+    second, *_ = run_in(tmp_path, changed, index)
+    assert [(tmp_path / name).read_bytes() for name in ("split.csv", "leaks.csv")] == before
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_an_error_leaves_the_tables_of_the_run_before(tmp_path):
+    run_in(tmp_path, settings("given/20"), given_index())
+    before = [(tmp_path / name).read_bytes() for name in ("split.csv", "leaks.csv")]
+    with pytest.raises(ValueError, match="on_leak"):
+        run_in(tmp_path, settings("given/20"), given_index(("leak", "a", ("train", "test"))))
+    assert [(tmp_path / name).read_bytes() for name in ("split.csv", "leaks.csv")] == before
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_the_counts_tell_of_leaks_and_dropped_rows(tmp_path):
+    index = given_index(("leak", "a", ("train", "test")))
+    counts, _, reported = run_in(tmp_path, settings("given/20", on_leak="report"), index)
+    assert (counts["groups_straddling"], "dropped" in counts["classes"]) == (1, False)
+    assert counts["leaks"] == NO_LEAKS | {"groups": 1, "like_test": 1}
+    counts, _, dropped = run_in(tmp_path, settings("given/20", on_leak="drop_from_train"), index)
+    assert (counts["groups_straddling"], counts["classes"]["dropped"]) == (0, {"a": 1, "b": 0})
+    assert counts["leaks"] == NO_LEAKS | {"groups": 1, "like_test": 1}
+    assert sum(sum(classes.values()) for classes in counts["classes"].values()) == counts["listed"] == 42
+    assert set(counts["balance"]) == set(NAMES)
+    assert dropped["image_id"].tolist() == reported["image_id"].tolist() == ["0040", "0041"]
+    assert dropped["split"].tolist() == ["dropped", "test"]
+    assert reported["split"].isin(["train", "val"]).tolist() == [True, False]
+
+
+def test_the_leaks_of_a_split_without_groups_are_listed(tmp_path):
+    index = index_of([(f"{class_}{n}", class_, 5) for class_ in "ab" for n in range(20)])
+    counts, table, leaks = run_in(tmp_path, settings(grouped=False), index)
+    straddled = straddling(index, table["split"].to_numpy(dtype=str))
+    assert set(leaks["image_id"]) == set(index["image_id"][index["group"].isin(straddled)])
+    assert leaks["group"].is_monotonic_increasing
+    assert counts["leaks"]["groups"] == counts["groups_straddling"] == len(straddled)
+    assert set(leaks["kind"]) == {"near"}
+
+
+def test_a_missing_index_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"index\.csv: expected a table, got no such file\.$"):
+        run(settings(), 12, tmp_path / "index.csv", tmp_path / "split.csv", tmp_path / "leaks.csv")
+
+
+@pytest.mark.parametrize(("distance", "near"), [(12, 1), (11, 0)])
+def test_the_distance_of_near_pairs_is_the_one_that_made_the_groups(project, tmp_path, monkeypatch, distance, near):
+    index = given_index()
+    index.loc[[0, 39], "phash"] = [f"{0:016x}", f"{2**12 - 1:016x}"]  # train and test
+    write(tmp_path / "index.csv", index)
+    project("split.ratios", "given/20")
+    project("clean.group_distance", distance)
+    monkeypatch.setattr(sys, "argv", ["split", "index.csv", "split.csv", "leaks.csv", "metrics.json"])
+    main()
+    counts = json.loads((tmp_path / "metrics.json").read_text())
+    assert (counts["near_pairs_across_splits"], counts["closest_across_splits"]) == (near, 12)
+
+
+# The whole chain for a given split: 40 train and 20 test files; of the test files 4 are byte for byte train files, 4
+# others train files at another size, and one train file is a test file and at another size a second train file.
+def write_picture(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+@pytest.fixture(scope="module")
+def leaking_index(draw, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    for seed in range(40):
+        write_picture(folder / "train" / "ab"[seed % 2] / f"{seed:02}.png", draw(seed, (96, 72)))
+    for seed in range(36, 56):
+        small = draw(seed, (96, 72)).resize((64, 48), Image.Resampling.LANCZOS)
+        write_picture(folder / "test" / "ab"[seed % 2] / f"{seed:02}.png", draw(seed, (96, 72)) if seed > 39 else small)
+    for seed in range(4):
+        (folder / "test" / "ab"[seed % 2] / f"{52 + seed}.png").write_bytes(
+            (folder / "train" / "ab"[seed % 2] / f"{seed:02}.png").read_bytes()
+        )
+    write_picture(folder / "train" / "a" / "39.png", draw(0, (96, 72)).resize((80, 60), Image.Resampling.LANCZOS))
+    (folder / "train" / "b" / "39.png").unlink()
+    return read_index(folder)
+
+
+def read_index(folder):
+    """The index that collect, clean and preprocess make of the folder, all images kept."""
+    rows = []
+    for path in sorted(folder.rglob("*.png")):
+        given_split, class_, _ = path.relative_to(folder).parts
+        with Image.open(path) as image:
+            digits = str(imagehash.phash(image))
+        image_id = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows.append((image_id, class_, str(path.relative_to(folder)), given_split, digits))
+    index = pd.DataFrame(rows, columns=["image_id", "class", "source_id", "given_split", "phash"])
+    first, second, _ = near_pairs(np.array([int(d, 16) for d in index["phash"]], dtype=np.uint64), 12)
+    labels = components(len(index), first, second)
+    return index.assign(group=index["image_id"].groupby(labels).transform("min"))
+
+
+IDENTICAL = {("train/a/00.png", "test/a/52.png"), ("train/b/01.png", "test/b/53.png"),
+             ("train/a/02.png", "test/a/54.png"), ("train/b/03.png", "test/b/55.png")}  # fmt: skip
+RESIZED = {("train/a/36.png", "test/a/36.png"), ("train/b/37.png", "test/b/37.png"),
+           ("train/a/38.png", "test/a/38.png")}  # fmt: skip
+BOTH_SIDES = {name for pair in IDENTICAL | RESIZED for name in pair} | {"train/a/39.png"}
+TRAIN_SIDE = {name for name in BOTH_SIDES if name.startswith("train")}
+
+
+def test_a_leaking_source_is_refused_with_its_counts(leaking_index, tmp_path):
+    assert leaking_index["given_split"].value_counts().to_dict() == {"train": 40, "test": 20}
+    message = (
+        r"got groups of them: 7, train and val rows like test rows: 8, of those identical to one: 4, other train rows "
+        r"like val rows: 0, the first train/[ab]/0[0-3]\.png \(train\) and test/[ab]/5[2-5]\.png \(test\)\. Set "
+    )
+    with pytest.raises(ValueError, match=message):
+        run_in(tmp_path, settings("given/20"), leaking_index)
+    assert not (tmp_path / "split.csv").exists()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_leaks_of_a_source_are_reported(leaking_index, tmp_path, seed):
+    counts, table, leaks = run_in(tmp_path, settings("given/20", on_leak="report", seed=seed), leaking_index)
+    assert set(leaks["source_id"]) == BOTH_SIDES
+    kinds = leaks.set_index("source_id")["kind"]
+    assert {name for name in BOTH_SIDES if kinds[name] == "identical"} == {name for pair in IDENTICAL for name in pair}
+    assert (leaks["given_split"] == leaks["source_id"].str.split("/").str[0]).all()
+    for train, test in IDENTICAL | RESIZED:
+        assert leaks[leaks["source_id"].isin([train, test])]["group"].nunique() == 1
+    assert counts["leaks"] == {"groups": 7, "like_test": 8, "identical_to_test": 4, "like_val": 0}
+    assert counts["near_pairs_across_splits"] == 8
+    assert (counts["groups_straddling"], counts["closest_across_splits"]) == (7, 0)
+    assert table["split"].value_counts().to_dict() == {"train": 32, "test": 20, "val": 8}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_exactly_the_training_images_that_leak_are_dropped(leaking_index, tmp_path, seed):
+    counts, table, leaks = run_in(tmp_path, settings("given/20", on_leak="drop_from_train", seed=seed), leaking_index)
+    is_dropped = (table["split"] == "dropped").to_numpy()
+    assert set(leaking_index["source_id"][is_dropped]) == TRAIN_SIDE
+    assert (table["image_id"] == leaking_index["image_id"]).all()
+    assert ((table["split"] == "test") == (leaking_index["given_split"] == "test")).all()
+    assert set(leaks["source_id"]) == BOTH_SIDES
+    assert (counts["groups_straddling"], counts["near_pairs_across_splits"]) == (0, 0)
+    assert counts["leaks"] == {"groups": 7, "like_test": 8, "identical_to_test": 4, "like_val": 0}
+    assert counts["closest_across_splits"] is None or counts["closest_across_splits"] > 12
+
+
+def test_an_image_in_train_and_test_of_the_source_may_still_be_split_anew(leaking_index, tmp_path):
+    for ratios in ("70/15/15", "kfold/5"):
+        counts, table, _ = run_in(tmp_path, settings(ratios), leaking_index)
+        assert table["image_id"].tolist() == leaking_index["image_id"].tolist()
+        assert (counts["groups_straddling"], counts["near_pairs_across_splits"]) == (0, 0)
+        assert table.groupby("image_id")["split"].nunique().max() == 1
+
+
+@pytest.mark.parametrize("on_leak", ["report", "drop_from_train"])
+@pytest.mark.parametrize("changed", [{"ratios": "given/20"}, {"grouped": False}, {"ratios": "kfold/3", "fold": 1}])
+def test_the_order_of_a_leaking_source_does_not_matter(leaking_index, tmp_path, on_leak, changed):
+    rows = np.random.default_rng(0).permutation(len(leaking_index))
+    counts, table, _ = run_in(tmp_path, settings(on_leak=on_leak, **changed), leaking_index)
+    leaks = (tmp_path / "leaks.csv").read_bytes()
+    shuffled_counts, shuffled, _ = run_in(tmp_path, settings(on_leak=on_leak, **changed), leaking_index.iloc[rows])
+    assert shuffled["split"].tolist() == table["split"].iloc[rows].tolist()
+    assert (tmp_path / "leaks.csv").read_bytes() == leaks
+    assert shuffled_counts == counts

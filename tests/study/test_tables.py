@@ -1,0 +1,70 @@
+"""Tables over several studies, from the files that git keeps."""
+
+import pandas as pd
+import pytest
+
+from stages.study.plan import Cell, Plan
+from stages.study.results import gather, write_results
+from stages.study.tables import count_runs, read_studies, tabulate_epochs, tabulate_finals, tabulate_values
+from stages.tracking.records import ANSWER, Record
+from stages.tracking.run import Run
+
+
+def record(right):
+    """A run that is right about so many of ten pictures, of validation and of test."""
+    answers = [(f"{split}{i}", split, f"{split}{i}", "x" if i < 6 else "y", int(i < right))
+               for split in ("val", "test") for i in range(10)]  # fmt: skip
+    numbers = {"val_accuracy": right / 10, "test_accuracy": right / 10, "largest_class": "x"}
+    curve = pd.DataFrame({"epoch": [1, 2], "train_loss": [2.0, 1.0], "val_loss": [2.0, 1.5],
+                          "train_accuracy": [0.5, 0.9], "val_accuracy": [0.5, 0.6]})  # fmt: skip
+    return Record(numbers, curve, pd.DataFrame(answers, columns=[*ANSWER, "right"]))
+
+
+@pytest.fixture
+def studies(tmp_path):
+    """Two studies: `birds`, whose rate 0.1 has two seeds, 0.2 failed and 0.3 is final; and `trees`, not run yet."""
+    names = {"a0": (0.1, 0), "a1": (0.1, 1), "b0": (0.2, 0), "c0": (0.3, 0)}
+    cells = [Cell("vgg", "rate", value, seed, name) for name, (value, seed) in names.items()]
+    runs = {name: Run(name, "vgg", {"train.vgg.dropout": value}, "") for name, (value, _) in names.items()}
+    plan = Plan(runs, [*cells, Cell("vgg", "final", None, 0, "c0")])
+    records = {"a0": record(4), "a1": record(6), "c0": record(8)}
+    write_results(gather(plan, records, {"b0": "why"}), tmp_path / "birds")
+    write_results(gather(plan, {}, {}), tmp_path / "trees")
+    (tmp_path / "empty").mkdir()
+    return read_studies(tmp_path, draws=200, seed=0)
+
+
+def test_a_folder_without_tables_is_no_study(studies, tmp_path):
+    assert list(studies) == ["birds", "trees"]
+    assert read_studies(tmp_path / "none", draws=200, seed=0) == {}
+
+
+def test_runs_are_counted_by_what_became_of_them(studies):
+    counts = count_runs(studies)
+    assert counts.loc[("birds", "vgg", "rate")].to_dict() == {"done": 3, "failed": 1, "not run": 0}
+    assert counts.loc[("trees", "vgg", "rate")].to_dict() == {"done": 0, "failed": 0, "not run": 4}
+
+
+def test_a_value_has_the_mean_of_its_seeds_and_what_a_guess_reaches(studies):
+    values = tabulate_values(studies).set_index("value")
+    assert list(values.index) == ["0.1", "0.3"]
+    assert values.loc["0.1", ["study", "accuracy", "runs", "largest_class"]].tolist() == ["birds", 0.5, 2, 0.6]
+    assert values.loc["0.1", "low"] < 0.5 < values.loc["0.1", "high"]
+
+
+def test_only_final_models_have_a_test_accuracy(studies):
+    finals = tabulate_finals(studies)
+    assert finals[["study", "network", "accuracy", "runs"]].to_numpy().tolist() == [["birds", "vgg", 0.8, 1]]
+
+
+def test_every_epoch_of_every_done_run_stands_for_itself(studies):
+    epochs = tabulate_epochs(studies)
+    assert len(epochs) == 3 * 2 * 2
+    last = epochs[(epochs["run"] == "a1") & (epochs["epoch"] == 2)].set_index("split")
+    assert last["accuracy"].to_dict() == {"training": 0.9, "validation": 0.6}
+    assert last["loss"].to_dict() == {"training": 1.0, "validation": 1.5}
+
+
+def test_no_study_gives_tables_without_rows():
+    assert all(table({}).empty for table in (count_runs, tabulate_epochs, tabulate_values, tabulate_finals))
+    assert {"study", "sweep", "value"} <= set(tabulate_values({}))

@@ -1,0 +1,190 @@
+"""Verdicts on planted results, whose truth is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.results import bootstrap
+from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Overfits, Precise, Reaches, Setting, Unchecked
+from stages.study.results import Results
+from stages.study.statistics import Evidence, ends
+from stages.study.verdicts import CONFIRMED, CONTRADICTED, NOT_CHECKED, OPEN, judge, judge_cost
+from stages.tracking.records import ANSWER
+
+N = 400
+SAID = {"claim": "", "quote": ""}
+SWEPT = {**SAID, "network": "vgg", "sweep": "rate"}
+
+
+def planted(accuracies, split="val", sweep="rate", n=N, network="vgg", seeds=1, failed=()):
+    """Results of one network: for each value so large a share of right answers, anywhere among the images."""
+    random = np.random.default_rng(0)
+    images = pd.DataFrame({"image": range(n), "split": split, "group": [f"g{i // 2}" for i in range(n)]}).astype(str)
+    images["class"] = np.where(np.arange(n) % 10 < 4, "large", "small")
+    rows = []
+    for value, accuracy in accuracies.items():
+        for seed in range(seeds):
+            run, is_done = f"{network}-{value}-{seed}", value not in failed
+            rows.append({
+                "network": network, "sweep": sweep, "value": str(value), "seed": seed, "run": run,
+                "status": "done" if is_done else "failed", "largest_class": "large", "train_accuracy": 0.9,
+            })  # fmt: skip
+            if is_done:
+                images[run] = (random.permutation(n) < round(accuracy * n)).astype(int)
+                if accuracy is LARGEST:
+                    images[run] = (images["class"] == "large").astype(int)
+    answers = images[[*ANSWER, *(row["run"] for row in rows if row["status"] == "done")]]
+    return Evidence(Results(pd.DataFrame(rows), pd.DataFrame(), answers), 1000, 0)
+
+
+LARGEST = 0.4
+
+
+def verdict(finding, evidence):
+    return judge(finding, evidence).verdict
+
+
+def test_a_rate_that_names_the_largest_class_does_not_learn():
+    finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
+    evidence = planted({1.0: LARGEST, 0.1: 0.7})
+    assert verdict(finding, evidence) == CONFIRMED
+    assert "0.400 - 0.400 of the largest class (+0.000 to +0.000)" in judge(finding, evidence).measured
+
+
+def test_a_rate_that_tells_classes_contradicts_that_it_does_not_learn():
+    finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0, 0.1])
+    assert verdict(finding, planted({1.0: LARGEST, 0.1: 0.7})) == CONTRADICTED
+
+
+def test_where_nothing_learns_no_rate_is_to_blame():
+    finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
+    assert verdict(finding, planted({1.0: LARGEST, 0.1: LARGEST})) == OPEN
+
+
+def test_a_loss_that_is_not_finite_is_no_learning():
+    finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
+    result = judge(finding, planted({1.0: 0.5, 0.1: 0.7}, failed=[1.0]))
+    assert (result.verdict, result.measured) == (CONFIRMED, "1.0: no finite loss")
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "expected"),
+    [({0.5: 0.9, 0.1: 0.6, 0.2: 0.7}, CONFIRMED), ({0.5: 0.6, 0.1: 0.9, 0.2: 0.6}, CONTRADICTED),
+     ({0.5: 0.7, 0.1: 0.69, 0.2: 0.3}, OPEN), ({0.5: 0.7}, "not run")],
+)  # fmt: skip
+def test_best_of_is_against_each_other_value(accuracies, expected):
+    assert verdict(BestOf(**SWEPT, check="best_of", value=0.5), planted(accuracies)) == expected
+
+
+def test_equal_settings_are_rarely_told_apart():
+    told = 0
+    for seed in range(40):
+        evidence = planted({seed: 0.7, seed + 0.5: 0.7, seed + 0.25: 0.7, seed + 0.75: 0.7}, n=150)
+        random = np.random.default_rng(seed)
+        for column in evidence.results.answers.columns[len(ANSWER) :]:
+            evidence.results.answers[column] = (random.random(150) < 0.7).astype(int)
+        told += verdict(BestOf(**SWEPT, check="best_of", value=seed), evidence) == CONTRADICTED
+    assert told <= 6  # of 40: 5 % of them are 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"), [(0.9, 0.6, CONFIRMED), (0.6, 0.9, CONTRADICTED), (0.7, 0.7, OPEN)]
+)
+def test_a_pair_is_decided_by_the_interval_of_its_difference(one, other, expected):
+    better, worse = (Setting(network="vgg", sweep="rate", value=value) for value in (1, 2))
+    finding = Beats(**SAID, check="beats", better=better, worse=worse, split="val")
+    assert verdict(finding, planted({1: one, 2: other})) == expected
+
+
+@pytest.mark.parametrize(("gap", "expected"), [(0.1, CONFIRMED), (0.3, CONTRADICTED), (0.2, OPEN)])
+def test_overfitting_is_training_accuracy_so_far_above_validation(gap, expected):
+    assert verdict(Overfits(**SWEPT, check="overfits", value=1, gap=gap), planted({1: 0.7})) == expected
+
+
+@pytest.mark.parametrize(("accuracy", "expected"), [(0.5, CONFIRMED), (0.9, CONTRADICTED), (0.7, OPEN)])
+def test_a_reported_accuracy_is_reached_or_not(accuracy, expected):
+    finding = Reaches(**SAID, check="reaches", network="vgg", accuracy=accuracy)
+    assert verdict(finding, planted({"": 0.7}, split="test", sweep="final")) == expected
+
+
+def test_all_images_right_reaches_all_of_them():
+    finding = Reaches(**SAID, check="reaches", network="vgg", accuracy=1.0)
+    assert verdict(finding, planted({"": 1.0}, split="test", sweep="final")) == CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("wanted", "low", "high", "expected"),
+    [
+        ("0.98", "0.96", "0.99", CONFIRMED),
+        ("0.9", "0.8", "0.94", CONTRADICTED),
+        ("0.95", "0.9", "0.99", OPEN),
+        ("", "", "", OPEN),
+    ],
+)
+def test_a_wanted_precision_is_held_against_its_interval_on_test(wanted, low, high, expected):
+    evidence = planted({"": 0.7}, split="test", sweep="final")
+    columns = {"wanted_precision": wanted, "wanted_low": low, "wanted_high": high, "wanted_recall": "0.4"}
+    evidence = Evidence(
+        Results(evidence.results.runs.assign(**columns), pd.DataFrame(), evidence.results.answers), 100, 0
+    )
+    assert verdict(Precise(**SAID, check="precise", network="vgg", precision=0.95), evidence) == expected
+
+
+def test_what_is_not_run_or_failed_is_said():
+    finding = BestOf(**SWEPT, check="best_of", value=3)
+    assert verdict(finding, planted({1: 0.5})) == "not run"
+    assert verdict(finding, planted({1: 0.5, 3: 0.5}, failed=[3])) == OPEN
+    assert verdict(Unchecked(**SAID, check="none", why="so"), planted({1: 0.5})) == NOT_CHECKED
+
+
+TABLE = """
+| kernel size | GFLOP a step | against 3 | CPU s a step | against 3 | GFLOP a CPU second |
+| --- | --- | --- | --- | --- | --- |
+| 3 | 8.9 | 1.00 | 0.243 | 1.00 (1.00 to 1.00) | 36.7 |
+| 25 | 619.3 | 69.43 | 6.833 | 28.22 (22.62 to 32.44) | 90.6 |
+"""
+
+
+@pytest.mark.parametrize(
+    ("times", "within", "expected"),
+    [(22.3, 1.5, CONFIRMED), (22.3, 1.2, OPEN), (5, 2, CONTRADICTED), (70, 2, CONTRADICTED)],
+)
+def test_a_cost_is_that_of_the_benchmark(tmp_path, times, within, expected):
+    (tmp_path / "training.md").write_text(TABLE)
+    finding = Costs(**SWEPT, check="costs", value=25, against=3, times=times, within=within)
+    assert judge_cost(finding, tmp_path / "training.md").verdict == expected
+
+
+def test_a_cost_that_the_benchmark_lacks_is_not_run(tmp_path):
+    (tmp_path / "training.md").write_text(TABLE)
+    for value, against in ((9, 3), (25, 5)):
+        finding = Costs(**SWEPT, check="costs", value=value, against=against, times=2, within=2)
+        assert judge_cost(finding, tmp_path / "training.md").verdict == "not run"
+    assert judge_cost(finding, tmp_path / "none.md").verdict == "not run"
+
+
+def test_the_repositorys_benchmark_has_the_kernel_sizes(root):
+    finding = Costs(**SWEPT, check="costs", value=25, against=3, times=20, within=2)
+    assert "times" in judge_cost(finding, root / "benchmarks/results/training.md").measured
+
+
+def test_gaps_on_the_same_images_are_those_of_the_bootstrap():
+    evidence = planted({1: 0.7, 2: 0.6})
+    one, other = (evidence.right(Setting(network="vgg", sweep="rate", value=value)) for value in (1, 2))
+    groups = one.index.get_level_values("group").to_numpy()
+    low, high = bootstrap.difference(one.to_numpy() > 0, other.to_numpy() > 0, groups, 1000, 0)
+    assert ends(evidence.gaps(one, other)) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_settings_with_other_validation_images_are_compared_each_on_its_own():
+    evidence = planted({1: 0.7, 2: 0.7})
+    one, other = (evidence.right(Setting(network="vgg", sweep="rate", value=value)) for value in (1, 2))
+    gaps = evidence.gaps(one.iloc[:200], other.iloc[100:])
+    assert gaps.mean() == pytest.approx(one.iloc[:200].mean() - other.iloc[100:].mean(), abs=0.01)
+    # Fewer images in common, wider an interval.
+    assert np.std(gaps) > np.std(evidence.gaps(one, other))
+
+
+def test_seeds_are_averaged_image_by_image():
+    right = planted({1: 0.5}, seeds=4).right(Setting(network="vgg", sweep="rate", value=1))
+    assert set(right.unique()) == {0, 0.25, 0.5, 0.75, 1}

@@ -1,0 +1,21 @@
+"""A network small enough that TensorFlow traces it in no time, for tests of the training."""
+
+import keras
+from keras import layers
+
+from stages.networks.layers import convolution, probabilities, scaling_layer
+from stages.networks.network_params import NetworkParams
+
+MIN_SIDE = 4
+
+
+class Params(NetworkParams):
+    """The section `train.tiny`."""
+
+
+def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
+    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    return keras.Sequential([
+        keras.Input(shape), scaling_layer(params.scaling), convolution(8, 3, strides=2), layers.GlobalMaxPooling2D(),
+        layers.Dropout(params.dropout), probabilities(n_classes),
+    ], name="tiny")  # fmt: skip

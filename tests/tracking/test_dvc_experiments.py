@@ -1,0 +1,199 @@
+"""What counts as a finished experiment, and what is said of one that failed."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.tracking import dvc_experiments as experiments
+from stages.tracking.dvc_experiments import copied, execute, line, missing_data, reason, references
+from stages.tracking.dvc_lock import is_current, upstream
+from stages.tracking.run import Run, apply
+from stages.tracking.runner import locked
+from tests.project.test_pipeline import ENVIRONMENT, ROOT
+from tests.project.test_pipeline import run as shell
+from tests.study.test_run import wait_for
+
+
+def md5(path):
+    return hashlib.md5(Path(path).read_bytes()).hexdigest()
+
+
+# What DVC 3.67 records of a folder with one file, folder.py, which holds an x.
+FOLDER = "e947055ce1e6d6975f179e0e73a80f69.dir"
+
+
+@pytest.fixture
+def lock(project, tmp_path):
+    """What dvc.lock would record of a small pipeline in this folder."""
+    for name in ("source.zip", "train.py", "other.py"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "folder.py").write_text("x")
+
+    def code(name):
+        return {"path": name, "md5": md5(name)}
+
+    return {
+        "collect": {"deps": [code("source.zip"), {"path": "sources", "md5": FOLDER}],
+                    "outs": [{"path": "data/1_raw"}], "params": {"params.yaml": {"clean.min_side": 32}}},
+        "train@vgg": {"deps": [code("train.py"), {"path": "data/1_raw/images.csv", "md5": "1"}],
+                      "outs": [{"path": "data/6/model"}], "params": {"params.yaml": {"train.vgg": VGG}}},
+        "evaluate@vgg": {"deps": [{"path": "data/6/model", "md5": "2"}], "outs": [{"path": "metrics/vgg.json"}]},
+        "train@other": {"deps": [{"path": "other.py", "md5": "stale"}], "outs": [{"path": "data/6/other"}]},
+    }  # fmt: skip
+
+
+VGG = {
+    "learning_rate": 3e-4,
+    "dropout": 0.1,
+    "epochs": 40,
+    "width": 0.125,
+    "scaling": "unit",
+    "augmentation": "clipart",
+}
+
+
+def document():
+    return apply(Run("name", "vgg", {}, ""))
+
+
+def test_a_target_needs_what_made_its_inputs_and_nothing_else(lock):
+    assert upstream(lock, "evaluate@vgg") == ["evaluate@vgg", "train@vgg", "collect"]
+    assert upstream(lock, "evaluate@resnet") == []
+
+
+def test_an_experiment_with_the_same_params_code_and_source_is_current(lock):
+    assert is_current(lock, "evaluate@vgg", document())
+    assert not is_current(lock, "evaluate@resnet", document())
+
+
+@pytest.mark.parametrize("file", ["train.py", "source.zip", "sources/folder.py"])
+def test_other_code_or_another_source_makes_it_stale(lock, file):
+    Path(file).write_text("something else")
+    assert not is_current(lock, "evaluate@vgg", document())
+
+
+def test_a_file_that_is_gone_makes_it_stale(lock):
+    Path("train.py").unlink()
+    assert not is_current(lock, "evaluate@vgg", document())
+
+
+def test_other_params_make_it_stale_and_those_of_another_stage_do_not(lock):
+    changed = deepcopy(document())
+    changed["train"]["vgg"]["dropout"] = 0.2
+    assert not is_current(lock, "evaluate@vgg", changed)
+    changed = deepcopy(document())
+    changed["train"]["alexnet"]["dropout"] = 0.2
+    assert is_current(lock, "evaluate@vgg", changed)
+
+
+LOG = """Running stage 'train@vgg':
+1/1 - accuracy: 0.3 - expected 3
+params.yaml train.vgg.learning_rate: expected one with which the loss stays finite, got a loss of nan.
+ERROR: failed to reproduce 'train@vgg': failed to run: python -m stages.train, exited with 1
+ERROR: failed to reproduce 'train@vgg': failed to run: python -m stages.train, exited with 1
+"""
+
+
+def test_the_reason_is_the_steps_own_line_and_else_dvcs():
+    assert reason(LOG).startswith("params.yaml train.vgg.learning_rate: expected one with")
+    assert reason("ERROR: unexpected error\n") == "unexpected error"
+    assert reason("killed") == ""
+
+
+@pytest.fixture
+def repository(project, tmp_path):
+    shell(tmp_path, "git", "init", "--quiet")
+    for key in ("user.name", "user.email"):
+        shell(tmp_path, "git", "config", key, "test")
+    shell(tmp_path, "git", "add", "params.yaml")
+    shell(tmp_path, "git", "commit", "--quiet", "--message", "first")
+    return tmp_path
+
+
+def test_a_source_that_neither_git_nor_dvc_knows_is_taken_along(repository):
+    run = Run("name", "vgg", {"collect.source": "params.yaml"}, "")
+    assert copied(run) == []
+    run.changes["collect.source"] = "data/own"
+    assert copied(run) == ["--copy-paths", "data/own"]
+    (repository / "data").mkdir()
+    (repository / "data" / "own.dvc").touch()
+    assert copied(run) == ["--copy-paths", "data/own"]  # what git does not have is in no experiment
+    shell(repository, "git", "add", "data/own.dvc")
+    assert copied(run) == []
+    assert copied(Run("name", "vgg", {"collect.source": "/elsewhere"}, "")) == []
+
+
+def test_a_line_is_a_plain_dvc_command(repository):
+    run = Run("a-b", "vgg", {"collect.source": "/elsewhere", "train.vgg.dropout": 0.3}, "train.vgg.dropout")
+    sets = ["-S", "collect.source='/elsewhere'", "-S", "train.vgg.dropout=0.3"]
+    assert line(run) == ["dvc", "exp", "run", "--temp", "-n", "a-b", *sets, "evaluate@vgg"]
+
+
+def test_experiments_are_found_by_name_and_can_be_forgotten(repository):
+    commit = shell(repository, "git", "rev-parse", "HEAD").strip()
+    reference = f"refs/exps/{commit[:2]}/{commit[2:]}/a-b"
+    for each in (reference, "refs/exps/stash", f"refs/exps/exec/{commit}/x"):
+        shell(repository, "git", "update-ref", each, commit)
+    assert references() == {"a-b": {reference: commit}}
+    experiments.forget("a-b")
+    assert references() == {}
+
+
+def test_data_that_a_clone_lacks_is_made_first(repository, monkeypatch):
+    cache = repository / "cache"
+    monkeypatch.setattr(experiments, "cache_folder", lambda: cache)
+    assert missing_data() == []  # nothing has run, so that nothing is missing
+    outs = [{"path": "data/4_split/split.csv", "md5": "abcd"}, {"path": "metrics/split.json", "md5": "ef01"}]
+    YAML().dump({"schema": "2.0", "stages": {"split": {"cmd": "split", "outs": outs}}}, repository / "dvc.lock")
+    assert missing_data() == ["dvc", "repro", "split"]
+    (cache / "files" / "md5" / "ab").mkdir(parents=True)
+    (cache / "files" / "md5" / "ab" / "cd").touch()
+    assert missing_data() == []
+
+
+def test_a_command_that_fails_says_why_and_leaves_a_log(project):
+    script = "echo 'params.yaml a: expected b, got c.'; echo 'ERROR: failed'; exit {}"
+    assert execute(["sh", "-c", script.format(1)], "name") == "params.yaml a: expected b, got c."
+    assert execute(["sh", "-c", "exit 3"], "name") == "exit status 3, see .dvc/tmp/studies/name.log"
+    assert execute(["sh", "-c", script.format(0)], "name") == ""
+    assert "expected b" in Path(".dvc/tmp/studies/name.log").read_text()
+
+
+IN_BACKGROUND = "signal.signal(2, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.default_int_handler)"
+
+
+@pytest.mark.parametrize(("before", "sent"), [("", signal.SIGINT), (IN_BACKGROUND, signal.SIGTERM)])
+def test_an_interrupt_reaches_the_command_and_waits_for_it(project, before, sent):
+    tidy = "trap 'sleep 0.5; touch tidied; exit 1' INT; touch started; while true; do sleep 0.1; done"
+    code = f"from stages.tracking.dvc_experiments import execute; execute(['bash', '-c', {tidy!r}], 'name')"
+    code = f"import signal; {before}\n{code}"
+    process = subprocess.Popen([sys.executable, "-c", code], env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)})
+    wait_for(lambda: Path("started").exists())
+    process.send_signal(sent)
+    assert process.wait(30) != 0
+    assert Path("tidied").exists()
+
+
+def test_two_studies_do_not_run_at_once(repository):
+    with locked(), pytest.raises(ValueError, match="expected no other study running"), locked():
+        pass
+    with locked():
+        pass
+
+
+def test_what_a_killed_study_left_running_keeps_the_lock(repository):
+    with locked():
+        left = subprocess.Popen(["sleep", "60"], close_fds=False)
+    with pytest.raises(ValueError, match="expected no other study running"), locked():
+        pass
+    left.kill()
+    left.wait()
+    with locked():
+        pass

@@ -1,0 +1,63 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Two halves of the processor stand for two GPUs: in a process of its own, since devices are divided before the first
+# tensor.
+SCRIPT = """
+import numpy as np, pandas as pd, tensorflow as tf
+from pathlib import Path
+processor, = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+from stages.train.hyperparams import read_settings
+from stages import models, train
+from stages.core import checkpoints, devices, params
+from stages.transforms.affine import Augmentation
+
+devices.list_gpus = lambda: ["CPU:0", "CPU:1"]
+models.__path__.append({networks!r})
+checkpoints.CHECKPOINTS = Path("checkpoints")
+settings = read_settings("vgg", models.load("vgg"))
+changes = dict(epochs=8, batch_size=8, threads=1, dropout=0.0, learning_rate=3e-2, gpus={gpus})
+settings = settings.model_copy(update=changes)
+labels = np.arange(40) % 2
+Path("pixels").mkdir(exist_ok=True)
+noise = np.random.default_rng(0).integers(0, 100, (40, 16, 16, 3))
+np.save("pixels/images.npy", (noise + 150 * labels[:, None, None, None]).astype(np.uint8))
+table = pd.DataFrame(dict(image_id=[f"{{i:064x}}" for i in range(40)]))
+table["split"] = ["train"] * 24 + ["val"] * 8 + ["test"] * 8
+table["class"] = np.where(labels == 1, "light", "dark")
+table.to_csv("pixels/index.csv", index=False)
+Path("pixels/preprocessing.json").write_text("{{}}")
+table.to_csv("split.csv", index=False)
+seen = []
+tiny = models.load("tiny")
+build = tiny.build
+
+def watched(*arguments):
+    seen.append(tf.distribute.get_strategy().num_replicas_in_sync)
+    return build(*arguments)
+
+tiny.build = watched
+train.run("tiny", settings, Augmentation(), Path("pixels"), Path("split.csv"), Path("model"), Path("live"))
+history = pd.read_csv("model/history.csv")
+print(seen, history["accuracy"].iloc[-1], history["loss"].round(3).tolist())
+"""
+
+
+@pytest.mark.slow
+def test_copies_of_the_model_share_the_batches_and_learn(project, tmp_path):
+    networks = str(Path(__file__).parents[1] / "tiny_network")
+    told = {}
+    for gpus in (1, 2):
+        script = SCRIPT.format(networks=networks, gpus=gpus)
+        environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        command = [sys.executable, "-c", script]
+        ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr[-2000:]
+        told[gpus] = ran.stdout.splitlines()[-1]
+    # Not the same numbers: sums are taken in another order, and each copy draws its own dropout.
+    assert told[1].startswith("[1] 1.0 ")
+    assert told[2].startswith("[2] 1.0 ")

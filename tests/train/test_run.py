@@ -1,0 +1,386 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import models
+from stages.core.files import read_json, read_table, sha256, write_json
+from stages.evaluate import run as evaluate
+from stages.models import vgg, xception
+from stages.train import loop as fitting
+from stages.train import run as stage
+from stages.train.checkpoints import open_folder
+from stages.train.hyperparams import read_settings
+from stages.transforms.affine import Augmentation
+
+pytestmark = pytest.mark.usefixtures("tensors")
+
+JUDGING = evaluate.Evaluate(
+    batch_size=8, threads=1, draws=100, seed=0, wanted_class=None, wanted_precision=0.9
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.train.checkpoints.CHECKPOINTS", tmp_path / "checkpoints")
+    return tmp_path / "checkpoints"
+
+
+@pytest.fixture(autouse=True)
+def networks(monkeypatch):
+    """One network more, in a folder of its own."""
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(Path(__file__).parents[1] / "tiny_network")])
+
+
+def run(*arguments):
+    """The stage, with its curves in a folder beside its target."""
+    target = arguments[-1]
+    return stage.run(*arguments, target.with_name(f"{target.name}_live"))
+
+
+@pytest.fixture
+def settings(project):
+    quick = {"epochs": 4, "batch_size": 8, "threads": 1, "dropout": 0.1, "learning_rate": 3e-2}
+    return read_settings("vgg", vgg).model_copy(update=quick)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Images of two classes that a glance tells apart, dark and light, and their split."""
+    random = np.random.default_rng(0)
+    pixels = tmp_path / "pixels"
+    pixels.mkdir()
+    labels = np.arange(40) % 2
+    images = (random.integers(0, 100, (40, 16, 16, 3)) + 150 * labels[:, None, None, None]).astype(np.uint8)
+    np.save(pixels / "images.npy", images)
+    table = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(40)]})
+    table["class"] = np.where(labels == 1, "light", "dark")
+    table["group"] = table["image_id"]
+    table["split"] = ["train"] * 24 + ["val"] * 8 + ["test"] * 8
+    table.to_csv(pixels / "index.csv", index=False)
+    write_json({"size": [16, 16], "crop": "none"}, pixels / "preprocessing.json")
+    table.to_csv(tmp_path / "split.csv", index=False)
+    return pixels, tmp_path / "split.csv"
+
+
+def test_nothing_learned_or_chosen_depends_on_the_labels_of_test(settings, data, tmp_path):
+    run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
+    split = read_table(data[1])
+    is_test = split["split"] == "test"
+    split.loc[is_test, "class"] = split.loc[is_test, "class"].map({"dark": "light", "light": "dark"})
+    split.to_csv(data[1], index=False)
+    run("tiny", settings, Augmentation(), *data, tmp_path / "again")
+    for name in ("model.keras", "network.json", "history.csv"):
+        assert (tmp_path / "tiny" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_learns_what_can_be_learned_and_writes_what_it_did(settings, data, tmp_path):
+    settings = settings.model_copy(update={"epochs": 8})
+    timing = run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
+    history = read_table(tmp_path / "tiny" / "history.csv")
+    assert list(history.columns) == ["epoch", "split", "loss", "accuracy", "learning_rate"]
+    assert history["split"].tolist() == ["train", "val"] * 8
+    assert float(history["accuracy"].iloc[-1]) > 0.9
+    network = read_json(tmp_path / "tiny" / "network.json")
+    assert network["classes"] == ["dark", "light"]
+    assert network["image_shape"] == [16, 16, 3]
+    assert network["pretrained"] is False
+    assert timing["model_sha256"] == sha256(tmp_path / "tiny" / "model.keras")
+    assert timing["train_seconds"] > 0
+
+
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(settings, data, tmp_path):
+    amounts = Augmentation(rotation=10, brightness=0.1)
+    hashes = [
+        run("tiny", settings.model_copy(update={"seed": seed, "epochs": 2}), amounts, *data, tmp_path / name)[
+            "model_sha256"
+        ]
+        for name, seed in (("first", 0), ("again", 0), ("other", 1))
+    ]
+    assert hashes[0] == hashes[1]
+    assert hashes[0] != hashes[2]
+    assert sha256(tmp_path / "first" / "history.csv") == sha256(tmp_path / "again" / "history.csv")
+
+
+def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
+    # Validation images with their classes swapped: what is learned on train makes them worse.
+    pixels, split = data
+    table = read_table(split)
+    is_val = table["split"] == "val"
+    table.loc[is_val, "class"] = table.loc[is_val, "class"].map({"dark": "light", "light": "dark"})
+    table.to_csv(split, index=False)
+    learning = settings.model_copy(update={"epochs": 8, "monitor": "val_loss"})
+    run("tiny", learning, Augmentation(), pixels, split, tmp_path / "tiny")
+    history = read_table(tmp_path / "tiny" / "history.csv").set_index("split").loc["val"].astype(float)
+    best, last = history.iloc[history["loss"].argmin()], history.iloc[-1]
+    assert last["accuracy"] < best["accuracy"]
+    metrics = evaluate.run(JUDGING, pixels, split, tmp_path / "tiny", tmp_path / "e")
+    assert metrics["val"]["accuracy"] == pytest.approx(best["accuracy"], abs=1e-4)
+
+
+def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path):
+    # At this rate nothing is learned: the loss on validation is that of the model as it is saved.
+    still = settings.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
+    run("tiny", still, Augmentation(brightness=1, rotation=90), *data, tmp_path / "augmented")
+    run("tiny", still, Augmentation(), *data, tmp_path / "plain")
+    first, second = (read_table(tmp_path / name / "history.csv").set_index("split") for name in ("augmented", "plain"))
+    assert first.loc["val", "loss"] == second.loc["val", "loss"]
+    assert first.loc["train", "loss"] != second.loc["train", "loss"]
+    predictions = [
+        evaluate.run(JUDGING, *data, tmp_path / name, tmp_path / f"e_{name}") for name in ("augmented", "plain")
+    ]
+    assert predictions[0] == predictions[1]
+
+
+UNCHANGED = []  # the model's hash without a change, once for all that follow
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"class_weights": False}, {"learning_rate": 2e-3}, {"dropout": 0.2}, {"batch_size": 6}, {"scaling": "signed"},
+        {"optimizer": "nadam"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0.5}, {"clip_norm": 1e-3},
+        {"label_smoothing": 0.1}, {"schedule": "cosine"}, {"warmup_epochs": 1}, {"precision": "mixed_bfloat16"},
+    ],
+)  # fmt: skip
+def test_every_param_reaches_the_training(settings, data, tmp_path, change):
+    pixels, split = data
+    table = read_table(split)
+    table.loc[:7, "split"] = ["train", "test"] * 4  # so that the classes differ in number
+    table.to_csv(split, index=False)
+    brief = settings.model_copy(update={"epochs": 1})
+    if not UNCHANGED:
+        UNCHANGED.append(run("tiny", brief, Augmentation(), pixels, split, tmp_path / "as_it_is")["model_sha256"])
+    changed = run("tiny", brief.model_copy(update=change), Augmentation(), pixels, split, tmp_path / "changed")
+    assert changed["model_sha256"] != UNCHANGED[0]
+
+
+def test_stops_when_patience_is_over(settings, data, tmp_path):
+    still = settings.model_copy(update={"learning_rate": 1e-12, "epochs": 9, "patience": 2})
+    run("tiny", still, Augmentation(), *data, tmp_path / "tiny")
+    assert len(read_table(tmp_path / "tiny" / "history.csv")) == 2 * 3
+
+
+@pytest.mark.parametrize(("least", "epochs"), [((0.0, 0.0), 4), ((1.1, 0.0), 1), ((0.0, 1.1), 3)])
+def test_stops_where_it_is_pruned_and_keeps_a_model(settings, data, tmp_path, least, epochs):
+    bounds = {"epochs": 4, "patience": 9, "prune_epochs": [1, 3], "prune_accuracies": list(least)}
+    run("tiny", settings.model_copy(update=bounds), Augmentation(), *data, tmp_path / "tiny")
+    assert len(read_table(tmp_path / "tiny" / "history.csv")) == 2 * epochs
+    assert (tmp_path / "tiny" / "model.keras").is_file()
+
+
+def test_each_epoch_to_prune_at_needs_an_accuracy(settings, data, tmp_path):
+    odd = settings.model_copy(update={"prune_epochs": [1, 3]})
+    with pytest.raises(ValueError, match=r"train.tiny.prune_accuracies: expected one for each of prune_epochs, got 0"):
+        run("tiny", odd, Augmentation(), *data, tmp_path / "tiny")
+
+
+def test_a_loss_that_runs_away_is_one_line_and_leaves_no_model(settings, data, tmp_path):
+    wild = settings.model_copy(update={"learning_rate": 1e30})
+    message = (
+        r"train.tiny.learning_rate: .* stays finite, got a loss of (nan|inf) in step \d of epoch 1, at a rate of 1e\+30"
+    )
+    with pytest.raises(ValueError, match=message):
+        run("tiny", wild, Augmentation(), *data, tmp_path / "tiny")
+    assert not (tmp_path / "tiny").exists()
+
+
+def test_a_loss_that_runs_away_later_leaves_the_best_epoch_before(settings, data, tmp_path, monkeypatch):
+    # A schedule that no param gives: sane in the first two epochs.
+    monkeypatch.setattr("stages.train.loop.learning_rate", lambda _, rate, now: rate if now.step < 6 else 1e30)
+    with pytest.raises(
+        ValueError, match=r"of epoch 3, .* The model of the best epoch before is kept in (.*keras)\."
+    ) as raised:
+        run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
+    kept = keras.models.load_model(re.search(r"kept in (.*keras)\.", str(raised.value))[1], compile=False)
+    assert all(np.isfinite(each).all() for each in kept.get_weights())
+
+
+class Killed(Exception):
+    """What stands for a kill."""
+
+
+IN_MID_EPOCH, BEFORE_THE_STATE = "in mid-epoch", "before the state is written"
+
+
+@pytest.mark.parametrize(
+    ("moment", "changes"),
+    [
+        (IN_MID_EPOCH, {"optimizer": "nadam"}),
+        (BEFORE_THE_STATE, {"optimizer": "sgd", "schedule": "plateau", "schedule_epochs": 1}),
+        pytest.param(IN_MID_EPOCH, {"precision": "mixed_float16", "warmup_epochs": 3}, marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_training_goes_on_to_the_same_model(settings, data, tmp_path, monkeypatch, capsys, changes, moment):
+    settings = settings.model_copy(update={"dropout": 0.5, **changes})
+    amounts = Augmentation(rotation=10, mixup=0.2)
+    run("tiny", settings, amounts, *data, tmp_path / "undisturbed")
+    with monkeypatch.context() as patch:
+        if moment == IN_MID_EPOCH:
+            begin = fitting.Watch.on_train_batch_begin
+            patch.setattr(fitting.Watch, "on_train_batch_begin", lambda self, batch, logs=None: (
+                stop() if len(self.history.get("loss", [])) == 2 and batch == 1 else begin(self, batch)
+            ))  # fmt: skip
+        else:
+            write = fitting.save_state
+            patch.setattr(fitting, "save_state", lambda path, model, best, history, is_over: (
+                stop() if len(history["loss"]) == 3 else write(path, model, best, history, is_over)
+            ))  # fmt: skip
+        with pytest.raises(Killed):
+            run("tiny", settings, amounts, *data, tmp_path / "killed")
+    assert not (tmp_path / "killed").exists()
+    capsys.readouterr()
+    run("tiny", settings, amounts, *data, tmp_path / "killed")
+    assert "goes on after epoch 2" in capsys.readouterr().out
+    for name in ("model.keras", "history.csv"):
+        assert sha256(tmp_path / "killed" / name) == sha256(tmp_path / "undisturbed" / name)
+    curves = [
+        sorted(path.read_bytes() for path in (tmp_path / f"{name}_live").rglob("*.tsv"))
+        for name in ("killed", "undisturbed")
+    ]
+    assert curves[0] == curves[1]
+
+
+def stop():
+    raise Killed
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_other_params_data_or_none_is_not_gone_on_with(settings, data, tmp_path, monkeypatch, capsys):
+    def kill(self, epoch, logs=None):
+        original(self, epoch, logs)
+        raise Killed
+
+    original = fitting.Watch.on_epoch_end
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(fitting.Watch, "on_epoch_end", kill)
+        run("tiny", settings, Augmentation(), *data, tmp_path / "killed")
+    run("tiny", settings.model_copy(update={"dropout": 0.2}), Augmentation(), *data, tmp_path / "other")
+    run("tiny", settings, Augmentation(rotation=5), *data, tmp_path / "another")
+    assert "goes on" not in capsys.readouterr().out
+    run("tiny", settings, Augmentation(), *data, tmp_path / "same")
+    assert "goes on after epoch 1" in capsys.readouterr().out
+
+
+def test_a_finished_training_leaves_no_checkpoint(settings, data, tmp_path, checkpoints):
+    run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_a_damaged_checkpoint_begins_anew(settings, data, tmp_path, checkpoints, monkeypatch):
+    run("tiny", settings, Augmentation(), *data, tmp_path / "first")
+    monkeypatch.setattr("stages.train.identify", lambda *_: "cut")
+    (checkpoints / "cut").mkdir()
+    (checkpoints / "cut" / "phase-0.npz").write_bytes(b"PK cut")
+    run("tiny", settings, Augmentation(), *data, tmp_path / "again")
+    assert sha256(tmp_path / "first" / "model.keras") == sha256(tmp_path / "again" / "model.keras")
+
+
+def test_more_gpus_than_there_are_is_one_line(settings, data, tmp_path):
+    with pytest.raises(ValueError, match=r"train.common.gpus: expected at most the 0 there are, got 2\."):
+        run("tiny", settings.model_copy(update={"gpus": 2}), Augmentation(), *data, tmp_path / "tiny")
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_computes_in_it_and_keeps_32_bits(settings, data, tmp_path, precision):
+    mixed = settings.model_copy(update={"precision": precision, "epochs": 8})
+    run("tiny", mixed, Augmentation(), *data, tmp_path / "tiny")
+    model = keras.models.load_model(tmp_path / "tiny" / "model.keras", compile=False)
+    assert {layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)} == {precision[6:]}
+    assert {str(weight.dtype) for weight in model.weights} == {"float32"}
+    assert model.layers[-1].compute_dtype == "float32"
+    assert float(read_table(tmp_path / "tiny" / "history.csv")["accuracy"].iloc[-1]) > 0.9
+
+
+def test_images_too_small_for_the_network_are_refused(settings, data, tmp_path):
+    with pytest.raises(ValueError, match=r"preprocess.size: expected at least 67 for alexnet, got 16x16\."):
+        run("alexnet", settings, Augmentation(), *data, tmp_path / "alexnet")
+
+
+def test_activations_cannot_be_augmented(project, data, tmp_path):
+    pixels, split = data
+    (pixels / "images.npy").unlink()
+    np.save(pixels / "features.npy", np.zeros((40, 1, 1, 4), np.float32))
+    (pixels / "backbone.json").write_text(
+        '{"image_shape": [96, 96, 3], "pretrained": true, "network": "xception", "trainable_layers": 0}'
+    )
+    settings = read_settings("xception", xception)
+    with pytest.raises(ValueError, match=r"train.xception.augmentation: expected one without changes, .* got none\."):
+        run("xception", settings, Augmentation(rotation=5), pixels, split, tmp_path / "xception")
+
+
+def test_a_split_of_other_images_is_refused(settings, data, tmp_path):
+    pixels, split = data
+    read_table(split).head(39).to_csv(split, index=False)
+    with pytest.raises(ValueError, match=r"split: expected the 40 images of the inputs, got 39 others\."):
+        run("tiny", settings, Augmentation(), pixels, split, tmp_path / "tiny")
+
+
+COMMAND = "from stages import models; models.__path__.append({networks!r}); from stages.train import main; main()"
+
+
+@pytest.mark.slow
+def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path):
+    project("train.tiny", {"learning_rate": 3e-2, "dropout": 0.5, "epochs": 300, "patience": 300, "batch_size": 2,
+                           "width": 1, "scaling": "unit", "augmentation": "rotation"})  # fmt: skip
+    pixels, split = data
+    networks = str(Path(__file__).parents[1] / "tiny_network")
+
+    def start(name):
+        sys_argv = ["tiny", pixels, split, tmp_path / name, tmp_path / f"{name}_live", tmp_path / f"{name}.json"]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "XDG_CACHE_HOME": str(tmp_path)}
+        command = [sys.executable, "-c", COMMAND.format(networks=networks), *map(str, sys_argv)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    with start("undisturbed") as process:
+        told = process.stdout.read()
+    assert process.returncode == 0, told
+    kills = 0
+    while not (tmp_path / "killed" / "model.keras").exists():
+        with start("killed") as process:
+            for line in process.stdout:
+                if line.startswith("Epoch") and int(line.split()[1].split("/")[0]) >= 60 * (kills + 1) and kills < 3:
+                    process.send_signal(signal.SIGKILL)
+                    kills += 1
+                    break
+            process.stdout.read()
+    assert kills == 3
+    for name in ("model.keras", "history.csv"):
+        assert sha256(tmp_path / "killed" / name) == sha256(tmp_path / "undisturbed" / name)
+
+
+def test_activations_of_another_network_or_of_other_layers_are_refused(project, data, tmp_path):
+    pixels, split = data
+    (pixels / "images.npy").unlink()
+    np.save(pixels / "features.npy", np.zeros((40, 1, 1, 4), np.float32))
+    facts = '{"image_shape": [96, 96, 3], "pretrained": true, "network": "vgg19", "trainable_layers": 0}'
+    (pixels / "backbone.json").write_text(facts)
+    settings = read_settings("xception", xception)
+    with pytest.raises(ValueError, match=r"networks.xception.input: expected .*, got those before the last 0 of vgg19"):
+        run("xception", settings, Augmentation(), pixels, split, tmp_path / "xception")
+    (pixels / "backbone.json").write_text(facts.replace("vgg19", "xception"))
+    changed = settings.model_copy(update={"trainable_layers": 6})
+    with pytest.raises(ValueError, match=r"before the last 6 layers of xception, got those before the last 0 of"):
+        run("xception", changed, Augmentation(), pixels, split, tmp_path / "xception")
+    tuned = settings.model_copy(update={"fine_tuning_epochs": 3})
+    with pytest.raises(ValueError, match=r"train.xception.fine_tuning_epochs: expected 0 without trainable_layers"):
+        run("xception", tuned, Augmentation(), pixels, split, tmp_path / "xception")
+
+
+def test_a_last_batch_smaller_than_the_gpus_is_refused(settings, data, tmp_path):
+    with pytest.raises(ValueError, match=r"expected a batch_size .* train's .* 2 gpus, got 23, which leaves 1\."):
+        changed = settings.model_copy(update={"gpus": 2, "batch_size": 23})
+        run("tiny", changed, Augmentation(), *data, tmp_path / "tiny")
+
+
+def test_a_second_process_at_the_same_training_is_refused(settings, data, tmp_path, checkpoints, monkeypatch):
+    monkeypatch.setattr("stages.train.identify", lambda *_: "same")
+    with open_folder("same"), pytest.raises(ValueError, match=r"same: expected no other process at the same training"):
+        run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")

@@ -1,0 +1,163 @@
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from stages.web import plain_client as urls
+from stages.web.plain_client import as_ascii, fetch, is_url
+
+
+@contextmanager
+def serving(answer):
+    """A server whose `answer` writes to the handler it is given; as its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            try:
+                answer(self)
+            except OSError:  # The other side has heard enough.
+                self.close_connection = True
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/picture.png"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def send(content, status=200, length=None, **headers):
+    """What answers with the content, `length` being what it announces."""
+
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in {"Content-Length": len(content) if length is None else length, **headers}.items():
+            handler.send_header(name, str(value))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+@pytest.mark.parametrize("name", ["http://a/b.png", "https://a", "HTTPS://A/b"])
+def test_a_url_is_known_by_its_scheme(name):
+    assert is_url(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "http", "http:/a", "file:///etc/passwd", "ftp://a/b", "/http://a", "data:,x"]
+)
+def test_anything_else_is_a_path(name):
+    assert not is_url(name)
+
+
+def test_gives_what_the_server_sends():
+    with serving(send(b"x" * 100_000)) as url:
+        assert fetch(url, 1) == b"x" * 100_000
+
+
+def test_a_url_as_people_paste_it_is_asked():
+    with serving(lambda handler: send(handler.path.encode())(handler)) as url:
+        assert fetch(f"{url.rpartition('/')[0]}/bücher und mehr%20.jpg?q=ü&x=1%2F2#part", 1) == (
+            b"/b%C3%BCcher%20und%20mehr%20.jpg?q=%C3%BC&x=1%2F2"
+        )
+
+
+def test_a_host_of_other_letters_is_asked_in_idna():
+    assert as_ascii("https://bücher.example:80/a") == "https://xn--bcher-kva.example:80/a"
+
+
+def test_says_who_asks():
+    with serving(lambda handler: send(handler.headers["User-Agent"].encode())(handler)) as url:
+        assert fetch(url, 1) == b"dvc-image-classification"
+
+
+def test_goes_where_http_leads():
+    def answer(handler):
+        is_there = handler.path == "/there"
+        (send(b"there") if is_there else send(b"", 302, Location="/there"))(handler)
+
+    with serving(answer) as url:
+        assert fetch(url, 1) == b"there"
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1:9/x", "data:,x", "gopher://127.0.0.1/"])
+def test_goes_nowhere_else(location):
+    with (
+        serving(send(b"", 302, Location=location)) as url,
+        pytest.raises(ValueError, match=r"HTTP status 302|unknown url"),
+    ):
+        fetch(url, 1)
+
+
+def test_goes_not_in_circles():
+    with serving(send(b"", 302, Location="/picture.png")) as url, pytest.raises(ValueError, match="HTTP status 302"):
+        fetch(url, 1)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_an_error_is_named(status):
+    with serving(send(b"an error page", status)) as url, pytest.raises(ValueError, match=f"^HTTP status {status}$"):
+        fetch(url, 1)
+
+
+def test_takes_so_much_and_no_more():
+    with serving(send(b"x" * 1_000_000)) as url:
+        assert len(fetch(url, 1)) == 1_000_000
+    for answer in (send(b"x" * 1_000_001), send(b"x" * 1_000_001, length=10**12)):
+        with serving(answer) as url, pytest.raises(ValueError, match=r"^more than 1 megabytes$"):
+            fetch(url, 1)
+
+
+def test_less_than_announced_is_an_error():
+    with serving(send(b"x" * 10, length=30)) as url, pytest.raises(ValueError, match=r"^10 of 30 bytes$"):
+        fetch(url, 1)
+
+
+def test_a_server_that_takes_its_time_is_left(monkeypatch):
+    monkeypatch.setattr(urls, "TIMEOUT_S", 0.3)
+
+    def slowly(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(40):
+            handler.wfile.write(b"x")
+            time.sleep(0.1)
+
+    with serving(slowly) as url, pytest.raises(ValueError, match=r"bytes in 0\.3 seconds$"):
+        fetch(url, 1)
+    with serving(lambda handler: time.sleep(1)) as url, pytest.raises(ValueError, match=r"^no answer: "):
+        fetch(url, 1)
+
+
+def test_a_server_that_is_not_there_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}/", "http://nowhere.invalid/", "http://127.0.0.1:x/", "http://", "http://[/"):
+        with pytest.raises(ValueError):
+            fetch(url, 1)
+
+
+def test_a_server_that_speaks_something_else_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-x\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ValueError, match=r"^no answer: SSH-2\.0-x"):
+            fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/", 1)
+        thread.join()

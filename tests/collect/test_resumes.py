@@ -39,10 +39,10 @@ def configure(tmp_path):
     return write
 
 
-def command(folder, *arguments, **environment):
+def command(folder, step, *arguments, **environment):
     """The process of a collecting in the folder, with a cache of its own."""
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache"), **environment}
-    words = [sys.executable, "-m", "stages.collect", *arguments]
+    words = [sys.executable, "-m", f"stages.{step}", *arguments]
     return subprocess.Popen(words, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -83,7 +83,7 @@ def test_killed_at_ten_moments_it_ends_with_the_same_and_fetches_little_again(tm
         urls = draw_pages(server, 500, draw)
         plan = {key: list(value) for key, value in server.plan.items()}
         write_manifest(tmp_path, urls)
-        finish(command(tmp_path, "reference", "reference.json"))
+        finish(command(tmp_path, "collect", "reference", "reference.json"))
         once = len(server.visits)
         server.visits.clear()
         server.plan.clear()
@@ -92,7 +92,7 @@ def test_killed_at_ten_moments_it_ends_with_the_same_and_fetches_little_again(tm
         shutil.rmtree(tmp_path / "cache")
         chance = random.Random(5)
         for _ in range(10):
-            process = command(tmp_path, "raw", "raw.json")
+            process = command(tmp_path, "collect", "raw", "raw.json")
             before = len(server.visits)
             while len(server.visits) == before and process.poll() is None:
                 time.sleep(0.01)
@@ -102,7 +102,7 @@ def test_killed_at_ten_moments_it_ends_with_the_same_and_fetches_little_again(tm
             finish(process, -signal.SIGKILL)
         killed = len(server.visits)
         assert 0.1 * once < killed < once  # the kills fell into the work
-        finish(command(tmp_path, "raw", "raw.json"))
+        finish(command(tmp_path, "collect", "raw", "raw.json"))
         assert contents(tmp_path / "raw") == contents(tmp_path / "reference")
         assert (tmp_path / "raw.json").read_bytes() == (tmp_path / "reference.json").read_bytes()
         print(f"{once} requests without a kill, {len(server.visits)} with ten")
@@ -118,7 +118,7 @@ def test_an_interrupted_run_says_so_at_once_and_goes_on(tmp_path, draw, configur
     configure(source="manifest.csv")
     with FaultServer(HOSTS) as server:
         write_manifest(tmp_path, draw_pages(server, 100, draw, faults=0))
-        process = command(tmp_path, "raw", "raw.json")
+        process = command(tmp_path, "collect", "raw", "raw.json")
         while len(server.visits) < 20:
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
@@ -126,7 +126,7 @@ def test_an_interrupted_run_says_so_at_once_and_goes_on(tmp_path, draw, configur
         said = finish(process, 1, timeout_s=5)
         assert said == "interrupted: nothing half-written is left; the same command goes on with this step.\n"
         assert not (tmp_path / "raw").exists()
-        finish(command(tmp_path, "raw", "raw.json"))
+        finish(command(tmp_path, "collect", "raw", "raw.json"))
         assert len(server.visits) <= 100 + THREADS
         assert len(list((tmp_path / "raw").glob("*/*.png"))) == 100
 
@@ -140,13 +140,17 @@ def test_no_secret_is_written_or_said(tmp_path, draw, configure):
         item = {"source": "bing", "queries": ["a"], "limit": 9, "address": server.url("", "127.0.0.2")}
         configure(source="manifest.csv", listings={"a": [item]})
         said = []
-        for arguments in (("--list", "manifest.csv"), ("raw", "raw.json"), ("--purge", "manifest.csv")):
+        for arguments in (
+            ("manifest", "list", "manifest.csv"),
+            ("collect", "raw", "raw.json"),
+            ("manifest", "purge", "manifest.csv"),
+        ):
             process = command(tmp_path, *arguments, BING_SEARCH_KEY=SENTINEL)
             output = process.communicate(timeout=60)
             assert process.returncode == 0, output
             said += output
         server.plan["127.0.0.2", "/images/search"].extend(["403"])
-        process = command(tmp_path, "--list", "manifest.csv", BING_SEARCH_KEY=SENTINEL, TRACEBACK="1")
+        process = command(tmp_path, "manifest", "list", "manifest.csv", BING_SEARCH_KEY=SENTINEL, TRACEBACK="1")
         said += process.communicate(timeout=60)
         assert process.returncode == 1
         assert [SENTINEL in str(visit.headers) for visit in server.visits] == [True, False, False, True]
@@ -180,10 +184,10 @@ def stream_gigabytes(listener, head, size):
 MEASURED = """
 import sys
 from benchmarks.rounds import read_peak
-from stages import collect
+from stages.collect.__main__ import main
 imported = read_peak()
 sys.argv = ["collect", "raw", "raw.json"]
-collect.main()
+main()
 print(imported, read_peak())
 """
 

@@ -144,7 +144,7 @@ def test_no_secret_is_left_anywhere(tmp_path, services):
     listings, running, host = services
     folder, secrets = make_repository(tmp_path / "repository", listings=listings), {**SECRETS, **NAMES}
     manifest = folder / "data" / "manifest.csv"
-    said = [run(folder, "python", "-m", "stages.collect", "--list", "data/manifest.csv", **secrets)]
+    said = [run(folder, "python", "-m", "stages.manifest", "list", "data/manifest.csv", **secrets)]
     said.append(run(folder, "python", "-c", DOWNLOAD, running["kaggle"].address, **secrets))
     table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
     assert len(table) == 60

@@ -3,8 +3,8 @@ import io
 
 import pytest
 
+from stages.downloads import placeholders
 from stages.downloads.placeholders import name_placeholder
-from stages.web import placeholders
 
 
 @pytest.fixture

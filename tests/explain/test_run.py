@@ -12,6 +12,7 @@ from PIL import Image
 from stages.core import params
 from stages.core.files import read_json, read_table, write_json
 from stages.evaluate import run as evaluate
+from stages.explain import __main__ as explain_command
 from stages.explain import run as explain
 from stages.images.sheets import CAPTION, MARGIN, TITLE
 from stages.networks import heads
@@ -364,5 +365,5 @@ def test_a_wrong_param_is_one_line(project, key, value, message):
 def test_the_command_reads_its_section(trained, tmp_path, project, monkeypatch):
     project("explain.threads", 1)
     monkeypatch.setattr(sys, "argv", ["explain", *map(str, trained), str(tmp_path / "out")])
-    explain.main()
+    explain_command.main()
     assert set(FIGURES) <= set(files_of(tmp_path / "out"))

@@ -18,6 +18,7 @@ from stages.classifier import open_classifier as classifiers
 from stages.core import params
 from stages.core.files import write_json
 from stages.core.terminal import command
+from stages.export import __main__ as export_command
 from stages.export import formats as exporting
 from stages.export import run as export
 from stages.networks.backbone_parts import sha256_of
@@ -352,7 +353,7 @@ def test_an_unknown_network_is_one_line(classifier, monkeypatch):
 def main(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["stages.export", *map(str, arguments)])
     with pytest.raises(SystemExit) as caught:
-        command(export.main)
+        command(export_command.main)
     return str(caught.value)
 
 
@@ -378,7 +379,7 @@ def test_the_command_writes_where_it_says(classifier, data, tmp_path, project, m
     project("evaluate.threads", 1)
     options = ["--models", "models", "--pixels", data[0], "--split", data[1]]
     monkeypatch.setattr(sys, "argv", ["stages.export", "vgg", "--to", "onnx", *map(str, options)])
-    export.main()
+    export_command.main()
     assert (tmp_path / "exports" / "vgg.onnx").is_file()
     told = capsys.readouterr().out
     assert told.startswith("exports/vgg.onnx: 0.0 MB, vgg for cat, dog, owl\n")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages.images import perceptual_hash as hashes
+from stages.images import hamming_search
 from stages.images.hamming_search import choose_bands, components, near_pairs, pairs_in_bands, pairs_in_blocks
 from stages.images.perceptual_hash import phash, phash_forms
 
@@ -78,7 +78,7 @@ def as_list(pairs):
 @given(values=CLOSE_HASHES, max_distance=st.integers(0, 64), at_once=st.sampled_from([1, 30, 1_000_000]))
 def test_near_pairs_are_those_of_a_loop_over_all(values, max_distance, at_once):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashes, "COMPARED_AT_ONCE", at_once)
+        patch.setattr(hamming_search, "COMPARED_AT_ONCE", at_once)
         pairs = near_pairs(np.array(values, dtype=np.uint64), max_distance)
     assert list(zip(*(column.tolist() for column in pairs), strict=True)) == brute_force(values, max_distance)
 
@@ -95,7 +95,7 @@ def test_bands_miss_no_pair_and_give_none_twice(values, max_distance, count, at_
     radii = [(max_distance + count - band) // count - 1 for band in range(count)]
     bands = list(zip(widths, radii, strict=True))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashes, "LOOKED_AT_ONCE", at_once)
+        patch.setattr(hamming_search, "LOOKED_AT_ONCE", at_once)
         found = list(pairs_in_bands(np.array(values, dtype=np.uint64), max_distance, bands))
     pairs = [np.concatenate(column) for column in zip(*found, strict=True)] if found else [np.empty(0, dtype=int)] * 3
     assert as_list(pairs) == brute_force(values, max_distance)

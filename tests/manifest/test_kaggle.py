@@ -132,14 +132,14 @@ def test_what_is_no_name_of_a_data_set_is_refused(service, dataset, version):
 
 def test_the_command_prints_the_path(service, tmp_path, root):
     path = download(service)
-    arguments = [sys.executable, "-m", "stages.collect", "--kaggle", "owner/cars-tanks/versions/3"]
+    arguments = [sys.executable, "-m", "stages.manifest", "kaggle", "owner/cars-tanks/versions/3"]
     result = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False, env=os.environ)
     assert (result.stdout, result.stderr, result.returncode) == (f"{path}\n", "", 0)
 
 
 def test_the_command_says_in_one_line_what_is_wrong(root, monkeypatch):
     monkeypatch.delenv("KAGGLE_KEY")
-    arguments = [sys.executable, "-m", "stages.collect", "--kaggle", "owner/cars-tanks/versions/3"]
+    arguments = [sys.executable, "-m", "stages.manifest", "kaggle", "owner/cars-tanks/versions/3"]
     result = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False, env=os.environ)
     line = "environment KAGGLE_KEY: expected that of an API token of kaggle.com/settings, got none.\n"
     assert (result.stderr, result.returncode) == (line, 1)

@@ -20,6 +20,7 @@ from stages.core.terminal import command
 from stages.evaluate import run as evaluate
 from stages.networks.inputs import PREPROCESSING
 from stages.networks.layers import probabilities as last_layer
+from stages.predict import __main__ as predict_command
 from stages.predict import run as predict
 from stages.train.saving import save
 
@@ -71,7 +72,7 @@ def ask(work, monkeypatch, capsys):
     def ask(*arguments):
         monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
         try:
-            command(predict.main)
+            command(predict_command.main)
         except SystemExit as end:
             printed = capsys.readouterr()
             return (1, printed.out, end.code) if isinstance(end.code, str) else (end.code, printed.out, printed.err)
@@ -143,7 +144,7 @@ def test_all_files_give_exactly_predictions_csv(ask, work, draw):
     for number in range(11):
         files.append(f"photos/{number}.png")
         draw(number, (40 + number, 50)).save(work / files[-1])
-    read = predict.open_classifier(work / "data/8_champion", work, predict.models.load, read_use()).read
+    read = predict_command.open_classifier(work / "data/8_champion", work, predict_command.models.load, read_use()).read
     (work / "pixels").mkdir()
     np.save(work / "pixels" / "images.npy", np.stack([read(work / file) for file in files]))
     table = pd.DataFrame({"image_id": files, "class": (CLASSES * 4)[:11], "group": files, "split": "test"})
@@ -161,7 +162,7 @@ def test_all_files_give_exactly_predictions_csv(ask, work, draw):
 
 
 def read_use():
-    return params.read(predict.Use, *predict.SECTIONS)
+    return params.read(predict_command.Use, *predict_command.SECTIONS)
 
 
 def test_more_files_than_are_held_at_once_give_the_same(ask, monkeypatch):

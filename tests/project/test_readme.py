@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from stages import models, sources
+from stages import models
 from stages.core.params import MISSING
+from stages.manifest.live_sources import LIVE, live_entries
 from stages.tracking.run import in_force
 
 ROOT = Path(__file__).parents[2]
@@ -62,9 +63,9 @@ def test_a_named_stage_exists(stage, network):
 def test_every_source_has_a_section_whose_entry_is_right():
     text = (ROOT / "stages" / "sources" / "README.md").read_text()
     sections = dict(re.findall(r"^## `(\w+)`.*\n((?:(?!## ).*\n)+)", text, re.MULTILINE))
-    for name in sources.LIVE:
+    for name in LIVE:
         [entry] = YAML(typ="safe").load(re.findall(r"^    (- .*)$", sections[name], re.MULTILINE)[0])
-        [(found, *_)] = sources.live_entries({"class": [entry]})
+        [(found, *_)] = live_entries({"class": [entry]})
         assert found.split()[0] == name
     assert {"folder", "kaggle"} <= set(sections)
 

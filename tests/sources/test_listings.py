@@ -10,7 +10,8 @@ from contextlib import ExitStack, suppress
 import pandas as pd
 import pytest
 
-from stages.collect import run as collect
+from stages.collect.run import Collect, run
+from stages.manifest.listing import relist
 from stages.manifest.live_sources import LIVE, live_entries
 from stages.sources import boorus
 from stages.web.client import Client
@@ -62,7 +63,7 @@ def surroundings(monkeypatch, tmp_path):
 
 
 def settings_of(listings, source="none.csv"):
-    return collect.Collect(source=str(source), max_megabytes=1, max_megapixels=1, listings=listings, fetch=SETTINGS)
+    return Collect(source=str(source), max_megabytes=1, max_megapixels=1, listings=listings, fetch=SETTINGS)
 
 
 @pytest.fixture
@@ -86,13 +87,13 @@ def test_every_live_source_on_the_web_is_tried():
 def test_all_sources_list_into_one_manifest_and_once_more_changes_nothing(listings, tmp_path, caplog, capfd):
     caplog.set_level(0)
     path = tmp_path / "manifest.csv"
-    told = [collect.relist(settings_of(listings), path)]
+    told = [relist(settings_of(listings), path)]
     content = path.read_bytes()
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     sources = table["source"].str.partition(" ")[0]
     assert table.groupby([sources, "class"]).size().to_dict() == COUNTS
     assert (table["url"] != "").all()
-    told.append(collect.relist(settings_of(listings), path))
+    told.append(relist(settings_of(listings), path))
     assert path.read_bytes() == content
     assert told[1] == f"{path}: {sum(COUNTS.values())} images, 0 new, 0 no longer listed, 0 changed."
     shown = [content.decode(), *told, caplog.text, *capfd.readouterr()]
@@ -165,7 +166,7 @@ def test_posts_of_two_boards_with_one_number_are_two(tmp_path):
     path = tmp_path / "manifest.csv"
     with serving(boards.gelbooru(POSTS)) as one, serving(boards.gelbooru(POSTS)) as other:
         items = [{"source": "safebooru", "tag": "asuka", "address": each.address} for each in (one, other)]
-        collect.relist(settings_of({"cat": items}), path)
+        relist(settings_of({"cat": items}), path)
     assert len(pd.read_csv(path)) == 2 * COUNTS["safebooru", "cat"]
 
 
@@ -173,11 +174,11 @@ def test_a_post_that_was_given_its_tag_leaves_the_opposite_class(tmp_path):
     path, posts = tmp_path / "manifest.csv", list(POSTS)
     with serving(boards.gelbooru(posts)) as service:
         item = {"source": "safebooru", "tag": "asuka", "negatives": True, "address": service.address}
-        collect.relist(settings_of({"cat": [item]}), path)
+        relist(settings_of({"cat": [item]}), path)
         first = pd.read_csv(path, dtype=str)
         number = int(first[first["class"] == "not_cat"]["source_id"].iloc[0])
         posts[number - 1] = boards.Post(number, ("asuka",))
-        told = collect.relist(settings_of({"cat": [item]}), path)
+        told = relist(settings_of({"cat": [item]}), path)
     table = pd.read_csv(path, dtype=str)
     assert table[table["source_id"] == str(number)]["class"].tolist() == ["cat"]
     assert not table["source_id"].duplicated().any()
@@ -190,7 +191,7 @@ def test_the_own_instance_of_a_source_needs_no_host():
 
 
 def test_collecting_what_is_here_imports_no_live_source():
-    code = "import sys, stages.collect; print([name for name in sys.modules if name in {'praw', 'requests'}])"
+    code = "import sys, stages.collect.run; print([name for name in sys.modules if name in {'praw', 'requests'}])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
@@ -200,7 +201,7 @@ def test_a_secret_that_no_header_can_hold_is_named_but_not_shown(listings, tmp_p
     monkeypatch.setenv(name, f"sentinel{ending}")
     only = [item for item in listings["cat"] if item["source"] in name.lower()]
     with pytest.raises(ValueError, match=rf"^environment {name}: expected ASCII letters.*got another character\.$"):
-        collect.relist(settings_of({"cat": only}), tmp_path / "manifest.csv")
+        relist(settings_of({"cat": only}), tmp_path / "manifest.csv")
 
 
 @pytest.mark.parametrize("title", ["a\rb", "a\nb", "a\r\nb", "a\0b", "a\ud83db", "a\t\x1bb"])
@@ -208,10 +209,8 @@ def test_a_title_of_odd_characters_breaks_no_row(tmp_path, title):
     path = tmp_path / "manifest.csv"
     with serving(openverse.answering({"cat": [openverse.image(1, title=title), openverse.image(2)]})) as service:
         item = {"source": "openverse", "queries": ["cat"], "address": service.address}
-        collect.relist(settings_of({"cat": [item]}), path)
-        assert collect.relist(settings_of({"cat": [item]}), path).endswith(
-            "2 images, 0 new, 0 no longer listed, 0 changed."
-        )
+        relist(settings_of({"cat": [item]}), path)
+        assert relist(settings_of({"cat": [item]}), path).endswith("2 images, 0 new, 0 no longer listed, 0 changed.")
     assert pd.read_csv(path)["title"].tolist() == ["a b", "Tank 2"]
 
 
@@ -223,8 +222,8 @@ def test_the_provenance_of_a_fetched_image_stands_beside_it(tmp_path, draw):
         found = [openverse.image(1, url=f"{host.address}/1.png"), openverse.image(2, url=None)]
         with serving(openverse.answering({"cat": found})) as service:
             item = {"source": "openverse", "queries": ["cat"], "address": service.address}
-            collect.relist(settings_of({"cat": [item]}), path)
-        counts = collect.run(settings_of({}, path), tmp_path / "raw")
+            relist(settings_of({"cat": [item]}), path)
+        counts = run(settings_of({}, path), tmp_path / "raw")
     [row] = pd.read_csv(tmp_path / "raw" / "images.csv", dtype=str, keep_default_na=False).to_dict("records")
     assert row["source"] == f"openverse {service.address.removeprefix('http://')}"
     assert {key: row[key] for key in ("title", "author", "licence", "licence_url", "page_url")} == {

@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.core.files import read_json, read_table
+from stages.study import __main__ as study_command
 from stages.study import run as study
 from stages.tracking import workspace_guard as guard
 from stages.tracking.records import Record
@@ -55,7 +56,7 @@ def say(project, root, tmp_path, monkeypatch, capsys):
 
     def run_command(*arguments):
         monkeypatch.setattr(sys, "argv", ["study", *arguments])
-        study.main()
+        study_command.main()
         return capsys.readouterr().out
 
     return run_command

@@ -1,6 +1,5 @@
 """Tables, JSON and folders on disk: read whole, written whole or not at all."""
 
-import fcntl
 import hashlib
 import io
 import json
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from stages.core.locks import locked
 
 
 @contextmanager
@@ -24,7 +25,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.part")
-    with _locked(target):
+    refusal = f"{target}: expected no other step writing it, got one that still runs."
+    with locked(target.with_name(f".{target.name}.lock"), refusal):
         remove(unfinished)
         try:
             yield unfinished
@@ -33,16 +35,6 @@ def replacing(target: Path) -> Iterator[Path]:
             unfinished.replace(target)
         finally:
             remove(unfinished)
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    with target.with_name(f".{target.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"{target}: expected no other step writing it, got one that still runs.") from error
-        yield
 
 
 def remove(path: Path) -> None:

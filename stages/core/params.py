@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from stages.core.validation import first_problem
+
 PARAMS = Path("params.yaml")
 # The sections of params.yaml: a step's has its name, and several steps read the last three.
 SECTIONS = (
@@ -15,19 +17,6 @@ SECTIONS = (
 )  # fmt: skip
 
 MISSING = object()  # what `lookup` gives where there is no such key
-EXPECTED = {
-    "greater_than": "a number > {gt}",
-    "greater_than_equal": "a number >= {ge}",
-    "less_than": "a number < {lt}",
-    "less_than_equal": "a number <= {le}",
-    "literal_error": "{expected}",
-    "int_type": "an integer",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "missing": "a value",
-    "model_type": "a table of params",
-}
 
 
 class Section(BaseModel):
@@ -56,7 +45,15 @@ def read(kind: type[S], *sections: str) -> S:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ValueError(explain(error, kind, origin, sections[-1])) from error
+        raise ValueError(
+            first_problem(
+                error,
+                lambda keys: ".".join(
+                    [f"{PARAMS} {origin.get(keys[0], sections[-1]) if keys else sections[-1]}", *keys]
+                ),
+                lambda keys: kind.model_fields if len(keys) == 1 else (),
+            )
+        ) from error
 
 
 def load() -> dict[str, Any]:
@@ -102,24 +99,8 @@ def find(document: dict[str, Any], section: str) -> dict[str, Any]:
     return table or {}
 
 
-def explain(error: ValidationError, kind: type[Section], origin: dict[str, str], section: str) -> str:
-    """The first problem as one line: where, what was expected, what was given."""
-    # A mistyped key is unknown, and the right one then missing: the first of the two says more.
-    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    keys = [str(key) for key in problem["loc"]]
-    where = ".".join([origin.get(keys[0], section) if keys else section, *keys])
-    given = "nothing" if problem["type"] == "missing" else repr(problem["input"])
-    if problem["type"] == "extra_forbidden":
-        choices = ", ".join(kind.model_fields) if len(keys) == 1 else "the known params"
-        return f"{PARAMS} {where}: expected one of {choices}, got {keys[-1]}."
-    if problem["type"] == "value_error":
-        return f"{PARAMS} {where}: {problem['msg'].removeprefix('Value error, ')}"
-    expected = EXPECTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
-    return f"{PARAMS} {where}: expected {expected.format(**problem.get('ctx', {}))}, got {given}."
-
-
 def lookup(document: dict[str, Any], key: str) -> Any:
-    """The value at a dotted key of params.yaml, or MISSING."""
+    """Return the value at a dotted key of params.yaml, or MISSING."""
     table: Any = document
     for part in key.split("."):
         if not isinstance(table, dict) or part not in table:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from stages.core.params import Section, explain
+from stages.core.params import Section
+from stages.core.validation import first_problem
 from stages.sources.listed_image import names_folder
 
 # Imported only where `collect.listings` names them: PRAW alone takes longer than all of `collect`.
@@ -31,12 +32,22 @@ def live_entries(listings: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[st
                 choices = ", ".join(LIVE)
                 raise ValueError(f"params.yaml {where}.source: expected one of {choices}, got {source!r}.")
             module = import_module(f"stages.sources.{source}")
-            values = {key: value for key, value in item.items() if key != "source"}
-            try:
-                entry = module.Entry.model_validate(values)
-            except ValidationError as error:
-                raise ValueError(explain(error, module.Entry, {}, where)) from error
+            entry = read_entry(module, {key: value for key, value in item.items() if key != "source"}, where)
             yield name_of(source, entry), module, entry, class_
+
+
+def read_entry(module: ModuleType, values: dict[str, Any], where: str) -> Section:
+    """Check the params of one listing.
+
+    Raises:
+        ValueError: One of them is missing, unknown or wrong.
+    """
+    try:
+        entry: Section = module.Entry.model_validate(values)
+    except ValidationError as error:
+        name, fields = (lambda keys: ".".join([f"params.yaml {where}", *keys])), module.Entry.model_fields
+        raise ValueError(first_problem(error, name, lambda _: fields)) from error
+    return entry
 
 
 def name_of(source: str, entry: Section) -> str:

@@ -1,4 +1,4 @@
-"""A network's probabilities, the same bits for an image whichever others come with it."""
+"""A network's probabilities, the same bits for an image whichever others stand beside it in its batch."""
 
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy.typing as npt
 def predict(model: keras.Model, rows: npt.NDArray[Any], batch_size: int, verbose: int = 0) -> npt.NDArray[np.float32]:
     """The model's output `(n, …)` for rows `(n, …)`; nothing is augmented or dropped out.
 
-    The last batch is filled up: matrix products of one row add up in another order than those of many, which moves
-    the seventh digit. At one batch size and thread count the output for a row depends on nothing but that row.
+    The last batch is filled up, because matrix products of one row add up in another order than those of many, which
+    moves the seventh digit. At one batch size and thread count the output for a row depends on nothing but that row
+    and its place in the batch. On processors with AVX-512 the place does not matter either; on others (seen on one
+    with AVX2 alone) it moves the last digits.
     """
     whole = len(rows) // batch_size * batch_size
     rest = rows[whole:]

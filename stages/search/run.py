@@ -13,7 +13,7 @@ from stages.search.trials import DONE, FAILED, PRUNED, Trial, is_below, least_ac
 from stages.tracking.dvc_experiments import find_done
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run, Value, apply, in_force
-from stages.tracking.runner import attempt, locked, make_data
+from stages.tracking.runner import attempt, make_data, only_study
 
 TARGET = Path("metrics/searches")
 
@@ -27,7 +27,7 @@ def run(name: str, network: str, space: Space, count: int, minutes: float, seed:
     """
     keep_to_one_search(describe(network, space, seed), folder)
     start = time.monotonic()
-    with locked():
+    with only_study():
         make_data()
         trials = restore(name, network, space, seed, folder)
         while len(trials) < count:

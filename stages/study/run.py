@@ -16,7 +16,7 @@ from stages.study.statistics import Evidence
 from stages.study.study_file import Study, check_part, read_study
 from stages.tracking.dvc_experiments import line
 from stages.tracking.records import Record, as_text
-from stages.tracking.runner import adopt, attempt, locked, make_data
+from stages.tracking.runner import adopt, attempt, make_data, only_study
 
 TARGET = Path("metrics/studies")
 
@@ -44,7 +44,7 @@ def run(
     folder = target / label(name, scale)
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
-    with locked():
+    with only_study():
         make_data()
         failed: set[str] = set()  # in former calls; what is to be run now is tried again
         while True:

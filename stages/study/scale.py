@@ -7,7 +7,8 @@ from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.core.params import EXPECTED, MISSING, Section, load, lookup
+from stages.core.params import MISSING, Section, load, lookup
+from stages.core.validation import first_problem
 from stages.study.study_file import Study, names, read_study
 from stages.tracking.run import Value
 
@@ -36,9 +37,7 @@ def read_scale(values: dict[str, Any], settings: list[str]) -> Scale:
     try:
         return Scale.model_validate({**values, "params": dict(map(read_setting, settings))})
     except ValidationError as error:
-        problem = error.errors()[0]
-        expected = EXPECTED.get(problem["type"], problem["msg"]).format(**problem.get("ctx", {}))
-        raise ValueError(f"--{problem['loc'][0]}: expected {expected}, got {problem['input']!r}.") from error
+        raise ValueError(first_problem(error, lambda keys: f"--{keys[0]}", lambda _: ())) from error
 
 
 def read_setting(text: str) -> tuple[str, Value]:

@@ -9,6 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from stages.core import params
 from stages.core.params import MISSING, lookup
+from stages.core.validation import first_problem
 from stages.study.findings import FINAL, Finding, Setting
 from stages.tracking.run import NAME, Value
 
@@ -90,30 +91,13 @@ def read_study(name: str) -> Study:
     try:
         study = Study.model_validate(document)
     except ValidationError as error:
-        raise ValueError(explain(error, path)) from error
+        raise ValueError(first_problem(error, lambda keys: f"{path} {'.'.join(keys)}", lambda _: ())) from error
     check_params(study, params.load(), path)
     check_sweeps(study, path)
     for number, finding in enumerate(study.findings):
         for setting in finding.settings():
             check_setting(study, setting, f"{path} findings.{number}")
     return study
-
-
-def explain(error: ValidationError, path: Path) -> str:
-    """The first problem as one line: where, what was expected, what was given."""
-    # A mistyped key is unknown, and the right one then missing: the first of the two says more.
-    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    where = ".".join(str(key) for key in problem["loc"])
-    given = "nothing" if problem["type"] == "missing" else repr(problem["input"])
-    if problem["type"] == "extra_forbidden":
-        expected = "a known key"
-    elif problem["type"] == "union_tag_invalid":
-        expected, given = f"a check of {problem['ctx']['expected_tags']}", problem["ctx"]["tag"]
-    elif problem["type"] == "too_short":
-        expected = f"at least {problem['ctx']['min_length']} of them"
-    else:
-        expected = params.EXPECTED.get(problem["type"], problem["msg"].removeprefix("Input should be "))
-    return f"{path} {where}: expected {expected.format(**problem.get('ctx', {}))}, got {given}."
 
 
 def check_params(study: Study, document: dict[str, Any], path: Path) -> None:

@@ -1,13 +1,12 @@
 """The runs of a study, one after the other: what is done is left alone, what fails does not stop the others."""
 
-import fcntl
-import os
 import shlex
 import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from stages.core.locks import locked
 from stages.tracking import workspace_guard as guard
 from stages.tracking.dvc_experiments import LOGS, execute, find_done, forget, line, missing_data
 from stages.tracking.records import Record, read_record
@@ -15,7 +14,7 @@ from stages.tracking.run import Run
 
 
 @contextmanager
-def locked() -> Iterator[None]:
+def only_study() -> Iterator[None]:
     """No other study runs meanwhile, nor does an experiment that a killed one left: DVC inherits the lock.
 
     What a killed DVC left behind is put right first. SIGTERM ends the block as Ctrl-C does.
@@ -23,16 +22,9 @@ def locked() -> Iterator[None]:
     Raises:
         ValueError: one does.
     """
-    LOGS.mkdir(parents=True, exist_ok=True)
     lock = LOGS / "lock"
-    with lock.open("a") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"{lock}: expected no other study running, got one, or the experiment that a killed one has left."
-            ) from error
-        os.set_inheritable(stream.fileno(), True)
+    refusal = f"{lock}: expected no other study running, got one, or the experiment that a killed one has left."
+    with locked(lock, refusal, is_inherited=True):
         former = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             for told in guard.recover():

@@ -4,7 +4,6 @@ A folder for each training, named after a hash of all that decides its result: w
 or code is never gone on with.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 import stages
 from stages.core.cache import cache_folder
+from stages.core.locks import locked
 from stages.results.history import History
 
 CHECKPOINTS = cache_folder("checkpoints")
@@ -73,11 +73,7 @@ def open_folder(name: str) -> Iterator[Path]:
     for other in CHECKPOINTS.iterdir():
         if other != folder and other.stat().st_mtime < oldest:
             shutil.rmtree(other, ignore_errors=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"{folder}: expected no other process at the same training, got one that runs.") from error
+    with locked(folder / "lock", f"{folder}: expected no other process at the same training, got one that runs."):
         yield folder
         shutil.rmtree(folder)
 
@@ -146,7 +142,8 @@ def imported_files(*modules: str) -> list[Path]:
         modules: dotted names, such as `stages.train.run`.
     """
     graph = grimp.build_graph("stages", cache_dir=None)
-    found = set(modules).union(*(graph.find_upstream_modules(module) for module in modules))
+    known = [module for module in modules if module in graph.modules]
+    found = set(known).union(*(graph.find_upstream_modules(module) for module in known))
     parts = [module.split(".") for module in found]
     names = {".".join(each[:end]) for each in parts for end in range(1, len(each) + 1)}
     return sorted(file_of(name) for name in names)

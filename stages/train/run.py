@@ -122,7 +122,7 @@ def identify(
         "versions": [version(package) for package in ("keras", "tensorflow", "numpy", "opencv-python-headless")],
         "devices": [keras.backend.backend(), *keras.distribution.list_devices()],
     }
-    code = imported_files(__name__, network.__name__)
+    code = [*imported_files(__name__, network.__name__), Path(str(network.__file__))]
     weights = [path for path in (source / TAIL_WEIGHTS,) if path.is_file()]
     views = [] if inputs.views is None else [inputs.views]
     return f"{name}-{fingerprint(facts, [*code, *weights, split], [inputs.array, *views])}"

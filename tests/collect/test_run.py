@@ -474,7 +474,7 @@ def test_a_purge_removes_what_is_gone_from_manifest_and_store(server, target, tm
     assert len(list(cache.glob("*/downloads/??/*"))) == 4
     server.plan["127.0.0.1", "/1"].append("404")
     server.plan["127.0.0.1", "/2"].extend(["500"] * 9)
-    lines = purge(settings(path), path).splitlines()
+    lines = purge(settings(path).fetch, path).splitlines()
     assert lines == [f"gone: dog {path} {server.url('/1')} {server.url('/1')}", f"{path}: 3 images, 1 removed."]
     assert read_table(path)["url"].tolist() == [server.url(f"/{number}") for number in (0, 2, 3)]
     assert len(list(cache.glob("*/downloads/??/*"))) == 3

@@ -340,7 +340,8 @@ def test_a_row_cut_before_others_came_is_an_error_and_harms_none_of_them(path):
 APPENDER = """
 import itertools, sys
 from pathlib import Path
-from stages.images.decisions import Decision, append
+from stages.images.decisions import Decision
+from stages.review.decision_file import append
 from stages.review.session import locked
 path, name = Path(sys.argv[1]), sys.argv[2]
 for number in itertools.count():

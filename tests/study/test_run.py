@@ -135,8 +135,8 @@ def wait_for(condition):
 
 
 def test_the_lines_go_on_from_what_was_best_in_sweeps_that_are_done(say, monkeypatch):
-    def find(plan, records):
-        new = [name for name in plan.runs if "learning_rate" in name and name not in records]
+    def find(runs, records):
+        new = [run.name for run in runs if "learning_rate" in run.name and run.name not in records]
         records.update({name: Record({"val_accuracy": 0.9 if "1e-06" in name else 0.5}, None, None) for name in new})
         return new
 

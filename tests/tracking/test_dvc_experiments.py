@@ -14,7 +14,7 @@ from stages.tracking import dvc_experiments as experiments
 from stages.tracking.dvc_experiments import copied, execute, line, missing_data, reason, references
 from stages.tracking.dvc_lock import is_current, upstream
 from stages.tracking.run import Run, apply
-from stages.tracking.runner import locked
+from stages.tracking.runner import only_study
 from tests.project.test_pipeline import ENVIRONMENT, ROOT
 from tests.project.test_pipeline import run as shell
 from tests.study.test_run import wait_for
@@ -182,18 +182,18 @@ def test_an_interrupt_reaches_the_command_and_waits_for_it(project, before, sent
 
 
 def test_two_studies_do_not_run_at_once(repository):
-    with locked(), pytest.raises(ValueError, match="expected no other study running"), locked():
+    with only_study(), pytest.raises(ValueError, match="expected no other study running"), only_study():
         pass
-    with locked():
+    with only_study():
         pass
 
 
 def test_what_a_killed_study_left_running_keeps_the_lock(repository):
-    with locked():
+    with only_study():
         left = subprocess.Popen(["sleep", "60"], close_fds=False)
-    with pytest.raises(ValueError, match="expected no other study running"), locked():
+    with pytest.raises(ValueError, match="expected no other study running"), only_study():
         pass
     left.kill()
     left.wait()
-    with locked():
+    with only_study():
         pass

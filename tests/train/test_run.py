@@ -194,7 +194,7 @@ def test_a_loss_that_runs_away_is_one_line_and_leaves_no_model(settings, data, t
 
 def test_a_loss_that_runs_away_later_leaves_the_best_epoch_before(settings, data, tmp_path, monkeypatch):
     # A schedule that no param gives: sane in the first two epochs.
-    monkeypatch.setattr("stages.train.loop.learning_rate", lambda _, rate, now: rate if now.step < 6 else 1e30)
+    monkeypatch.setattr("stages.train.watch.learning_rate", lambda _, rate, now: rate if now.step < 6 else 1e30)
     with pytest.raises(
         ValueError, match=r"of epoch 3, .* The model of the best epoch before is kept in (.*keras)\."
     ) as raised:
@@ -276,7 +276,7 @@ def test_a_finished_training_leaves_no_checkpoint(settings, data, tmp_path, chec
 
 def test_a_damaged_checkpoint_begins_anew(settings, data, tmp_path, checkpoints, monkeypatch):
     run("tiny", settings, Augmentation(), *data, tmp_path / "first")
-    monkeypatch.setattr("stages.train.identify", lambda *_: "cut")
+    monkeypatch.setattr("stages.train.run.identify", lambda *_: "cut")
     (checkpoints / "cut").mkdir()
     (checkpoints / "cut" / "phase-0.npz").write_bytes(b"PK cut")
     run("tiny", settings, Augmentation(), *data, tmp_path / "again")
@@ -381,6 +381,6 @@ def test_a_last_batch_smaller_than_the_gpus_is_refused(settings, data, tmp_path)
 
 
 def test_a_second_process_at_the_same_training_is_refused(settings, data, tmp_path, checkpoints, monkeypatch):
-    monkeypatch.setattr("stages.train.identify", lambda *_: "same")
+    monkeypatch.setattr("stages.train.run.identify", lambda *_: "same")
     with open_folder("same"), pytest.raises(ValueError, match=r"same: expected no other process at the same training"):
         run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")

@@ -1,0 +1,34 @@
+"""Locks between processes and threads, so that two of them never write the same thing at once."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def locked(path: Path, refusal: str, *, is_inherited: bool = False) -> Iterator[None]:
+    """Hold the lock file until the block ends.
+
+    The lock is the operating system's: it ends with the process that holds it, however that process ends.
+
+    Args:
+        path: the lock file, which is created.
+        refusal: the error's text where another process or thread holds the lock.
+        is_inherited: whether processes started inside the block hold the lock too, and keep it when this one is killed.
+
+    Raises:
+        ValueError: Another process or thread holds the lock.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0, on_acquired=lambda descriptor: os.set_inheritable(descriptor, is_inherited))
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(refusal) from error
+    try:
+        yield
+    finally:
+        lock.release()

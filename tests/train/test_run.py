@@ -14,8 +14,8 @@ from stages import models
 from stages.core.files import read_json, read_table, sha256, write_json
 from stages.evaluate import run as evaluate
 from stages.models import vgg, xception
-from stages.train import loop as fitting
 from stages.train import run as stage
+from stages.train import watch
 from stages.train.checkpoints import open_folder
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
@@ -224,13 +224,13 @@ def test_a_killed_training_goes_on_to_the_same_model(settings, data, tmp_path, m
     run("tiny", settings, amounts, *data, tmp_path / "undisturbed")
     with monkeypatch.context() as patch:
         if moment == IN_MID_EPOCH:
-            begin = fitting.Watch.on_train_batch_begin
-            patch.setattr(fitting.Watch, "on_train_batch_begin", lambda self, batch, logs=None: (
+            begin = watch.Watch.on_train_batch_begin
+            patch.setattr(watch.Watch, "on_train_batch_begin", lambda self, batch, logs=None: (
                 stop() if len(self.history.get("loss", [])) == 2 and batch == 1 else begin(self, batch)
             ))  # fmt: skip
         else:
-            write = fitting.save_state
-            patch.setattr(fitting, "save_state", lambda path, model, best, history, is_over: (
+            write = watch.save_state
+            patch.setattr(watch, "save_state", lambda path, model, best, history, is_over: (
                 stop() if len(history["loss"]) == 3 else write(path, model, best, history, is_over)
             ))  # fmt: skip
         with pytest.raises(Killed):
@@ -258,9 +258,9 @@ def test_a_checkpoint_of_other_params_data_or_none_is_not_gone_on_with(settings,
         original(self, epoch, logs)
         raise Killed
 
-    original = fitting.Watch.on_epoch_end
+    original = watch.Watch.on_epoch_end
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(fitting.Watch, "on_epoch_end", kill)
+        patch.setattr(watch.Watch, "on_epoch_end", kill)
         run("tiny", settings, Augmentation(), *data, tmp_path / "killed")
     run("tiny", settings.model_copy(update={"dropout": 0.2}), Augmentation(), *data, tmp_path / "other")
     run("tiny", settings, Augmentation(rotation=5), *data, tmp_path / "another")

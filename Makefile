@@ -26,10 +26,10 @@ notebooks: setup  ## Execute the notebooks anew, on what the pipeline left
 	pytest --nbmake --overwrite notebooks/*.ipynb
 	python .ci/tidy_notebooks.py notebooks/*.ipynb
 
-test: setup  ## Test all but what takes long (at most 6 minutes)
+test: setup  ## Test all but what takes long (at most 3 minutes)
 	pytest -n 3 -m "not slow"
 
-test-slow: setup  ## Test what takes long: full trainings, whole pipelines
+test-slow: setup  ## Test what takes long: full trainings, whole pipelines, a browser (at most 15 minutes)
 	pytest -m slow
 
 bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with what others use (1 hour)
@@ -46,10 +46,11 @@ bench-train: setup  ## Compare training steps with plain Keras and with matrix p
 	.venv-peers/bin/python -m pip install --quiet --no-deps -r $<
 	touch $@
 
-lint: setup  ## Check style and types
+lint: setup  ## Check style, types and which way imports point
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache
 
 lock: setup  ## Compile requirements.in into requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 requirements.in --output-file requirements.txt

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.rounds import Cost, median, publish, ratio, take_turns, to_table
 from benchmarks.scenes import draw_scene
 from benchmarks.workloads import Case, Setting, start, work_once
-from stages.core.params import find, load
+from stages.core.params import find_table, load
 from stages.core.terminal import command
 
 CLASSES = 3
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=96, help="of the images, in pixels")
     parser.add_argument("--width", type=float, default=1, help="of the networks")
     arguments = parser.parse_args()
-    threads = find(load(), "train.common")["threads"]
+    threads = find_table(load(), "train.common")["threads"]
     with tempfile.TemporaryDirectory() as name:
         setting = Setting(Path(name), CLASSES, arguments.batch_size, threads)
         write_images(setting.folder, arguments.steps * arguments.batch_size, arguments.side)

@@ -54,7 +54,7 @@ class Accuracy:
 
 def prepare(work: Path) -> None:
     """No checkpoint of an earlier run is gone on with, and threads are set before the first tensor is made."""
-    checkpoints.CHECKPOINTS = work / "checkpoints"
+    checkpoints.cache_folder = lambda name: work / name
     training = read_settings(NETWORK, xception)
     fix(training.seed, training.threads)
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from benchmarks.rounds import Cost
 from stages import models
 from stages.networks.determinism import fix
-from stages.networks.inputs import Part
+from stages.networks.inputs import SplitRows
 from stages.train.batches import Batches
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
@@ -54,7 +54,7 @@ class Case:
 def feed_ours(setting: Setting) -> Batches:
     """The images as `train` feeds them."""
     rows = np.arange(len(setting.array))
-    part = Part(rows, rows % setting.classes)
+    part = SplitRows(rows, rows % setting.classes)
     return Batches(setting.array, part, setting.batch_size, 0, np.ones(setting.classes), AMOUNTS)
 
 

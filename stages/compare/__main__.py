@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="the folder of all evaluations")
     parser.add_argument("target", type=Path, help="the folder of metrics to write summary.* and cost.png to")
     arguments = parser.parse_args()
-    networks = list(params.find(params.load(), "networks"))
+    networks = list(params.find_table(params.load(), "networks"))
     run(params.read(Compare, "compare"), networks, arguments.source, arguments.target)
 
 

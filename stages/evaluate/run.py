@@ -14,7 +14,7 @@ from stages.core import params
 from stages.core.files import read_json, read_table, replacing, write_json, write_table
 from stages.evaluate.curves import per_class_bars, precision_recall_points, reliability, roc_points
 from stages.networks.determinism import fix
-from stages.networks.inputs import Part, divide, read_inputs
+from stages.networks.inputs import SplitRows, divide, read_inputs
 from stages.networks.operations import count_multiply_adds
 from stages.networks.predicting import predict
 from stages.results.bootstrap import intervals
@@ -45,7 +45,7 @@ class Answers:
     groups: npt.NDArray[Any]
     classes: list[str]
 
-    def of(self, part: Part) -> "Answers":
+    def of(self, part: SplitRows) -> "Answers":
         """Those of one split."""
         rows = part.rows
         return Answers(self.probabilities[rows], self.labels[rows], self.groups[rows], self.classes)
@@ -99,7 +99,7 @@ def describe(model: keras.Model, network: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure(settings: Evaluate, answers: Answers, parts: dict[str, Part]) -> dict[str, Any]:
+def measure(settings: Evaluate, answers: Answers, parts: dict[str, SplitRows]) -> dict[str, Any]:
     """The scores of each split, for validation and test with intervals, and what a wanted precision costs."""
     metrics: dict[str, Any] = {}
     for name, part in parts.items():
@@ -113,7 +113,7 @@ def measure(settings: Evaluate, answers: Answers, parts: dict[str, Part]) -> dic
     return metrics
 
 
-def reach(settings: Evaluate, answers: Answers, parts: dict[str, Part]) -> dict[str, Any]:
+def reach(settings: Evaluate, answers: Answers, parts: dict[str, SplitRows]) -> dict[str, Any]:
     """The threshold of the wanted class, chosen on validation, and its precision and recall there and on test.
 
     A threshold of null says that no one reaches the precision on validation.

@@ -134,7 +134,7 @@ def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:
     true = "" if row["predicted"] == row["class"] else f"true {row['p_' + row['class']]:.0%} {row['class']}"
     blank = "" if view.heat.any() else "Grad-CAM finds no place"
     origin = (row["title"] or Path(row["source_id"]).name, row["author"], row["licence"])
-    return Tile(view.picture(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (said, true, blank))))
+    return Tile(view.image(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (said, true, blank))))
 
 
 def save_mistakes(mistakes: pd.DataFrame, views: Views, folder: Path) -> None:

@@ -12,7 +12,6 @@ from stages.core.cache import cache_folder
 from stages.core.files import replacing, sha256
 from stages.web.plain_client import read_body
 
-KEPT_CASCADES = cache_folder("cascades")
 TIMEOUT_S = 30
 MAX_MEGABYTES = 20
 
@@ -56,7 +55,7 @@ def download(url: str, expected: str) -> Path:
     Raises:
         ValueError: the URL does not answer with it.
     """
-    kept = KEPT_CASCADES / f"{expected}.xml"
+    kept = cache_folder("cascades") / f"{expected}.xml"
     if kept.is_file() and sha256(kept) == expected:
         return kept
     try:

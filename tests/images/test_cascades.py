@@ -18,10 +18,9 @@ SHA256 = hashlib.sha256(OWN.read_bytes()).hexdigest()
 
 
 @pytest.fixture(autouse=True)
-def kept(tmp_path, monkeypatch):
-    """The folder of kept downloads, empty at first."""
-    monkeypatch.setattr(cascades, "KEPT_CASCADES", tmp_path / "kept")
-    return tmp_path / "kept"
+def kept(own_cache):
+    """Return the folder of kept downloads, which does not exist yet."""
+    return own_cache / "cascades"
 
 
 def whole(handler, content):

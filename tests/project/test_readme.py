@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import models
-from stages.core.params import MISSING
+from stages.core.params import ABSENT
 from stages.manifest.live_sources import LIVE, live_entries
 from stages.tracking.run import in_force
 
@@ -49,7 +49,7 @@ def test_a_make_target_exists(target):
 
 @pytest.mark.parametrize(("key", "values"), re.findall(r"-S '?([\w.]+)=(\S+?)'?[ \n]", README))
 def test_a_changed_param_exists(key, values):
-    assert in_force(PARAMS, key) is not MISSING
+    assert in_force(PARAMS, key) is not ABSENT
     assert values
 
 

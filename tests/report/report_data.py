@@ -128,6 +128,7 @@ def write_training(name, classes, cost, folder, backbone):
         "pretrained": cost["pretrained"],
         "preprocessing": {"size": [32, 32], "crop": "letterbox"},
         "backbone": backbone,
+        "kept_epoch": 3,
     }
     write_json(facts, folder / "network.json")
 

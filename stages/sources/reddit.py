@@ -129,7 +129,7 @@ def _page(reddit: praw.Reddit, path: str, params: dict[str, str | int]) -> tuple
 def _describe_error(error: Exception, where: str) -> str:
     names = " and ".join(CREDENTIALS)
     if isinstance(error, prawcore.OAuthException):
-        return f"environment {names}: expected those of an app, got {error.error}."
+        return f"environment {names}: expected the credentials of an app, got {error.error}."
     if not isinstance(error, prawcore.ResponseException):
         return f"{where}: expected a public subreddit's posts, got {type(error).__name__}."
     status = error.response.status_code

@@ -44,7 +44,7 @@ class Fetcher:
 
     Args:
         settings: The limits.
-        is_for_training: Whether networks may be trained on what is fetched, so that a host may deny it by X-Robots-Tag.
+        is_for_training: Whether networks may be trained on the answers; a host can deny this use by X-Robots-Tag.
     """
 
     def __init__(self, settings: Fetch, is_for_training: bool = True) -> None:

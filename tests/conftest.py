@@ -104,3 +104,11 @@ def tensors():
     from stages.networks.determinism import fix
 
     fix(seed=0, threads=1)
+
+
+@pytest.fixture
+def short_waits(monkeypatch):
+    """Wait a tenth of the usual time before a failed request is made again."""
+    from stages.web import client
+
+    monkeypatch.setattr(client, "FIRST_WAIT_S", client.FIRST_WAIT_S / 10)

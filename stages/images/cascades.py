@@ -1,8 +1,6 @@
 """Cascades that find faces, of OpenCV's own, from a path or from a URL, as its `CascadeClassifier` reads them."""
 
 import hashlib
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 
 import cv2
@@ -10,9 +8,8 @@ from cv2.data import haarcascades
 
 from stages.core.cache import cache_folder
 from stages.core.files import replacing, sha256
-from stages.web.plain_client import read_body
+from stages.web.fetch_once import fetch_once
 
-TIMEOUT_S = 30
 MAX_MEGABYTES = 20
 
 
@@ -59,25 +56,13 @@ def download(url: str, expected: str) -> Path:
     if kept.is_file() and sha256(kept) == expected:
         return kept
     try:
-        content = fetch(url)
-    except (OSError, HTTPException, ValueError) as error:
-        raise ValueError(f"{url}: expected a cascade, got {str(error).strip('<>')}.") from error
+        content = fetch_once(url, MAX_MEGABYTES)
+    except ValueError as error:
+        raise ValueError(f"{url}: expected a cascade, got {error}.") from error
     check_hash(hashlib.sha256(content).hexdigest(), expected, url)
     with replacing(kept) as unfinished:
         unfinished.write_bytes(content)
     return kept
-
-
-def fetch(url: str) -> bytes:
-    """What the URL answers.
-
-    Raises:
-        OSError: it does not answer, or with an error.
-        HTTPException: it does not speak HTTP.
-        ValueError: it takes too long, or is too much or less than announced.
-    """
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-        return read_body(response, MAX_MEGABYTES, TIMEOUT_S)
 
 
 def read_cascade(path: Path) -> cv2.CascadeClassifier:

@@ -7,10 +7,11 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from stages.core.counts import SPLITS
+
 TABLE = "images.csv"
 OUTSIDE = ("/", ".", "..")  # first parts of a path that leads out of its tree, and no names of classes
 TABLES = (TABLE, "failures.csv")  # what `collect` writes beside the folders of its classes
-SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",

@@ -53,7 +53,7 @@ def preprocess(folder, size=16, crop="center", per_class=None, target="pixels", 
 
 
 @pytest.mark.parametrize("crop", ["center", "letterbox", "none"])
-def test_every_row_of_the_index_has_its_picture(tmp_path, cleaned, crop):
+def test_every_row_of_the_index_has_its_image(tmp_path, cleaned, crop):
     counts, images, index, failures = preprocess(tmp_path, crop=crop)
     assert counts == {"listed": 5, "kept": 5, "failed": {}, "classes": {"cat": 3, "dog": 2}}
     assert index["image_id"].tolist() == sorted(cleaned["image_id"])
@@ -142,7 +142,7 @@ def test_an_empty_table_is_an_error(tmp_path, cleaned):
         preprocess(tmp_path)
 
 
-def test_a_new_picture_is_read_as_those_were(tmp_path, cleaned):
+def test_a_new_image_is_read_as_those_were(tmp_path, cleaned):
     preprocess(tmp_path)
     folder = tmp_path / "pixels"
     settings = Preprocessing.model_validate(read_json(folder / "preprocessing.json"))
@@ -253,14 +253,14 @@ def test_a_second_run_cuts_the_same_faces_and_draws_the_same_sheet(tmp_path, peo
         assert (tmp_path / "pixels" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def test_the_sheet_shows_pictures_with_and_without_a_face(tmp_path, people):
+def test_the_sheet_shows_images_with_and_without_a_face(tmp_path, people):
     heights = {}
     for name, rows in {"both": people, "with": people[people["class"] == "person"]}.items():
         rows.to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
         preprocess(tmp_path, crop="face", target=name)
         with Image.open(tmp_path / name / "faces.png") as sheet:
             heights[name] = sheet.height
-    # A section is a title and a row of pictures; an empty one is not drawn.
+    # A section is a title and a row of images; an empty one is not drawn.
     assert heights["both"] - 32 == 2 * (heights["with"] - 32)
 
 

@@ -2,8 +2,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.collection_report.extents import count_smaller, measure
-from stages.collection_report.run import CollectionReport, run
+from stages.collection_report import CollectionReport, count_smaller, measure_extents, run
 from stages.core.files import read_table
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
@@ -12,7 +11,7 @@ SETTINGS = CollectionReport(input_sizes=[100, 50], per_class=4)
 
 @pytest.fixture
 def raw(tmp_path):
-    """Six red cats of 40x20, six blue dogs of 100x200, and a file that is no picture."""
+    """Six red cats of 40x20, six blue dogs of 100x200, and a file that is no image."""
     rows = []
     for name, colour, size in (("cat", RED, (40, 20)), ("dog", BLUE, (100, 200))):
         (tmp_path / "raw" / name).mkdir(parents=True)
@@ -32,7 +31,7 @@ def colours(path):
         return {colour for _, colour in sheet.convert("RGB").getcolors(1 << 24)}
 
 
-def test_each_class_has_a_sheet_of_its_own_pictures(raw, tmp_path):
+def test_each_class_has_a_sheet_of_its_own_images(raw, tmp_path):
     run(SETTINGS, raw, tmp_path / "report")
     sheets = {path.stem: colours(path) for path in (tmp_path / "report" / "sheets").iterdir()}
     assert set(sheets) == {"cat", "dog"}
@@ -52,18 +51,18 @@ def test_the_shares_of_smaller_images_are_those_of_the_shorter_side(raw, tmp_pat
 @pytest.mark.parametrize(("size", "share"), [(20, 0.0), (21, 1.0)])
 def test_an_image_of_exactly_the_size_is_not_smaller(size, share):
     images = pd.DataFrame({"class": ["cat"], "width": ["20"], "height": ["30"]})
-    assert count_smaller(measure(images), [size])[f"below_{size}"].tolist() == [share, share]
+    assert count_smaller(measure_extents(images), [size])[f"below_{size}"].tolist() == [share, share]
 
 
 def test_a_class_called_all_is_told_from_all_classes():
     images = pd.DataFrame({"class": ["all", "b", "b"], "width": ["9", "99", "99"], "height": ["9", "99", "99"]})
-    smaller = count_smaller(measure(images), [50])
+    smaller = count_smaller(measure_extents(images), [50])
     assert smaller.to_numpy().tolist() == [["all", 1, 1.0], ["b", 2, 0.0], ["all", 3, 0.3333]]
 
 
-def test_aspect_is_width_over_height_and_what_is_no_picture_is_left_out():
+def test_aspect_is_width_over_height_and_what_is_no_image_is_left_out():
     images = pd.DataFrame({"class": ["cat", "cat"], "width": ["40", "0"], "height": ["20", "0"]})
-    assert measure(images)["aspect"].tolist() == [2.0]
+    assert measure_extents(images)["aspect"].tolist() == [2.0]
 
 
 def test_the_figure_is_drawn_for_one_class_and_for_many(raw, tmp_path):
@@ -88,7 +87,7 @@ def test_a_second_run_changes_no_byte(raw, tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
 
-def test_without_a_picture_it_says_so(raw, tmp_path):
+def test_without_an_image_it_says_so(raw, tmp_path):
     table = read_table(raw / "images.csv").assign(width="0", height="0")
     table.to_csv(raw / "images.csv", index=False)
     with pytest.raises(ValueError, match=r"images\.csv: expected images with a width and a height, got 13 without\.$"):

@@ -153,8 +153,8 @@ def main() -> None:
 INTRO = """\
 Five metrics of {rows:,} predictions in {groups} groups, {draws:,} draws: median of {rounds} rounds in turn, and range.
 The plain loop ran {plain_draws} draws a round and its seconds are counted up in proportion; both gave the same values
-in each draw. Peak MB is of the whole process, `before` is after its imports and with the predictions read. Others
-worked on this machine meanwhile: CPU seconds suffer less from that than those on the wall.
+in each draw. Peak MB is of the whole process, `before` is after its imports and with the predictions read. Other work
+ran on this machine meanwhile: CPU seconds suffer less from this than wall seconds.
 """
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ RED, BLUE = (200, 0, 0), (0, 0, 200)
 SETTINGS = CollectionReport(input_sizes=[100, 50], per_class=4)
 
 
-@pytest.fixture
-def raw(tmp_path):
-    """Six red cats of 40x20, six blue dogs of 100x200, and a file that is no image."""
+def write_raw(tmp_path):
+    """Write six red cats of 40x20, six blue dogs of 100x200, and a file that is not an image."""
     rows = []
     for name, colour, size in (("cat", RED, (40, 20)), ("dog", BLUE, (100, 200))):
         (tmp_path / "raw" / name).mkdir(parents=True)
@@ -26,22 +25,32 @@ def raw(tmp_path):
     return tmp_path / "raw"
 
 
+@pytest.fixture
+def raw(tmp_path):
+    return write_raw(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    run(SETTINGS, write_raw(folder), folder / "report")
+    return folder / "report"
+
+
 def colours(path):
     with Image.open(path) as sheet:
         return {colour for _, colour in sheet.convert("RGB").getcolors(1 << 24)}
 
 
-def test_each_class_has_a_sheet_of_its_own_images(raw, tmp_path):
-    run(SETTINGS, raw, tmp_path / "report")
-    sheets = {path.stem: colours(path) for path in (tmp_path / "report" / "sheets").iterdir()}
+def test_each_class_has_a_sheet_of_its_own_images(report):
+    sheets = {path.stem: colours(path) for path in (report / "sheets").iterdir()}
     assert set(sheets) == {"cat", "dog"}
     assert RED in sheets["cat"] and BLUE not in sheets["cat"]
     assert BLUE in sheets["dog"] and RED not in sheets["dog"]
 
 
-def test_the_shares_of_smaller_images_are_those_of_the_shorter_side(raw, tmp_path):
-    run(SETTINGS, raw, tmp_path / "report")
-    assert read_table(tmp_path / "report" / "smaller.csv").to_numpy().tolist() == [
+def test_the_shares_of_smaller_images_are_those_of_the_shorter_side(report):
+    assert read_table(report / "smaller.csv").to_numpy().tolist() == [
         ["cat", "6", "1.0", "1.0"],
         ["dog", "6", "0.0", "0.0"],
         ["all", "12", "0.5", "0.5"],
@@ -80,11 +89,10 @@ def test_the_figure_is_drawn_for_one_class_and_for_many(raw, tmp_path):
         assert len(list((tmp_path / "report" / "sheets").iterdir())) == number
 
 
-def test_a_second_run_changes_no_byte(raw, tmp_path):
-    for folder in ("one", "two"):
-        run(SETTINGS, raw, tmp_path / folder)
-    for path in (tmp_path / "one").rglob("*.*"):
-        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+def test_a_second_run_changes_no_byte(report, raw, tmp_path):
+    run(SETTINGS, raw, tmp_path / "again")
+    for path in report.rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(report)).read_bytes()
 
 
 def test_without_an_image_it_says_so(raw, tmp_path):

@@ -12,7 +12,7 @@ RED, BLUE = (200, 0, 0), (0, 0, 200)
 
 @pytest.fixture
 def cleaned(tmp_path):
-    """A red image that was kept, the same in blue that was rejected, and a file that is none."""
+    """Write a red image that was kept, a blue one that was rejected, and a file that is not an image."""
     for folder in ("raw", "cleaned"):
         (tmp_path / folder).mkdir()
     Image.new("RGB", (40, 20), RED).save(tmp_path / "raw" / "red.png")

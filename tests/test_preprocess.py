@@ -11,10 +11,11 @@ from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 from stages.core.files import read_json, read_table
+from stages.core.terminal import command
 from stages.images.faces import Face, open_detector, read_face
 from stages.images.preprocessing import Preprocessing, open_reader
 from stages.images.reading import read_pixels
-from stages.preprocess import N_FACES, N_WITHOUT, Preprocess, run, spread
+from stages.preprocess import N_FACES, N_WITHOUT, Preprocess, main, run, spread
 
 FACE = {
     "cascade": "haarcascade_frontalface_default", "sha256": None, "scale_factor": 1.1, "neighbours": 5,
@@ -24,7 +25,7 @@ FACE = {
 
 @pytest.fixture
 def cleaned(tmp_path, draw):
-    """Three cats and two dogs in raw/, listed in cleaned/kept.csv, the largest image_id first."""
+    """Write three cats and two dogs in raw/, listed in cleaned/kept.csv, the largest image_id first."""
     rows = []
     for number, class_ in enumerate(["cat", "cat", "cat", "dog", "dog"]):
         stream = io.BytesIO()
@@ -174,7 +175,7 @@ def test_without_faces_asked_for_no_cascade_is_opened(tmp_path, cleaned):
 
 @pytest.fixture
 def people(tmp_path, cleaned):
-    """The five drawings, and for each side in pixels a portrait: under `person` twice, as train and as test."""
+    """Add portraits of three widths to the five drawings, each listed in the class `person` as train and as test."""
     with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
         portrait = image.convert("RGB")
     rows = []
@@ -273,9 +274,12 @@ def test_rows_for_the_sheet_are_spread_evenly(number, most):
     assert not shown or (shown[0], shown[-1]) == (0, number - 1)
 
 
-def call(root, *arguments):
+ARGUMENTS = ["raw", "cleaned/kept.csv", "pixels", "metrics.json"]
+
+
+def call(root):
     return subprocess.run(
-        [sys.executable, "-m", "stages.preprocess", *arguments, "raw", "cleaned/kept.csv", "pixels", "metrics.json"],
+        [sys.executable, "-m", "stages.preprocess", *ARGUMENTS],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(root)},
@@ -292,13 +296,15 @@ def test_the_command_cuts_faces_out_with_the_projects_own_cascade(project, root,
 
 
 @pytest.mark.parametrize("cascade", ["haarcascade_frontal", "cleaned/kept.csv", "http://127.0.0.1:9/cascade.xml"])
-def test_a_cascade_that_cannot_be_had_is_one_line_and_leaves_nothing(project, root, tmp_path, people, cascade):
+def test_a_cascade_that_cannot_be_had_is_one_line_and_leaves_nothing(project, tmp_path, people, monkeypatch, cascade):
     project("preprocess.crop", "face")
     project("preprocess.face.cascade", cascade)
     project("preprocess.face.sha256", "0" * 64 if "//" in cascade else None)
-    done = call(root)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    assert cascade in done.stderr
-    assert "expected " in done.stderr
+    monkeypatch.setattr(sys, "argv", ["preprocess", *ARGUMENTS])
+    with pytest.raises(SystemExit) as caught:
+        command(main)
+    line = caught.value.code  # As a text, it goes to standard error with exit status 1.
+    assert "\n" not in line
+    assert cascade in line
+    assert "expected " in line
     assert not [path for name in ("pixels", "metrics.json") for path in tmp_path.glob(f"{name}*")]

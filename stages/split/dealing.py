@@ -24,11 +24,11 @@ def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...],
 
     Groups of several images are dealt first, the largest first, then single images; each group goes where its classes
     lack most of their share. The seed decides the order of equally large groups. If all groups have one image, each
-    class meets its quotas. If groups of several classes leave a part without a class, they are dealt anew, in other
-    orders, up to 20 times in all. The order of the rows does not matter.
+    class meets its quotas. If a part gets no image of some class, because groups hold several classes, all groups are
+    dealt anew in another order, up to 20 times in all. The order of the rows does not matter.
 
     Raises:
-        ValueError: A class has fewer groups than there are parts, or a part was left without it in each try.
+        ValueError: A class has fewer groups than there are parts, or in each try a part got no image of some class.
     """
     check_size(index, names)
     counts = pd.crosstab(index["group"], index["class"])
@@ -49,7 +49,7 @@ def describe_left_out(counts: pd.DataFrame, dealt: Integers, names: tuple[str, .
     n_mixed = int(((groups > 0).sum(axis=1) > 1).sum())
     return (
         f"split: expected a way to put every class into {list_parts(names)}, got none in {TRIES} tries for class "
-        f"{name} (images: {groups[name].sum()}, groups: {len(groups)}, of those with other classes too: {n_mixed}). "
+        f"{name} (images: {groups[name].sum()}, groups: {len(groups)}, groups with other classes: {n_mixed}). "
         "A smaller clean.group_distance, or clean.on_conflict: reject, makes fewer groups of several classes."
     )
 
@@ -107,7 +107,7 @@ def check_size(index: pd.DataFrame, names: tuple[str, ...]) -> None:
         raise ValueError(
             f"split: expected at least {len(names)} groups of look-alikes in every class, for {list_parts(names)}, got "
             f"{is_small.sum()} of {len(groups)} classes with fewer, the smallest {groups.index[0]} (images: {images}, "
-            f"groups: {smallest}). Collect more of them, leave them out of the source, or deal into fewer folds."
+            f"groups: {smallest}). Collect more for such classes, leave them out, or deal into fewer folds."
         )
 
 

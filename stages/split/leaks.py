@@ -65,9 +65,9 @@ def check_leaks(index: pd.DataFrame, given: Names) -> None:
         return
     counts = count_leaks(leaks)
     raise ValueError(
-        f"params.yaml split.on_leak: expected no look-alikes across the given splits, got groups of them: "
-        f"{counts['groups']}, train and val rows like test rows: {counts['like_test']}, of those identical to one: "
-        f"{counts['identical_to_test']}, other train rows like val rows: {counts['like_val']}, the first "
+        f"params.yaml split.on_leak: expected no look-alikes across the given splits, got groups of look-alikes: "
+        f"{counts['groups']}, train and val rows like test rows: {counts['like_test']} (identical to a test row: "
+        f"{counts['identical_to_test']}), other train rows like val rows: {counts['like_val']}, the first "
         f"{exemplify(leaks)}. Set report or drop_from_train to go on."
     )
 
@@ -81,7 +81,7 @@ def exemplify(leaks: pd.DataFrame) -> str:
 
 
 def drop_leaks(index: pd.DataFrame, given: Names) -> Names:
-    """Return the given splits, with `dropped` for each row like one that matters more: test before val before train."""
+    """Return the given splits, with `dropped` for rows like a row that matters more: test before val before train."""
     group = index["group"]
     like_test = group.isin(group[given == "test"]).to_numpy() & (given != "test")
     like_val = group.isin(group[given == "val"]).to_numpy() & (given == "train")

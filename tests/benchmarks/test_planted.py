@@ -257,7 +257,7 @@ def test_scenes_share_only_what_they_are_told_to(scene):
 
 @pytest.fixture
 def known():
-    """Two originals, two copies of the first and one of the second, and a broken file."""
+    """Return two originals, two copies of the first and one of the second, and a broken file."""
     originals = {"a": "a", "a1": "a", "a2": "a", "b": "b", "b1": "b", "x": "x"}
     return Truth(originals, {"a": "scene", "a1": "flip", "a2": "resize", "b": "scene", "b1": "flip", "x": "empty"})
 

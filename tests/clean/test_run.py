@@ -29,7 +29,7 @@ def encode(image, format_="PNG", **options):
 
 
 def numbered(image, number):
-    """The same pixels in other bytes."""
+    """Return the same pixels in other bytes."""
     text = PngInfo()
     text.add_text("number", str(number))
     return encode(image, pnginfo=text)
@@ -172,7 +172,7 @@ def test_keeps_the_smallest_id_of_equally_large_ones(clean, draw):
 
 
 def near(seed, draw):
-    """An image and one whose hash differs from it in some bits."""
+    """Return an image and another one whose hash differs from it in some bits."""
     first, other = draw(seed, (128, 128)), draw(seed + 1, (128, 128))
     return first, Image.blend(first, other, 0.2)
 

@@ -19,7 +19,7 @@ SHA256 = hashlib.sha256(OWN.read_bytes()).hexdigest()
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path, monkeypatch):
-    """The folder of kept downloads, empty at first."""
+    """Return the folder of kept downloads, which is empty at first."""
     monkeypatch.setattr(cascades, "KEPT_CASCADES", tmp_path / "kept")
     return tmp_path / "kept"
 
@@ -66,7 +66,7 @@ def missing(handler, content):
 
 @contextmanager
 def serving(answer, content):
-    """A server, as its URL and the list of paths asked for."""
+    """Yield the URL of a server and the list of paths that were requested from it."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -21,7 +21,7 @@ BACK = {
 
 @pytest.fixture(scope="module")
 def portrait():
-    """A photograph of one frontal face, 512 pixels wide and 600 high."""
+    """Return a photograph of one frontal face, 512 pixels wide and 600 high."""
     with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
         return image.convert("RGB")
 

@@ -88,7 +88,7 @@ def test_an_image_of_the_same_container_as_a_video_passes():
 
 @pytest.fixture(scope="module")
 def fuzzed():
-    """Ten mutations of each of fifty images, as (format, bytes)."""
+    """Return ten mutations of each of fifty images, as (format, bytes)."""
     rng = np.random.default_rng(0)
     kinds = ["JPEG", "PNG", "GIF", "BMP", "WEBP"]
     modes = {

@@ -101,7 +101,7 @@ def test_bands_miss_no_pair_and_give_none_twice(values, max_distance, count, at_
     assert as_list(pairs) == brute_force(values, max_distance)
 
 
-@pytest.mark.parametrize("max_distance", [0, 4, 8, 12])
+@pytest.mark.parametrize("max_distance", [0, 12])
 def test_many_hashes_give_the_same_pairs_in_bands_as_in_blocks(max_distance):
     rng = np.random.default_rng(0)
     values = rng.integers(0, 2**64, 20_000, dtype=np.uint64)

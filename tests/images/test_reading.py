@@ -36,7 +36,7 @@ crops = pytest.mark.parametrize("crop", PLAIN)
 
 
 def read_plainly(path, size, crop):
-    """What read_pixels should give, by decoding everything and turning it first."""
+    """Return what `read_pixels` should return, by decoding the whole image and turning it first."""
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     return np.asarray(PLAIN[crop](upright, size[::-1]))

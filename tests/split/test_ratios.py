@@ -161,7 +161,7 @@ def test_groups_that_cannot_put_every_class_into_every_part_are_refused_with_cou
     index = index_of([(group, class_, 2) for group in ("ab", "ac", "bc", "abc") for class_ in group])
     message = (
         r"^split: expected a way to put every class into train, val, test, got none in 20 tries for class [abc] "
-        r"\(images: 6, groups: 3, of those with other classes too: 3\)\. A smaller clean\.group_distance, or "
+        r"\(images: 6, groups: 3, groups with other classes: 3\)\. A smaller clean\.group_distance, or "
     )
     with pytest.raises(ValueError, match=message):
         assign(index, (70, 15, 15), SPLITS, 0)
@@ -236,7 +236,7 @@ def test_a_fold_that_there_is_not_is_refused(k, fold):
         name_parts(parse_ratios(f"kfold/{k}"), fold)
 
 
-ADVICE = r"Collect more of them, leave them out of the source, or deal into fewer folds\.$"
+ADVICE = r"Collect more for such classes, leave them out, or deal into fewer folds\.$"
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,9 @@ def test_a_leak_is_an_error_that_counts_and_shows_it():
         names=SPLITS,
     )  # fmt: skip
     message = (
-        r"^params\.yaml split\.on_leak: expected no look-alikes across the given splits, got groups of them: 3, train "
-        r"and val rows like test rows: 3, of those identical to one: 0, other train rows like val rows: 1, the first "
+        r"^params\.yaml split\.on_leak: expected no look-alikes across the given splits, got groups of look-alikes: "
+        r"3, train and val rows like test rows: 3 \(identical to a test row: 0\), other train rows like val rows: 1, "
+        r"the first "
         r"0063\.png \(train\) and 0064\.png \(test\)\. Set report or drop_from_train to go on\.$"
     )
     with pytest.raises(ValueError, match=message):
@@ -499,8 +500,9 @@ TRAIN_SIDE = {name for name in BOTH_SIDES if name.startswith("train")}
 def test_a_leaking_source_is_refused_with_its_counts(leaking_index, tmp_path):
     assert leaking_index["given_split"].value_counts().to_dict() == {"train": 40, "test": 20}
     message = (
-        r"got groups of them: 7, train and val rows like test rows: 8, of those identical to one: 4, other train rows "
-        r"like val rows: 0, the first train/[ab]/0[0-3]\.png \(train\) and test/[ab]/5[2-5]\.png \(test\)\. Set "
+        r"got groups of look-alikes: 7, train and val rows like test rows: 8 \(identical to a test row: 4\), "
+        r"other train rows like val rows: 0, the first "
+        r"train/[ab]/0[0-3]\.png \(train\) and test/[ab]/5[2-5]\.png \(test\)\. Set "
     )
     with pytest.raises(ValueError, match=message):
         run_in(tmp_path, settings("given/20"), leaking_index)

@@ -1,7 +1,9 @@
-"""Counts of a step: listed = kept + rejected + failed, the last two by reason."""
+"""The names of the splits, and counting: listed = kept + rejected(reason) + failed(reason) at every step."""
 
 from collections import Counter
 from collections.abc import Iterable
+
+SPLITS = ("train", "val", "test")
 
 
 def tally(values: Iterable[str]) -> dict[str, int]:

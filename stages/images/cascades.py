@@ -1,4 +1,4 @@
-"""Cascades that find faces, of OpenCV's own, from a path or from a URL, as its `CascadeClassifier` reads them."""
+"""Cascades that find faces: OpenCV's own ones, or XML files at a path or a URL that its `CascadeClassifier` reads."""
 
 import hashlib
 from pathlib import Path
@@ -14,15 +14,16 @@ MAX_MEGABYTES = 20
 
 
 def is_url(cascade: str) -> bool:
-    """Whether the cascade is to be downloaded."""
+    """Return whether the cascade has to be downloaded."""
     return cascade.startswith(("http://", "https://"))
 
 
 def locate(cascade: str, expected: str | None) -> Path:
-    """The cascade's file: one of OpenCV's own, with or without `.xml`, one at a path, or one kept from a URL.
+    """Return the file of a cascade: one of OpenCV's own, with or without `.xml`, one at a path, or one kept from a URL.
 
     Raises:
-        ValueError: there is none, it cannot be downloaded, or its SHA-256 is not the expected one, where one is.
+        ValueError: The cascade does not exist, cannot be downloaded, or does not have the expected SHA-256, if one is
+            given.
     """
     if is_url(cascade):
         return download(cascade, expected or "")
@@ -37,10 +38,10 @@ def locate(cascade: str, expected: str | None) -> Path:
 
 
 def check_hash(found: str, expected: str, where: str) -> None:
-    """Nothing, where both are the same.
+    """Check that the cascade has the expected SHA-256.
 
     Raises:
-        ValueError: they are not.
+        ValueError: The hashes differ.
     """
     if found != expected:
         raise ValueError(f"{where}: expected a cascade with SHA-256 {expected}, got {found}.")
@@ -66,10 +67,10 @@ def download(url: str, expected: str) -> Path:
 
 
 def read_cascade(path: Path) -> cv2.CascadeClassifier:
-    """The cascade in an XML file.
+    """Return the cascade in an XML file.
 
     Raises:
-        ValueError: there is none in it.
+        ValueError: OpenCV cannot read a cascade from the file.
     """
     cascade = cv2.CascadeClassifier()
     try:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stages.core.counts import SPLITS
 from stages.core.files import read_json, read_table
 
-SPLITS = ("train", "val", "test")
 PIXELS, FEATURES, VIEWS, BACKBONE_FACTS = "images.npy", "features.npy", "views.npy", "backbone.json"
 PREPROCESSING, FILTERS = "preprocessing.json", "filters.npy"
 

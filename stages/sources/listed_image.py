@@ -7,10 +7,11 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from stages.core.counts import SPLITS
+
 TABLE = "images.csv"
 OUTSIDE = ("/", ".", "..")  # parts of a path that leads out of its tree; they cannot be names of classes
 TABLES = (TABLE, "failures.csv")  # the files that `collect` writes beside the folders of its classes
-SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",

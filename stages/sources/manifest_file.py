@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.core.counts import SPLITS
 from stages.core.files import read_table, replacing, write_table
-from stages.sources.listed_image import SPLITS, Listed, names_folder
+from stages.sources.listed_image import Listed, names_folder
 
 NAMES = {"class_": "class", "given_split": "split"}  # {field: column} where the names differ
 COLUMNS = [NAMES.get(field.name, field.name) for field in fields(Listed) if field.name != "member"]

@@ -7,13 +7,13 @@ import pandas as pd
 from PIL import Image
 
 from stages.compare.run import Compare, compare, summarise
+from stages.core.counts import SPLITS
 from stages.core.files import write_json, write_table
 from stages.evaluate.curves import precision_recall_points, reliability, roc_points
 from stages.report.results import Sources
 from stages.results.bootstrap import intervals
 from stages.results.scores import score
 
-SPLITS = ("train", "val", "test")
 PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 TRAINING = {"monitor": "val_loss", "seed": 3, "scaling": "unit", "learning_rate": 0.001, "clip_norm": None}

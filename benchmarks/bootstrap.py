@@ -19,7 +19,7 @@ from sklearn import metrics
 
 from benchmarks.rounds import Cost, median, now, publish, ratio, read_peak, report, run_child, take_turns, to_table
 from stages.core.terminal import command
-from stages.results.bootstrap import draw, number, replicate
+from stages.results.bootstrap import draw_groups, number_groups, replicate
 
 CLASSES = (3, 10)
 SEED = 0
@@ -43,11 +43,11 @@ def ours(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, draw
 
 def plain(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, draws: int) -> Values:
     """Return the five metrics of each draw, computed with scikit-learn draw after draw."""
-    n_groups, group = number(groups)
+    n_groups, group = number_groups(groups)
     found: Values = {name: [] for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc")}
     doubles = probabilities.astype(float)
     doubles /= doubles.sum(axis=1, keepdims=True)
-    for weights in draw(n_groups, draws, SEED, 1):
+    for weights in draw_groups(n_groups, draws, SEED, 1):
         rows = np.repeat(np.arange(len(labels)), weights[group, 0].astype(int))
         true, p = labels[rows], probabilities[rows]
         predicted = p.argmax(axis=1)

@@ -1,22 +1,24 @@
-"""What is known of a trained network: where its folder is, and what `network.json` says there."""
+"""The facts of a trained model: where its folder is, and what its `network.json` says."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cv2.data import haarcascades
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import from_json
 
 from stages.core.params import Section
+from stages.core.validation import first_problem
 from stages.images.faces import Face
 from stages.images.preprocessing import Preprocessing
 
-MAX_SIDE = 4096  # pixels of what a network is fed; a file from elsewhere can ask for any number
+MAX_SIDE = 4096  # pixels of a network's input; a file from elsewhere can ask for any number
 MAX_BATCH = 4096
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class Backbone(Section, extra="ignore"):
-    """What `features` says of the frozen part whose activations a network was trained on."""
+    """The facts that `features` wrote of the frozen part whose activations the model was trained on."""
 
     scaling: Literal["unit", "signed", "imagenet_bgr"]
     trainable_layers: int = Field(ge=0)
@@ -25,7 +27,7 @@ class Backbone(Section, extra="ignore"):
 
 
 class Facts(Section, extra="ignore"):
-    """What `train` says of a network in `network.json`."""
+    """The facts that `train` wrote of a model into `network.json`."""
 
     network: str = Field(pattern=r"^[A-Za-z0-9_]+$")
     classes: list[str]
@@ -35,10 +37,10 @@ class Facts(Section, extra="ignore"):
 
     @model_validator(mode="after")
     def check_sizes(self) -> "Facts":
-        """The same.
+        """Check that images are read at the size of the network's input.
 
         Raises:
-            ValueError: pictures are read at another size than the network's.
+            ValueError: The two sizes differ.
         """
         if self.image_shape != [*self.preprocessing.size, 3]:
             raise ValueError(f"expected image_shape {[*self.preprocessing.size, 3]}, got {self.image_shape}.")
@@ -46,10 +48,10 @@ class Facts(Section, extra="ignore"):
 
 
 def find_model(name: str, trained: Path) -> Path:
-    """The folder of a model: that of the network of this name among the trained ones, or else the one of this path.
+    """Return the folder of a model, given the name of a trained network or the path of the folder.
 
     Raises:
-        FileNotFoundError: there is neither.
+        FileNotFoundError: There is neither a trained network of this name nor a model's folder at this path.
     """
     known = sorted(path.parent.name for path in trained.glob("*/network.json"))
     if name in known:
@@ -63,28 +65,33 @@ def find_model(name: str, trained: Path) -> Path:
 
 
 def read_facts(folder: Path) -> Facts:
-    """What `network.json` in the folder says.
+    """Read `network.json` in the folder of a model.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it lacks something, or says what cannot be.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not JSON, lacks a key, or has an impossible value.
     """
     path = folder / "network.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: expected the folder of a trained network, got no network.json in it.")
     try:
-        return Facts.model_validate_json(path.read_bytes())
+        values = from_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got {error}.") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected an object, got {values!r:.100}.")
+    try:
+        return Facts.model_validate(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise ValueError(f"{path} {where}: expected what train writes, got: {problem['msg']}.") from error
+        problem = first_problem(error, lambda keys: " ".join(filter(None, [str(path), ".".join(keys)])), lambda _: ())
+        raise ValueError(problem) from error
 
 
 def check_cascade(preprocessing: Preprocessing, trusted: Face, folder: Path) -> None:
-    """Nothing, where faces are found, if at all, by OpenCV's own cascades or the trusted one, that of params.yaml.
+    """Check that the model finds faces only with a cascade of OpenCV's own or with the cascade of params.yaml.
 
     Raises:
-        ValueError: the folder names another, which could lead anywhere.
+        ValueError: The folder names another cascade, which could lead to any file or URL.
     """
     if preprocessing.crop != "face" or preprocessing.face is None:
         return

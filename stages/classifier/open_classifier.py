@@ -1,4 +1,4 @@
-"""Trained networks ready for files: from a picture's path to class probabilities, as in training and evaluation."""
+"""Trained models ready for files: from an image's path to class probabilities, as in training and evaluation."""
 
 import tempfile
 from collections.abc import Callable
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from stages.classifier.answers import printable
 from stages.classifier.model_facts import Backbone, check_cascade, read_facts
 from stages.classifier.model_facts import Facts as Facts
+from stages.classifier.predictions import printable
 from stages.classifier.safe_loading import load_checked, load_weights
 from stages.images.faces import Face
 from stages.images.formats import check_type
@@ -30,7 +30,7 @@ SECTIONS = ("preprocess", "clean", "evaluate")
 
 
 class Use(Limits, extra="ignore"):
-    """What the sections SECTIONS of params.yaml say that holds for new pictures too, so that results agree."""
+    """The settings of params.yaml, from the sections SECTIONS, that new images need for the same results."""
 
     face: Face
     batch_size: int = Field(ge=1)
@@ -39,9 +39,9 @@ class Use(Limits, extra="ignore"):
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network of these classes, with what stands before it.
+    """A trained model, together with the steps that turn an image file into the model's input.
 
-    `model` takes rows: pixels in [0, 255], or the activations that `frozen` makes of them.
+    `model` takes rows: pixels in [0, 255], or the activations that `frozen` computes from pixels.
     """
 
     facts: Facts
@@ -56,11 +56,12 @@ class Classifier:
         return self.facts.classes
 
     def read(self, path: Path) -> Pixels:
-        """The picture in the file as uint8 `(height, width, 3)`, the same bits as in training.
+        """Read the image in a file as uint8 `(height, width, 3)`, the same bits as in training.
 
         Raises:
-            UnusableImage: it is none, has more pixels than `clean` lets pass, or no face where one is cut out.
-            OSError: there is no such file, or it may not be read.
+            UnusableImage: The file is not an image, the image has more pixels than `clean` allows, or it has no face
+                where a face is to be cut out.
+            OSError: There is no such file, or it may not be read.
         """
         with path.open("rb") as stream:
             check_type(stream.read(64))
@@ -70,27 +71,27 @@ class Classifier:
         return pixels
 
     def read_bytes(self, content: bytes) -> Pixels:
-        """The picture that these bytes are, like `read`.
+        """Read an image from the bytes of its file, as `read` does.
 
         Raises:
-            UnusableImage: as there.
+            UnusableImage: The same conditions as in `read`.
         """
-        with tempfile.NamedTemporaryFile() as file:  # The faces' and the others' pixels are read from paths.
+        with tempfile.NamedTemporaryFile() as file:  # The readers take paths only.
             file.write(content)
             file.flush()
             return self.read(Path(file.name))
 
     def rows(self, pixels: Pixels) -> npt.NDArray[Any]:
-        """What `model` is fed for pictures uint8 `(n, height, width, 3)`."""
+        """Return the rows that `model` takes for images, uint8 `(n, height, width, 3)`."""
         if self.frozen is None or self.facts.backbone is None:
             return pixels
         return predict(self.frozen, pixels, self.facts.backbone.batch_size)
 
-    def judge(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """The probabilities `(n, n_classes)` of rows.
+    def predict_rows(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the probabilities `(n, n_classes)` of rows.
 
         Raises:
-            ValueError: the network gives none that are numbers.
+            ValueError: A probability is not a number.
         """
         probabilities = predict(self.model, rows, self.use.batch_size)
         if not np.isfinite(probabilities).all():
@@ -98,14 +99,15 @@ class Classifier:
         return probabilities
 
     def probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """The probabilities `(n, n_classes)` of pictures uint8 `(n, height, width, 3)`, the same bits as in evaluation.
+        """Return the probabilities `(n, n_classes)` of images, uint8 `(n, height, width, 3)`.
 
-        The batches are those of `features` and `evaluate`, which must have run with equally many threads.
+        They have the same bits as in `evaluate` if `features` and `evaluate` ran with the same number of threads: the
+        batches here are the same.
         """
-        return self.judge(self.rows(pixels))
+        return self.predict_rows(self.rows(pixels))
 
     def whole_model(self) -> keras.Model:
-        """One model from images in [0, 255] to probabilities, for what needs one; its last digits may differ."""
+        """Return a single model from images in [0, 255] to probabilities; the last digits may differ from ours."""
         if self.frozen is None:
             return self.model
         images = keras.Input(self.facts.image_shape)
@@ -113,20 +115,20 @@ class Classifier:
 
 
 def open_classifier(folder: Path, pretrained: Path, load: Callable[[str], ModuleType], use: Use) -> Classifier:
-    """The network in a folder that `train` or `champion` wrote, or that came from elsewhere.
+    """Open a model in a folder that `train` or `champion` wrote, or that came from elsewhere.
 
-    To be called before the first tensor is made. A frozen part has its weights from the folder itself, or from the
-    network's in `pretrained`.
+    Call this before the first tensor is made. The weights of a frozen part are in the folder of the model, or else in
+    the network's folder in `pretrained`.
 
     Args:
-        folder: of the model.
-        pretrained: where `pretrained` wrote a folder for each network.
-        load: gives a network's module by its name, `stages.models.load`.
-        use: how the network runs.
+        folder: The folder of the model.
+        pretrained: The folder in which `pretrained` wrote a folder for each network.
+        load: Returns the module of a network by its name: `stages.models.load`.
+        use: The settings for running the model.
 
     Raises:
-        FileNotFoundError: a file of the model is missing.
-        ValueError: one of them is not what it should be, or they do not fit together.
+        FileNotFoundError: A file of the model is missing.
+        ValueError: A file of the model is damaged or not allowed, or the files do not fit together.
     """
     facts = read_facts(folder)
     check_cascade(facts.preprocessing, use.face, folder)
@@ -146,11 +148,11 @@ def open_classifier(folder: Path, pretrained: Path, load: Callable[[str], Module
 
 
 def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: Path, pretrained: Path) -> keras.Model:
-    """The frozen part, from pixels in [0, 255] to activations.
+    """Return the frozen part, from pixels in [0, 255] to activations.
 
     Raises:
-        FileNotFoundError: its weights are missing.
-        ValueError: the network has none, or they are others than those that it was trained on.
+        FileNotFoundError: The weights are missing.
+        ValueError: The network has no backbone, or the weights are not the weights that it was trained on.
     """
     if not hasattr(network, "make_backbone"):
         raise ValueError(f"{folder / 'network.json'}: expected no backbone under {facts.network}, got one.")

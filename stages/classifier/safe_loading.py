@@ -1,7 +1,7 @@
-"""Model files that may come from elsewhere: looked through before anything in them is built, run or followed.
+"""Safe loading of model files that may come from elsewhere: a file is checked before anything in it is built or run.
 
-Keras imports what a `.keras` file names and reads what its weights point to. Here a file is loaded only if it holds
-nothing but the layers of this project's networks, and their weights.
+Keras imports what a `.keras` file names, and reads the files that its weights point to. Here a file is loaded only if
+it holds nothing except layers of this project's networks and the weights of these layers.
 """
 
 import io
@@ -18,8 +18,8 @@ import h5py
 import keras
 
 MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
-MAX_CONFIG = 10_000_000  # bytes; that of Xception has 300,000
-# All that `stages/models` and their backbones are made of. Keras can do far more, and its files can ask for it.
+MAX_CONFIG = 10_000_000  # bytes; Xception's config has 300,000
+# All layers of `stages/models` and of their backbones. Keras has many more, and a file can ask for any of them.
 LAYERS = (
     "Activation", "Add", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv2D", "Dense", "Dropout",
     "Flatten", "GlobalAveragePooling2D", "InputLayer", "LeakyReLU", "MaxPooling2D", "Rescaling", "SeparableConv2D",
@@ -36,11 +36,11 @@ KNOWN = [
 
 
 def load_checked(path: Path) -> keras.Model:
-    """The model of a `.keras` file, not compiled.
+    """Load the model of a `.keras` file, not compiled.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is none, or holds anything but known layers and just their weights.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a model, or holds anything except known layers and their weights.
     """
     config, weights = read_members(path)
     check_objects(config, path)
@@ -52,11 +52,11 @@ def load_checked(path: Path) -> keras.Model:
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """The model has the weights of a `.weights.h5` file.
+    """Load the weights of a `.weights.h5` file into the model.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is none, or holds anything but weights of such a model.
+        FileNotFoundError: There is no such file.
+        ValueError: The file does not hold weights, or holds anything except weights of such a model.
     """
     with open_file(path) as stream:
         count_numbers(stream, path)
@@ -65,10 +65,10 @@ def load_weights(model: keras.Model, path: Path) -> None:
 
 
 def open_file(path: Path) -> IO[bytes]:
-    """The file, to be read.
+    """Open the file for reading.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: There is no such file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a model's file, got no such file.")
@@ -77,10 +77,10 @@ def open_file(path: Path) -> IO[bytes]:
 
 @contextmanager
 def refusing(expected: str, path: Path) -> Iterator[None]:
-    """A block in which any error means that the file is not what was expected.
+    """Yield, and turn any error of the block into one line that says what the file was expected to be.
 
     Raises:
-        ValueError: the block raised; a damaged or hostile file can make parsers and Keras raise nearly anything.
+        ValueError: The block raised an error; a damaged or hostile file can make parsers and Keras raise nearly any.
     """
     try:
         yield
@@ -89,17 +89,19 @@ def refusing(expected: str, path: Path) -> Iterator[None]:
 
 
 def shorten(found: object) -> str:
-    """What was found, in one short line without control characters."""
+    """Return the text of what was found, in one line of at most 150 characters without control characters."""
     line = " ".join(str(found).split()).removesuffix(".")
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)[:150]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)[:150]
 
 
 def read_members(path: Path) -> tuple[dict[str, Any], bytes]:
-    """The config and the bytes of the weights in a `.keras` file. What is compressed is refused: Keras compresses none.
+    """Read the config and the bytes of the weights in a `.keras` file.
+
+    Keras compresses no member of the file, so a compressed member is refused.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no zip of just these, each as it is.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a zip archive of exactly the MEMBERS, all of them uncompressed.
     """
     with open_file(path) as stream:
         with refusing("a zip archive", path):
@@ -122,10 +124,10 @@ def read_members(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def check_objects(config: dict[str, Any], path: Path) -> None:
-    """Nothing, where a config is that of a model and names no class or function but known ones.
+    """Check that a config describes a model and names no class or function except the known ones.
 
     Raises:
-        ValueError: it names another.
+        ValueError: The config names another class or function.
     """
     waiting: list[Any] = [config]
     while waiting:
@@ -139,23 +141,25 @@ def check_objects(config: dict[str, Any], path: Path) -> None:
 
 
 def check_object(named: dict[str, Any], known: list[tuple[str | None, str]], path: Path) -> None:
-    """Nothing, where a part of a config names a known class.
+    """Check that a part of a config names a known class.
 
     Raises:
-        ValueError: it names another.
+        ValueError: The part names another class.
     """
     module, name = named.get("module"), named.get("class_name")
-    # A list and its comparisons: what is named need not be a text.
+    # `known` is a list and not a set, because a hostile name may be unhashable.
     if (module, name) not in known or named.get("registered_name") not in (None, name):
         found = shorten(f"{module}.{name}, registered as {named.get('registered_name')}")
         raise ValueError(f"{path}: expected layers of this project's networks, got {found}.")
 
 
 def count_weights(config: dict[str, Any], path: Path) -> int:
-    """How many numbers the layers of a config have. None of them gets memory, since a config can ask for any number.
+    """Return how many numbers the weights of a config's layers have.
+
+    The weights get no memory here, because a config can ask for any number of them.
 
     Raises:
-        ValueError: its layers do not fit together.
+        ValueError: The layers do not fit together.
     """
 
     def build() -> int:
@@ -163,16 +167,16 @@ def count_weights(config: dict[str, Any], path: Path) -> int:
             model = keras.saving.deserialize_keras_object(config, safe_mode=True)
         return sum(math.prod(variable.shape) for variable in model.weights)
 
-    # In a thread, since Keras keeps a list of variables without memory for each, and would give it to them later.
+    # In a thread of its own: Keras keeps a list for each thread of variables without memory, to allocate them later.
     with refusing("a model", path), ThreadPoolExecutor(1) as pool:
         return pool.submit(build).result()
 
 
 def count_numbers(stream: IO[bytes], path: Path) -> int:
-    """How many numbers an HDF5 file holds, all of them inside it and as plain as Keras writes them.
+    """Return how many numbers an HDF5 file holds, and check that all of them are stored inside the file.
 
     Raises:
-        ValueError: it is none, or leads elsewhere, or holds anything but numbers.
+        ValueError: The file is not HDF5, leads to another file, or holds anything except numbers.
     """
     links: dict[str, Any] = {}
     items: dict[str, Any] = {}
@@ -188,7 +192,7 @@ def count_numbers(stream: IO[bytes], path: Path) -> int:
 
 
 def is_plain(item: Any) -> bool:
-    """Whether this part of an HDF5 file is an array of numbers with all of its bytes in one place inside the file."""
+    """Return whether a part of an HDF5 file is an array of numbers with all bytes in one place inside the file."""
     if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype.kind not in "fiu":
         return False
     is_whole = item.id.get_create_plist().get_layout() in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)

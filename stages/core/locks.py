@@ -7,24 +7,32 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+POLL_S = 0.01  # between two attempts of whoever waits
+
 
 @contextmanager
-def locked(path: Path, refusal: str, *, is_inherited: bool = False) -> Iterator[None]:
+def locked(path: Path, refusal: str = "", *, is_inherited: bool = False, timeout_s: float = 0) -> Iterator[None]:
     """Hold the lock file until the block ends.
 
     The operating system keeps the lock, and releases it when the process that holds it ends for any reason.
 
     Args:
         path: The lock file, which is created.
-        refusal: The text of the error that is raised if another process or thread holds the lock.
+        refusal: The text of the error that is raised if another process or thread still holds the lock after `timeout_s`.
         is_inherited: Whether processes started inside the block hold the lock too, and keep it if this process is
             killed.
+        timeout_s: How long to wait for the lock; 0 does not wait, -1 waits for ever.
 
     Raises:
-        ValueError: Another process or thread holds the lock.
+        ValueError: Another process or thread still holds the lock after `timeout_s`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0, on_acquired=lambda descriptor: os.set_inheritable(descriptor, is_inherited))
+    lock = FileLock(
+        path,
+        timeout=timeout_s,
+        poll_interval=POLL_S,
+        on_acquired=lambda descriptor: os.set_inheritable(descriptor, is_inherited),
+    )
     try:
         lock.acquire()
     except Timeout as error:

@@ -18,6 +18,9 @@ EXPECTED = {
     "missing": "a value",
     "model_type": "a table of params",
     "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+    "list_type": "a list",
+    "string_pattern_mismatch": "a text of the pattern {pattern}",
     "union_tag_invalid": "a check of {expected_tags}",
 }
 
@@ -42,4 +45,4 @@ def first_problem(
         return f"{where(keys)}: expected {f'one of {known}' if known else 'a known key'}, got {keys[-1]}."
     expected = EXPECTED.get(kind, problem["msg"].removeprefix("Input should be ")).format(**context)
     given = "nothing" if kind == "missing" else context.get("tag") or repr(problem["input"])
-    return f"{where(keys)}: expected {expected}, got {given}."
+    return f"{where(keys)}: expected {expected}, got {given:.200}."

@@ -1,4 +1,4 @@
-"""A network in the formats of other runtimes, with all that one must know to use it, and what it says there."""
+"""The file formats of other runtimes: how to convert a network, and how to run the file."""
 
 import io
 import json
@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from stages.networks.operations import leaves
 
-IMAGES, PROBABILITIES = "images", "probabilities"  # how the files name their input and output
+IMAGES, PROBABILITIES = "images", "probabilities"  # names of a file's input and output
 FACTS = "network.json"  # in the zip archive that ends a TFLite file
-MAX_BYTES = 2**31  # both formats' own limit
+MAX_BYTES = 2**31  # the limit of both formats
 
 Floats = npt.NDArray[np.float32]
 Predictor = Callable[[Floats], Floats]
@@ -32,18 +32,20 @@ classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
 [probabilities] = session.run(["probabilities"], {{"images": images}})
 """
 TFLITE_EXAMPLE = """
-import json, zipfile, tensorflow
+import json, zipfile
+from ai_edge_litert.interpreter import Interpreter
 classes = json.loads(zipfile.ZipFile("{target}").read("network.json"))["classes"]
-network = tensorflow.lite.Interpreter("{target}").get_signature_runner()
+network = Interpreter("{target}").get_signature_runner()
 probabilities = network(images=images)["probabilities"]
 """
 
 
 @dataclass(frozen=True)
 class Format:
-    """What it takes, how a network becomes a file's content, how that is run, and Python that runs it.
+    """A file format: required packages, functions to convert a network and to open a file, and an example in Python.
 
-    `memory` is the peak of converting as a multiple of the weights: that of VGG, Xception takes a quarter more.
+    `memory` is the peak memory of the conversion as a multiple of the weights, measured with VGG; Xception needs a
+    quarter more.
     """
 
     packages: tuple[str, ...]
@@ -54,38 +56,42 @@ class Format:
 
 
 def convert(model: keras.Model, facts: dict[str, Any], kind: str) -> tuple[bytes, Predictor]:
-    """The content of a file of that kind, and what runs it: images, float32 in [0, 255], to probabilities.
+    """Convert a network; return the content of the file, and a function that runs the file on images.
+
+    The function takes images as float32 in [0, 255] and returns probabilities.
 
     Raises:
-        ValueError: the network is too large for the format or this machine, or has layers that the format lacks.
+        ValueError: The network is too large for the format or this machine, or has layers that the format lacks.
     """
     check_size(4 * model.count_params(), kind)
     named = keras.Model(model.inputs, {PROBABILITIES: model.outputs[0]})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras asks NumPy for a type that is to change; TFLite is to move elsewhere.
+        warnings.simplefilter("ignore")  # Keras makes calls that NumPy and TensorFlow deprecate.
         try:
             content = FORMATS[kind].convert(named, facts)
             return content, FORMATS[kind].open(content)
-        except Exception as error:  # Converters and runtimes raise what they like.
+        except Exception as error:  # Converters and runtimes raise errors of any type.
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(f"--to {kind}: expected layers that can be converted, got: {reason}") from error
 
 
 def check_size(size: int, kind: str) -> None:
-    """Nothing, where so many bytes of weights fit into the format, and converting them into this machine's memory.
+    """Check that weights of `size` bytes fit into the format, and their conversion into this machine's memory.
 
     Raises:
-        ValueError: they do not.
+        ValueError: The weights or their conversion do not fit.
     """
     if size >= MAX_BYTES:
         raise ValueError(f"--to {kind}: expected weights under {MAX_BYTES:,} bytes, got {size:,}.")
-    needed, there = FORMATS[kind].memory * size, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > there:
-        raise ValueError(f"--to {kind}: expected {needed / 1e9:.0f} GB of memory to convert it, got {there / 1e9:.0f}.")
+    needed, memory = FORMATS[kind].memory * size, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise ValueError(
+            f"--to {kind}: expected {needed / 1e9:.0f} GB of memory to convert it, got {memory / 1e9:.0f}."
+        )
 
 
 def in_32_bits(model: keras.Model) -> keras.Model:
-    """A copy whose layers all compute in 32 bits, in which alone the formats' runtimes know every layer."""
+    """Return a copy whose layers all compute in 32 bits: the runtimes know some layers in 32 bits only."""
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     for layer in leaves(copy):
@@ -94,20 +100,21 @@ def in_32_bits(model: keras.Model) -> keras.Model:
 
 
 def is_mixed(model: keras.Model) -> bool:
-    """Whether any layer computes in 16 bits."""
+    """Return whether any layer computes in 16 bits."""
     return any(layer.compute_dtype != "float32" for layer in leaves(model))
 
 
 def to_onnx(model: keras.Model, facts: dict[str, Any]) -> bytes:
-    """An ONNX file's content, with each of the facts as JSON in its metadata.
+    """Return the content of an ONNX file, with each fact as JSON in its metadata.
 
-    Its names and their order differ from run to run, because tf2onnx goes through sets; its numbers do not.
+    The names in the file and their order differ from run to run, because tf2onnx iterates over sets; the numbers do
+    not differ.
     """
     import onnx
 
-    # It logs unknown layers as errors and writes them all the same; the runtime then refuses them.
+    # tf2onnx logs unknown layers as errors and writes them nevertheless; the runtime then refuses the file.
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"  # else it copies the network for each of a dozen passes
+    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"  # otherwise tf2onnx copies the network for each of a dozen passes
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         model.export(path, format="onnx", verbose=False, input_signature=signature(model))
@@ -120,7 +127,7 @@ def to_onnx(model: keras.Model, facts: dict[str, Any]) -> bytes:
 
 
 def to_tflite(model: keras.Model, facts: dict[str, Any]) -> bytes:
-    """A TFLite file's content, of TFLite's own operations only; behind it, as in TFLite's metadata, a zip archive."""
+    """Return the content of a TFLite file of built-in operations, followed by a zip archive as in TFLite's metadata."""
     import tensorflow as tf
 
     built_in = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
@@ -134,12 +141,12 @@ def to_tflite(model: keras.Model, facts: dict[str, Any]) -> bytes:
 
 
 def signature(model: keras.Model) -> list[keras.InputSpec]:
-    """What the file is fed: any number of images."""
+    """Return the input of the file: any number of images."""
     return [keras.InputSpec(shape=model.inputs[0].shape, dtype="float32", name=IMAGES)]
 
 
 def open_onnx(content: bytes) -> Predictor:
-    """What gives the probabilities of images, by ONNX Runtime."""
+    """Return a function that computes the probabilities of images with ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -147,14 +154,14 @@ def open_onnx(content: bytes) -> Predictor:
 
 
 def open_tflite(content: bytes) -> Predictor:
-    """What gives the probabilities of images, by TensorFlow's own TFLite interpreter."""
-    import tensorflow as tf
+    """Return a function that computes the probabilities of images with LiteRT, the runtime of TFLite files."""
+    from ai_edge_litert.interpreter import Interpreter
 
-    run = tf.lite.Interpreter(model_content=content).get_signature_runner()
+    run = Interpreter(model_content=content).get_signature_runner()
     return lambda images: run(**{IMAGES: images})[PROBABILITIES]
 
 
 FORMATS = {
     "onnx": Format(("onnx", "onnxruntime", "tf2onnx"), 41, to_onnx, open_onnx, ONNX_EXAMPLE),
-    "tflite": Format((), 11, to_tflite, open_tflite, TFLITE_EXAMPLE),
+    "tflite": Format(("ai_edge_litert",), 11, to_tflite, open_tflite, TFLITE_EXAMPLE),
 }

@@ -1,4 +1,4 @@
-"""Export: a trained network as one file for ONNX Runtime or TFLite, checked on the test images."""
+"""Export: write the file of a model, and check the file's probabilities against the model on the test images."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ from stages.images.preprocessing import dump_settings
 from stages.networks.inputs import divide, read_inputs
 from stages.networks.predicting import predict
 
-# Of any probability of any test image. Other runtimes add up in another order: ours came to 5e-6 at most.
+# The largest allowed difference of a probability. Other runtimes add in another order: we measured at most 5e-6.
 TOLERANCE = 1e-4
 
 Floats = npt.NDArray[np.float32]
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Parity:
-    """How far probabilities of so many images differ at most, and the images with another most probable class."""
+    """The number of images, the largest difference of a probability, and the ids of images with another label."""
 
     count: int
     largest: float
@@ -32,38 +32,39 @@ class Parity:
 
 
 def run(kind: str, classifier: Classifier, pixels: Path, split: Path, target: Path) -> tuple[Parity, Parity]:
-    """How the file agrees with the network in 32 bits, and as it was trained, after target is that file.
+    """Write the file; return its parity with the model in 32 bits, and with the model as it was trained.
 
-    The two differ for mixed precision alone. Where the largest difference is within TOLERANCE, the most probable class
-    can be another only in images where two classes are closer than twice that.
+    The two differ only for a model of mixed precision. Where the largest difference is within TOLERANCE, the most
+    probable class can differ only for images whose two highest probabilities are closer than twice TOLERANCE.
 
     Raises:
-        ValueError: the test images are not the network's, it cannot be converted, or the file does not agree with it.
+        ValueError: The test images do not fit the model, the model cannot be converted, or a probability of the file
+            differs from the model's by more than TOLERANCE.
     """
     images, image_ids = read_test(pixels, split, classifier)
     whole = classifier.whole_model()
     exact = in_32_bits(whole)
-    content, network = convert(exact, explain(classifier.facts), kind)
+    content, network = convert(exact, describe_network(classifier.facts), kind)
     batch_size = classifier.use.batch_size
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     found = np.concatenate([network(batch.astype(np.float32)) for batch in batches])
     trained = classifier.probabilities(images)
-    parity = compare(predict(exact, images, batch_size) if is_mixed(whole) else trained, found, image_ids)
-    if not parity.largest <= TOLERANCE:  # NaN is not either
+    parity = measure_parity(predict(exact, images, batch_size) if is_mixed(whole) else trained, found, image_ids)
+    if not parity.largest <= TOLERANCE:  # also true for NaN
         raise ValueError(
             f"--to {kind}: expected probabilities within {TOLERANCE:g} of the network's on {len(images)} test images, "
             f"got a difference of {parity.largest:.2g}; nothing was written."
         )
     with replacing(target) as unfinished:
         unfinished.write_bytes(content)
-    return parity, compare(trained, found, image_ids)
+    return parity, measure_parity(trained, found, image_ids)
 
 
 def read_test(pixels: Path, split: Path, classifier: Classifier) -> tuple[npt.NDArray[np.uint8], list[str]]:
-    """The test images, uint8 `(n, height, width, 3)`, and their ids.
+    """Return the test images, uint8 `(n, height, width, 3)`, and their ids.
 
     Raises:
-        ValueError: there are none, or they have other classes than the network, or another size.
+        ValueError: There are no test images, or their classes or their size are not the network's.
     """
     inputs = read_inputs(pixels)
     classes, parts = divide(inputs, read_table(split))
@@ -80,15 +81,15 @@ def read_test(pixels: Path, split: Path, classifier: Classifier) -> tuple[npt.ND
     return inputs.array[rows], [inputs.image_ids[row] for row in rows]
 
 
-def compare(reference: Floats, found: Floats, image_ids: list[str]) -> Parity:
-    """How two arrays of probabilities `(n, n_classes)` agree; of equal ones the first class is the most probable."""
+def measure_parity(reference: Floats, found: Floats, image_ids: list[str]) -> Parity:
+    """Compare two arrays of probabilities `(n, n_classes)`; in a tie the first class counts as the most probable."""
     differs = reference.argmax(axis=1) != found.argmax(axis=1)
     relabelled = [image_ids[row] for row in np.flatnonzero(differs)]
     return Parity(len(image_ids), float(np.abs(reference - found).max()), relabelled)
 
 
-def explain(facts: Facts) -> dict[str, Any]:
-    """What the file says of itself: how a picture becomes its input, and what its output means."""
+def describe_network(facts: Facts) -> dict[str, Any]:
+    """Return the facts that the file carries: how an image becomes its input, and what its output means."""
     return {
         "network": facts.network,
         "classes": facts.classes,
@@ -98,11 +99,11 @@ def explain(facts: Facts) -> dict[str, Any]:
     }
 
 
-def check(kind: str, target: Path | None) -> None:
-    """Nothing, where such a file can be written there.
+def check_request(kind: str, target: Path | None) -> None:
+    """Check that a file of this format can be written to the target.
 
     Raises:
-        ValueError: packages are missing, or the file would have another format's ending, or be a folder that is there.
+        ValueError: A package is missing, or the target has another format's ending or is an existing folder.
     """
     missing = [package for package in FORMATS[kind].packages if find_spec(package) is None]
     if missing:
@@ -113,23 +114,23 @@ def check(kind: str, target: Path | None) -> None:
         raise ValueError(f"--target: expected a file to write, got the folder {target}.")
 
 
-def report(target: Path, kind: str, facts: Facts, parity: Parity, trained: Parity) -> str:
-    """What was written, how it agrees with the network, and how to run it."""
+def describe_export(target: Path, kind: str, facts: Facts, parity: Parity, trained: Parity) -> str:
+    """Return lines that say what was written, how it agrees with the model, and how to run it."""
     shape, crop = ", ".join(map(str, facts.image_shape)), facts.preprocessing.crop
     lines = [
         f"{target}: {target.stat().st_size / 1e6:.1f} MB, {facts.network} for {', '.join(facts.classes)}",
-        f"against Keras: {phrase(parity)} (tolerance {TOLERANCE:g})",
+        f"against Keras: {describe_parity(parity)} (tolerance {TOLERANCE:g})",
     ]
     if trained != parity:
-        lines.append(f"against Keras as it was trained, in 16 bits: {phrase(trained)}")
+        lines.append(f"against Keras as it was trained, in 16 bits: {describe_parity(trained)}")
     lines.append(f"to run it on images, float32 (n, {shape}), RGB, 0 to 255, {crop}:")
     example = FORMATS[kind].example.strip().format(target=target)
     return "\n".join([*lines, *(f"    {line}" for line in example.splitlines())])
 
 
-def phrase(parity: Parity) -> str:
-    """The parity in words."""
+def describe_parity(parity: Parity) -> str:
+    """Return the parity in words."""
     same = parity.count - len(parity.relabelled)
-    ties = f", but not {', '.join(each[:16] for each in parity.relabelled)}" if parity.relabelled else ""
+    ties = f", but not {', '.join(image_id[:16] for image_id in parity.relabelled)}" if parity.relabelled else ""
     labels = f"the same label for {same} of {parity.count} test images{ties}"
     return f"{labels}; probabilities differ by {parity.largest:.1e} at most"

@@ -1,1 +1,4 @@
-"""TODO."""
+"""Pages in the browser that a step serves to this machine alone.
+
+May import: core, web, images, transforms, networks, results, sources.
+"""

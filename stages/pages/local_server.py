@@ -1,4 +1,4 @@
-"""A page in the browser for this machine alone: no other web site can use it, and it can use no other."""
+"""A page in the browser for this machine alone: no other web site can use the page, and the page can use no other."""
 
 import logging
 import socket
@@ -27,25 +27,25 @@ HEADERS = {
 
 
 def make_app(folder: Path, page: str, body_type: str, max_body: int) -> Flask:
-    """A web application with a page, to which its own requests are still to be added.
+    """Return a web application that serves a page; the caller adds the requests that the page makes.
 
     Args:
-        folder: of the page and all that it loads.
-        page: file name of the page.
-        body_type: the one media type of what it may send; none that a form of another web site can send.
-        max_body: bytes that it may send at once.
+        folder: The folder of the page and of all files that the page loads.
+        page: The file name of the page.
+        body_type: The only media type that the page may send; choose one that no form of another web site can send.
+        max_body: The largest body of a request, in bytes.
     """
     app = Flask(__name__, static_folder=folder, static_url_path="/pages")
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.before_request(partial(refuse_strangers, body_type))
-    app.after_request(protect)
-    app.register_error_handler(HTTPException, explain)
+    app.after_request(add_headers)
+    app.register_error_handler(HTTPException, error_as_json)
     app.add_url_rule("/", "index", partial(app.send_static_file, page))
     return app
 
 
 def refuse_strangers(body_type: str) -> None:
-    """Nothing, where the request comes from our own page; other web sites and names are refused."""
+    """Refuse a request that does not come from our own page under one of this machine's own names."""
     host, port = request.headers.get("Host", ""), request.environ["SERVER_PORT"]
     if host not in {f"{name}:{port}" for name in LOOPBACK} | (set(LOOPBACK) if port == "80" else set()):
         abort(403, f"Host: expected {' or '.join(LOOPBACK)} with port {port}, got {host!r}.")
@@ -57,21 +57,21 @@ def refuse_strangers(body_type: str) -> None:
             abort(415, f"Content-Type: expected {body_type}, got {request.mimetype!r}.")
 
 
-def protect(response: Response) -> Response:
-    """The response with headers that let the page use nothing but this server, and no other page use it."""
+def add_headers(response: Response) -> Response:
+    """Add the headers that let our page use this server only, and that keep other pages from using this server."""
     response.headers.update(HEADERS)
     if request.path.startswith("/api/"):
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def explain(error: HTTPException) -> tuple[dict[str, str | None], int]:
-    """What is wrong with a request, as JSON."""
+def error_as_json(error: HTTPException) -> tuple[dict[str, str | None], int]:
+    """Return what is wrong with a request, as JSON, and the HTTP status."""
     return {"error": error.description}, error.code or 500
 
 
 def serve(app: Flask, port: int, name: str, about: str, *, is_shown: bool) -> None:
-    """Nothing, after the page was served to this machine until Ctrl-C; one line says where it is and what about."""
+    """Serve the page to this machine until Ctrl-C; print one line with the page's name, address and subject."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     with socket.create_server((ADDRESS, port)) as listener:
         port = listener.getsockname()[1]
@@ -83,10 +83,10 @@ def serve(app: Flask, port: int, name: str, about: str, *, is_shown: bool) -> No
 
 
 def port_number(text: str) -> int:
-    """A port, or 0 for any that is free.
+    """Return the number of a port; 0 stands for any free port.
 
     Raises:
-        ArgumentTypeError: there is no such port.
+        ArgumentTypeError: The text is not a number from 0 to 65535.
     """
     if not text.isdecimal() or not 0 <= int(text) < 65536:
         raise ArgumentTypeError(f"expected 0 to 65535, got {text!r}")

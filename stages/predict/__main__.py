@@ -1,4 +1,4 @@
-"""Predict: what a trained network says of pictures in files, in folders, at URLs or dropped on a page."""
+"""Predict: the classes that a trained model finds for images in files, in folders, at URLs or dropped on a page."""
 
 import argparse
 from pathlib import Path
@@ -10,44 +10,48 @@ from stages.core import params
 from stages.core.terminal import command, progress
 from stages.pages.local_server import port_number, serve
 from stages.predict.page import create_app
-from stages.predict.run import TOP, list_files, positive, print_all, run
+from stages.predict.run import TOP, list_files, positive_number, print_predictions, run
 
 
-def parse() -> argparse.Namespace:
-    """What was asked for on the command line."""
+def parse_arguments() -> argparse.Namespace:
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m stages.predict", description=__doc__)
-    parser.add_argument("given", nargs="*", metavar="picture", help="a file, a folder of files, or a URL")
+    parser.add_argument("images", nargs="*", metavar="image", help="a file, a folder of files, or a URL")
     parser.add_argument("--model", default="data/8_champion", help="a trained network's name, or the folder of a model")
     parser.add_argument("--models", type=Path, default="data/6_models", help="the folder of all models")
-    parser.add_argument("--pretrained", type=Path, default="data/5_pretrained", help="of all backbones' weights")
+    parser.add_argument("--pretrained", type=Path, default="data/5_pretrained", help="the folder of backbones")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON")
     form.add_argument("--csv", dest="form", action="store_const", const="csv", help="print CSV")
-    parser.add_argument("--top", type=positive, help=f"so many classes; else {TOP} in a table, and all in JSON and CSV")
-    parser.add_argument("--explain", type=Path, metavar="FOLDER", help="write what explains each answer, as PNG")
-    parser.add_argument("--serve", action="store_true", help="a page to drop pictures on, for this machine alone")
-    parser.add_argument("--port", type=port_number, default=0, help="of the page, on 127.0.0.1; 0: any that is free")
+    parser.add_argument(
+        "--top",
+        type=positive_number,
+        help=f"number of classes (default: {TOP}, with --json or --csv all)",
+    )
+    parser.add_argument("--explain", type=Path, metavar="FOLDER", help="write a PNG that explains each prediction")
+    parser.add_argument("--serve", action="store_true", help="serve a page to drop images on, for this machine alone")
+    parser.add_argument("--port", type=port_number, default=0, help="port of the page on 127.0.0.1; 0: any free port")
     parser.add_argument("--no-browser", action="store_true", help="only print the page's address")
-    given = parser.parse_args()
-    if bool(given.given) == given.serve:
-        parser.error("expected either pictures or --serve")
-    return given
+    arguments = parser.parse_args()
+    if bool(arguments.images) == arguments.serve:
+        parser.error("expected either images or --serve")
+    return arguments
 
 
 def main() -> None:
-    """Predict, or serve the page."""
-    given = parse()
-    folder = find_model(given.model, given.models)
-    classifier = open_classifier(folder, given.pretrained, models.load, params.read(Use, *SECTIONS))
+    """Predict the given images, or serve the page."""
+    arguments = parse_arguments()
+    folder = find_model(arguments.model, arguments.models)
+    classifier = open_classifier(folder, arguments.pretrained, models.load, params.read(Use, *SECTIONS))
     model = {"model": str(folder), "network": classifier.facts.network}
-    if given.serve:
+    if arguments.serve:
         about = f"with {model['network']} of {folder}"
-        serve(create_app(classifier, model), given.port, "predict", about, is_shown=not given.no_browser)
+        serve(create_app(classifier, model), arguments.port, "predict", about, is_shown=not arguments.no_browser)
         return
-    files = list_files(given.given)
-    top = given.top or (len(classifier.classes) if given.form else TOP)
-    answers = list(progress(run(classifier, files, top, given.explain), len(files), "predict"))
-    print_all(answers, classifier, model, given.form)
+    files = list_files(arguments.images)
+    top = arguments.top or (len(classifier.classes) if arguments.form else TOP)
+    predictions = list(progress(run(classifier, files, top, arguments.explain), len(files), "predict"))
+    print_predictions(predictions, classifier, model, arguments.form)
 
 
 if __name__ == "__main__":

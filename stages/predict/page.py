@@ -1,4 +1,4 @@
-"""The page on which a person drops a picture: what the network sees of it, says of it, and where it saw that."""
+"""The page on which a person drops an image: the image as the network sees it, its prediction, and a heat map."""
 
 import base64
 import io
@@ -20,11 +20,11 @@ from stages.pages.local_server import make_app
 MAX_MEGABYTES = 32
 STATIC = Path(__file__).with_name("static")
 BODY_TYPE = "application/octet-stream"  # no form of another web site sends it
-KEPT = 2  # pictures that are not computed again for the heat map of another class
+KEPT = 2  # images kept in memory, so that the heat map of another class needs no new prediction
 
 
-class Seen(NamedTuple):
-    """One picture `(height, width, 3)`, what the model is fed for it `(1, …)`, and the probability of each class."""
+class PredictedImage(NamedTuple):
+    """An image `(height, width, 3)`, its row for the model `(1, …)`, and the probability of each class."""
 
     pixels: Pixels
     rows: npt.NDArray[Any]
@@ -32,15 +32,15 @@ class Seen(NamedTuple):
 
 
 def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
-    """The web application: the page, facts of the model, and for a picture sent a prediction or a heat map."""
+    """Return the web application: the page, the facts of the model, and a prediction or heat map for a sent image."""
     app = make_app(STATIC, "predict.html", BODY_TYPE, int(MAX_MEGABYTES * 1e6))
-    lock = threading.Lock()  # TensorFlow has threads of its own: pictures are taken one after the other
+    lock = threading.Lock()  # TensorFlow has threads of its own, so images are predicted one after the other
 
     @lru_cache(maxsize=KEPT)
-    def look(content: bytes) -> Seen:
+    def predict_image(content: bytes) -> PredictedImage:
         pixels = classifier.read_bytes(content)
         rows = classifier.rows(pixels[np.newaxis])
-        return Seen(pixels, rows, classifier.judge(rows)[0])
+        return PredictedImage(pixels, rows, classifier.predict_rows(rows)[0])
 
     def get_model() -> dict[str, Any]:
         facts = classifier.facts
@@ -48,12 +48,12 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
         return model | known | {"max_megabytes": MAX_MEGABYTES}
 
     def post_prediction() -> dict[str, Any]:
-        content = request.get_data()  # before the lock: whoever sends slowly keeps nobody waiting
+        content = request.get_data()  # before the lock, so that a slow sender keeps nobody waiting
         with lock:
-            seen = look(content)
-        order = np.argsort(-seen.probabilities, kind="stable")
-        probabilities = [[classifier.classes[i], float(seen.probabilities[i])] for i in order]
-        return {"probabilities": probabilities, "picture": encode(Image.fromarray(seen.pixels))}
+            predicted = predict_image(content)
+        order = np.argsort(-predicted.probabilities, kind="stable")
+        probabilities = [[classifier.classes[i], float(predicted.probabilities[i])] for i in order]
+        return {"probabilities": probabilities, "image": encode_png(Image.fromarray(predicted.pixels))}
 
     def post_heat() -> dict[str, Any]:
         name = request.args.get("class", "")
@@ -61,19 +61,19 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
             abort(404, f"class: expected one of {', '.join(classifier.classes)}, got {name!r}.")
         content = request.get_data()
         with lock:
-            seen = look(content)
-            heat = heatmaps(classifier.model, seen.rows, [classifier.classes.index(name)], 1)[0]
-        return {"heat": encode(overlay(seen.pixels, heat))}
+            predicted = predict_image(content)
+            heat = heatmaps(classifier.model, predicted.rows, [classifier.classes.index(name)], 1)[0]
+        return {"heat": encode_png(overlay(predicted.pixels, heat))}
 
-    app.register_error_handler(ValueError, lambda error: ({"error": str(error)}, 422))  # no picture, or no heat map
+    app.register_error_handler(ValueError, lambda error: ({"error": str(error)}, 422))  # not an image, or no heat map
     app.add_url_rule("/api/model", "model", get_model)
     app.add_url_rule("/api/prediction", "prediction", post_prediction, methods=["POST"])
     app.add_url_rule("/api/heat", "heat", post_heat, methods=["POST"])
     return app
 
 
-def encode(picture: Image.Image) -> str:
-    """The picture as PNG, in base64."""
+def encode_png(image: Image.Image) -> str:
+    """Return the image as PNG in base64."""
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    image.save(stream, "PNG")
     return base64.b64encode(stream.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Predict: what a trained network says of pictures in files, in folders, at URLs or dropped on a page."""
+"""Predict: the probabilities of images in files, in folders or at URLs, printed and explained."""
 
 import argparse
 import os
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stages.classifier.answers import Answer, as_csv, as_json, as_table, printable
 from stages.classifier.open_classifier import Classifier
+from stages.classifier.predictions import Prediction, as_csv, as_json, as_table, printable
 from stages.core.files import replacing
 from stages.images.reading import Pixels
 from stages.networks.gradcam import heatmaps, overlay
@@ -22,53 +22,55 @@ from stages.predict.page import MAX_MEGABYTES
 from stages.sources.listed_image import is_hidden
 from stages.web.fetch_once import fetch_once, is_url
 
-AT_ONCE = 256  # pictures held in memory
-DIGITS = 6  # of a probability, as in predictions.csv
-TOP = 3  # classes in the table
-SIDE = 320  # pixels of each of the two pictures that explain
+AT_ONCE = 256  # images held in memory
+DIGITS = 6  # digits of a probability, as in predictions.csv
+TOP = 3  # classes shown in the table
+SIDE = 320  # width in pixels of each half of an explanation
 
 
-def run(classifier: Classifier, files: list[str], top: int, explanations: Path | None) -> Iterator[Answer]:
-    """What the network says of each file or URL, in their order: its `top` classes, or why there is no picture.
+def run(classifier: Classifier, files: list[str], top: int, explanations: Path | None) -> Iterator[Prediction]:
+    """Yield for each file or URL, in their order, the prediction with its `top` classes, or why there is none.
 
-    The folder `explanations`, if any, gets a picture for each that shows where the network saw its class.
+    The folder `explanations`, if any, gets a PNG for each image that shows where the network saw its class.
 
     Raises:
-        ValueError: such a picture would take the place of a file that was given.
+        ValueError: An explanation would replace a file that is to be predicted.
     """
-    targets: Sequence[Path | None] = name_all(files, explanations) if explanations else [None] * len(files)
-    given = {os.path.realpath(file) for file in files if explanations and not is_url(file)}
+    targets: Sequence[Path | None] = explanation_paths(files, explanations) if explanations else [None] * len(files)
+    originals = {os.path.realpath(file) for file in files if explanations and not is_url(file)}
     for target in targets:
-        if target and os.path.realpath(target) in given:
-            raise ValueError(f"--explain: expected a folder without the pictures given, got {target} in it.")
+        if target and os.path.realpath(target) in originals:
+            raise ValueError(f"--explain: expected a folder without the given images, got {target} in it.")
     for start in range(0, len(files), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        yield from answer(classifier, files[some], targets[some], top)
+        yield from predict_batch(classifier, files[some], targets[some], top)
 
 
-def answer(classifier: Classifier, files: list[str], targets: Sequence[Path | None], top: int) -> Iterator[Answer]:
-    """The answers to a few files at once."""
-    work = (joblib.delayed(read)(classifier, file) for file in files)
+def predict_batch(
+    classifier: Classifier, files: list[str], targets: Sequence[Path | None], top: int
+) -> Iterator[Prediction]:
+    """Yield the predictions of a few files, which are held in memory together."""
+    work = (joblib.delayed(read_image)(classifier, file) for file in files)
     found: list[Pixels | str] = joblib.Parallel(n_jobs=-1, prefer="threads")(work)
-    pictures = np.array([each for each in found if not isinstance(each, str)], np.uint8)
-    rows = classifier.rows(pictures.reshape(-1, *classifier.facts.image_shape))
-    probabilities = classifier.judge(rows)
-    is_picture = [not isinstance(each, str) for each in found]
-    shown = [target for target, is_one in zip(targets, is_picture, strict=True) if target and is_one]
+    images = np.array([image for image in found if not isinstance(image, str)], np.uint8)
+    rows = classifier.rows(images.reshape(-1, *classifier.facts.image_shape))
+    probabilities = classifier.predict_rows(rows)
+    is_image = [not isinstance(image, str) for image in found]
+    shown = [target for target, is_read in zip(targets, is_image, strict=True) if target and is_read]
     if shown:
         heats = heatmaps(classifier.model, rows, probabilities.argmax(axis=1), classifier.use.batch_size)
-        for picture, heat, path in zip(pictures, heats, shown, strict=True):
-            explain(picture, heat, path)
-    said = iter(probabilities)
-    for file, each, target in zip(files, found, targets, strict=True):
-        if isinstance(each, str):
-            yield Answer(file, error=each)
+        for image, heat, path in zip(images, heats, shown, strict=True):
+            write_explanation(image, heat, path)
+    remaining = iter(probabilities)
+    for file, image_or_error, target in zip(files, found, targets, strict=True):
+        if isinstance(image_or_error, str):
+            yield Prediction(file, error=image_or_error)
         else:
-            yield Answer(file, rank(next(said), classifier.classes, top), str(target or ""))
+            yield Prediction(file, rank_classes(next(remaining), classifier.classes, top), str(target or ""))
 
 
-def read(classifier: Classifier, file: str) -> Pixels | str:
-    """The picture, or why there is none."""
+def read_image(classifier: Classifier, file: str) -> Pixels | str:
+    """Return the pixels of the image, or a text that says why there is no image."""
     try:
         if is_url(file):
             return classifier.read_bytes(fetch_once(file, MAX_MEGABYTES))
@@ -82,20 +84,21 @@ def read(classifier: Classifier, file: str) -> Pixels | str:
         return str(error)
 
 
-def rank(probabilities: npt.NDArray[np.float32], classes: list[str], top: int) -> dict[str, float]:
-    """The most probable classes first, of equal ones that of the lower number, each rounded as in predictions.csv."""
+def rank_classes(probabilities: npt.NDArray[np.float32], classes: list[str], top: int) -> dict[str, float]:
+    """Return the `top` most probable classes, rounded as in predictions.csv; in a tie the lower class comes first."""
     order = np.argsort(-probabilities, kind="stable")[:top]
-    # By way of text, which has the fewest digits that tell a 32-bit number: 0.1 and not 0.10000000149.
+    # A text has the fewest digits that identify a 32-bit number: 0.1 and not 0.10000000149.
     return {classes[i]: float(str(probabilities[i].round(DIGITS))) for i in order}
 
 
-def name_all(files: list[str], folder: Path) -> list[Path]:
-    """A path in the folder for each file's explanation, named after the file, no two alike."""
+def explanation_paths(files: list[str], folder: Path) -> list[Path]:
+    """Return a different path in the folder for the explanation of each file, named after the file."""
     taken: dict[str, None] = {}
     numbers: Counter[str] = Counter()
     for file in files:
         last = PurePosixPath(file.partition("?")[0].partition("#")[0] if is_url(file) else file).name
-        name = first = re.sub(r"[^\w.-]", "_", last)[:60] or "picture"  # 255 bytes at most, with four a character
+        # The name of a file has at most 255 bytes, and a character has up to four.
+        name = first = re.sub(r"[^\w.-]", "_", last)[:60] or "image"
         while name in taken:
             numbers[first] += 1
             name = f"{first}-{numbers[first] + 1}"
@@ -103,19 +106,19 @@ def name_all(files: list[str], folder: Path) -> list[Path]:
     return [folder / f"{name}.png" for name in taken]
 
 
-def explain(picture: Pixels, heat: npt.NDArray[np.float32], target: Path) -> None:
-    """At the path is a PNG of the picture as the network saw it, and beside it where it saw the class."""
+def write_explanation(image: Pixels, heat: npt.NDArray[np.float32], target: Path) -> None:
+    """Write a PNG with the image as the network saw it, and beside it where the network saw the class."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    height = round(SIDE * picture.shape[0] / picture.shape[1])
+    height = round(SIDE * image.shape[0] / image.shape[1])
     page = Image.new("RGB", (2 * SIDE, height))
-    for number, half in enumerate((Image.fromarray(picture), overlay(picture, heat))):
+    for number, half in enumerate((Image.fromarray(image), overlay(image, heat))):
         page.paste(half.resize((SIDE, height), Image.Resampling.BICUBIC), (number * SIDE, 0))
     with replacing(target) as unfinished:
         page.save(unfinished, "PNG")
 
 
 def list_files(given: list[str]) -> list[str]:
-    """What was given, with each folder's files in its place, sorted; hidden ones are left out."""
+    """Return the given names; the files of a folder, sorted and without hidden files, take the place of the folder."""
     files = []
     for name in given:
         folder = Path(name)
@@ -125,26 +128,31 @@ def list_files(given: list[str]) -> list[str]:
     return files
 
 
-def print_all(answers: list[Answer], classifier: Classifier, model: dict[str, str], form: str) -> None:
-    """The answers are printed, in a form that people or programs read; if any has failed, the exit status is 1."""
-    failed = [each for each in answers if each.error]
-    if form == "json":
-        print(as_json(answers, model))
-    elif form == "csv":
-        print(as_csv(answers, model, classifier.classes), end="")
-    elif len(answers) > 1 or not failed:
-        print(as_table(answers, classifier.facts.network), end="")
-    if len(answers) == 1 and failed:
-        raise ValueError(f"{printable(failed[0].file)}: expected a picture, got: {failed[0].error}.")
-    if failed:
-        sys.exit(f"{len(failed)} of {len(answers)} failed.")
-
-
-def positive(text: str) -> int:
-    """A number from 1 up.
+def print_predictions(predictions: list[Prediction], classifier: Classifier, model: dict[str, str], form: str) -> None:
+    """Print the predictions as a table, JSON or CSV.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ValueError: The only file failed.
+        SystemExit: Some of several files failed; the exit status is 1.
+    """
+    failed = [prediction for prediction in predictions if prediction.error]
+    if form == "json":
+        print(as_json(predictions, model))
+    elif form == "csv":
+        print(as_csv(predictions, model, classifier.classes), end="")
+    elif len(predictions) > 1 or not failed:
+        print(as_table(predictions, classifier.facts.network), end="")
+    if len(predictions) == 1 and failed:
+        raise ValueError(f"{printable(failed[0].file)}: expected an image, got: {failed[0].error}.")
+    if failed:
+        sys.exit(f"{len(failed)} of {len(predictions)} failed.")
+
+
+def positive_number(text: str) -> int:
+    """Return the number that the text is.
+
+    Raises:
+        ArgumentTypeError: The text is not an integer >= 1.
     """
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number >= 1, got {text!r}")

@@ -1,22 +1,30 @@
-"""Writing a person's decisions: one line at a time, whole or not at all."""
+"""The table of a person's decisions: each row is written whole or not at all."""
 
 import csv
 import io
 import os
 import re
+from contextlib import AbstractContextManager
 from dataclasses import astuple, replace
 from pathlib import Path
 
+from stages.core.locks import locked
 from stages.images.decisions import Decision, is_whole
 
 
-def append(path: Path, decision: Decision) -> None:
-    """The decision is the table's last line and on the disk, in one write; line breaks in the reason became spaces.
+def writing_alone(path: Path) -> AbstractContextManager[None]:
+    """Return a block for one process and thread at a time: whoever enters it for the same table waits for its turn."""
+    return locked(path.with_name(f".{path.name}.lock"), timeout_s=-1)
 
-    Nobody else may write meanwhile: a half-written line would look like one left open.
+
+def append(path: Path, decision: Decision) -> None:
+    """Append a decision to the table in one write and sync it to the disk; a line break in the reason becomes a space.
+
+    The caller holds the table by `writing_alone`: another writer's unfinished row would look like a last row without
+    a newline.
 
     Raises:
-        OSError: the file is missing, or the disk is full.
+        OSError: The table is missing, or the disk is full.
     """
     reason = re.sub(r"\r\n|\r|\n", " ", decision.reason)
     row = io.StringIO()
@@ -24,7 +32,7 @@ def append(path: Path, decision: Decision) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
-        # A line that another program left open is not continued.
+        # A row that another program left without a newline is not continued.
         start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
         content = start + row.getvalue().encode()
         if os.write(descriptor, content) != len(content):
@@ -35,9 +43,9 @@ def append(path: Path, decision: Decision) -> None:
 
 
 def mend(path: Path) -> str:
-    """The last row if it was not written to its end and is therefore dropped, or nothing; a newline ends the file.
+    """Drop the last row if it was not written to its end, and end the table with a newline; return the dropped row.
 
-    Nobody else may write meanwhile.
+    The returned text is empty where nothing was dropped. The caller holds the table by `writing_alone`.
     """
     with path.open("r+b") as stream:
         content = stream.read()

@@ -1,4 +1,4 @@
-"""What the page of a review shows, as values for JSON."""
+"""The values that the page of a review shows, ready for JSON."""
 
 from bisect import bisect_right
 from dataclasses import asdict
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from stages.review.gallery import FILTERS, Rows, Tile
+from stages.review.gallery import FILTERS, Entry, Rows
 from stages.review.session import Session
 
 NONE: Rows = np.array([], dtype=np.intp)
 
 
 def overview(session: Session, name: str, class_: str) -> dict[str, Any]:
-    """What stands around the tiles: classes and filters with their numbers of tiles, the progress, what is wrong."""
+    """Return what stands around the tiles: classes and filters with their counts, the progress, and what is wrong."""
     with session.mutex:
         problem = ""
         try:
@@ -24,8 +24,8 @@ def overview(session: Session, name: str, class_: str) -> dict[str, Any]:
         rows = listing.get(class_, NONE)
         classes = ["", *session.gallery.classes]
         return {
-            "classes": [[each, len(listing.get(each, NONE))] for each in classes],
-            "filters": [[each, len(session.listing(each).get(class_, NONE))] for each in FILTERS],
+            "classes": [[name, len(listing.get(name, NONE))] for name in classes],
+            "filters": [[name, len(session.listing(name).get(class_, NONE))] for name in FILTERS],
             "total": len(rows),
             "decided": int(session.is_decided[rows].sum()),
             "standing": len(session.standing),
@@ -37,7 +37,7 @@ def overview(session: Session, name: str, class_: str) -> dict[str, Any]:
 
 
 def page(session: Session, name: str, class_: str, number: int | None) -> dict[str, Any]:
-    """The overview, and the tiles of a page of a listing; without a number, of the first with an undecided tile."""
+    """Return the overview and the tiles of a page; without a number, of the first page with an undecided tile."""
     with session.mutex:
         around = overview(session, name, class_)
         rows = session.listing(name).get(class_, NONE)
@@ -46,21 +46,21 @@ def page(session: Session, name: str, class_: str, number: int | None) -> dict[s
             number = (next_undecided(session, name, class_, -1) or {"page": 0})["page"]
         number = min(max(number, 0), len(starts) - 1)
         shown = rows[starts[number] : [*starts, len(rows)][number + 1]]
-        tiles = [tile(session, int(row)) for row in shown]
+        tiles = [entry_with_decisions(session, int(row)) for row in shown]
         return around | {"page": number, "pages": len(starts), "first": starts[number], "tiles": tiles}
 
 
-def tile(session: Session, row: int) -> Tile:
-    """A tile as the gallery has it, with the standing decisions on it and on its twin."""
-    shown = session.gallery.tile(row)
-    for each in filter(None, (shown, shown["twin"])):
-        _, decision = session.standing.get(each["image_id"], (0, None))
-        each["decision"] = asdict(decision) if decision else None
-    return shown
+def entry_with_decisions(session: Session, row: int) -> Entry:
+    """Return an entry of the gallery with the standing decision on the image, and on its twin."""
+    entry = session.gallery.entry(row)
+    for image in filter(None, (entry, entry["twin"])):
+        _, decision = session.standing.get(image["image_id"], (0, None))
+        image["decision"] = asdict(decision) if decision else None
+    return entry
 
 
 def next_undecided(session: Session, name: str, class_: str, after: int) -> dict[str, int] | None:
-    """Page and position in a listing of the first undecided tile after a position, else of the very first."""
+    """Return the page and position of the first undecided tile after a position, else of the very first one."""
     with session.mutex:
         rows = session.listing(name).get(class_, NONE)
         undecided = np.flatnonzero(~session.is_decided[rows])

@@ -1,6 +1,5 @@
-"""A review in progress: what the files say, kept up with, and how the next decision gets into its table."""
+"""A review in progress: it follows changes of the files, and writes decisions to the table."""
 
-import fcntl
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,15 +22,15 @@ from stages.images.decisions import (
     collect_classes,
     read_standing,
 )
-from stages.review.decision_file import append, mend
-from stages.review.gallery import Gallery, Rows, read_tiles
+from stages.review.decision_file import append, mend, writing_alone
+from stages.review.gallery import Gallery, Rows, read_entries
 
 CHOICES = DECISIONS[:-1]
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the raw images, the tables of `clean`, that of suggestions and that of decisions are."""
+    """The folders of raw and cleaned images, and the tables of suggestions and of decisions."""
 
     raw: Path
     cleaned: Path
@@ -39,28 +38,20 @@ class Paths:
     reviews: Path
 
 
-def create(path: Path) -> None:
-    """A table without decisions is at the path, where there was none."""
+def create_table(path: Path) -> None:
+    """Create a table without decisions if there is no table yet."""
     if not path.exists():
         with replacing(path) as unfinished:
             unfinished.write_bytes(HEADER + b"\n")
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Until the block ends, no other process or thread is in such a block for the same file."""
-    with path.open("rb") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
 def now() -> str:
-    """The time in UTC as the table has it."""
+    """Return the time in UTC in the format of the table."""
     return datetime.now(UTC).strftime(TIME)
 
 
 def stamp(path: Path) -> tuple[int, ...]:
-    """What changes when the file does; empty where there is none."""
+    """Return numbers that change when the file changes; empty where there is no file."""
     if not path.exists():
         return ()
     status = path.stat()
@@ -68,11 +59,11 @@ def stamp(path: Path) -> tuple[int, ...]:
 
 
 class Session:
-    """The gallery and the standing decisions, as the files have them; safe to use from several threads.
+    """The gallery and the standing decisions, as in the files; safe to use from several threads.
 
     Raises:
-        FileNotFoundError: there are no raw images.
-        ValueError: a table cannot be read.
+        FileNotFoundError: There are no raw images.
+        ValueError: A table cannot be read.
     """
 
     def __init__(self, paths: Paths) -> None:
@@ -83,14 +74,14 @@ class Session:
         self.images: Collected
         self.gallery: Gallery
         self.standing: Standing
-        create(paths.reviews)
+        create_table(paths.reviews)
         with self.writing():
             pass
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A block in which the table of decisions is whole, known, and nobody else's to write."""
-        with self.mutex, locked(self.paths.reviews):
+        """Yield while no other process or thread writes the table of decisions; the table is mended and read first."""
+        with self.mutex, writing_alone(self.paths.reviews):
             if torn := mend(self.paths.reviews):
                 self.dropped = torn
                 print(f"{self.paths.reviews}: dropped the last row, not written to its end: {torn}", file=sys.stderr)
@@ -98,11 +89,11 @@ class Session:
             yield
 
     def refresh(self) -> None:
-        """What is known is what the files say.
+        """Read the files again if they have changed.
 
         Raises:
-            FileNotFoundError: there are no raw images, or no decisions.
-            ValueError: a table cannot be read.
+            FileNotFoundError: The table of raw images or the table of decisions is missing.
+            ValueError: A table cannot be read.
         """
         paths = self.paths
         cleaned = (paths.cleaned / "kept.csv", paths.cleaned / "rejected.csv")
@@ -112,21 +103,23 @@ class Session:
             return
         if stamps[:-1] != self.stamps[:-1]:
             images = collect_classes(read_table(files[0]))
-            gallery = Gallery(read_tiles(paths.raw, paths.cleaned, paths.suggestions))
+            gallery = Gallery(read_entries(paths.raw, paths.cleaned, paths.suggestions))
         else:
             images, gallery = self.images, self.gallery
         standing = read_standing(paths.reviews, images)
-        # All at once: where a table cannot be read, all stays as it was.
+        # All attributes change together: if a table cannot be read, none of them changes.
         self.images, self.gallery, self.standing, self.stamps = images, gallery, standing, stamps
-        self.is_decided = np.zeros(len(gallery.tiles), dtype=bool)
+        self.is_decided = np.zeros(len(gallery.entries), dtype=bool)
         self.is_decided[gallery.find(standing)] = True
 
     def decide(self, image_id: str, decision: str, class_: str, reason: str) -> Decision:
-        """The decision that now stands, written after an undo of another that stood; one that stood is not repeated.
+        """Write a decision, and before it an undo if another decision stands on the image; return what now stands.
+
+        A decision that stands already is not written again.
 
         Raises:
-            ValueError: it is no decision on one of the images.
-            OSError: it could not be written.
+            ValueError: The decision is unknown, or does not fit the images.
+            OSError: The decision could not be written.
         """
         if decision not in CHOICES:
             raise ValueError(f"decision: expected one of {', '.join(CHOICES)}, got {decision!r}.")
@@ -142,11 +135,11 @@ class Session:
             return new
 
     def undo(self, image_id: str = "") -> Decision:
-        """The decision that stands no more: that on an image, or the last one.
+        """Undo the decision on an image, or without an image_id the last decision; return the undone decision.
 
         Raises:
-            ValueError: none stood.
-            OSError: it could not be written.
+            ValueError: There is no decision to undo.
+            OSError: The undo could not be written.
         """
         with self.writing():
             row = Decision(image_id or next(reversed(self.standing), ""), "undo", "", "", now())
@@ -158,17 +151,17 @@ class Session:
             return old
 
     def write(self, rows: list[Decision]) -> None:
-        """The rows are in the table, and known."""
+        """Append rows to the table, and read the table again."""
         for row in rows:
             append(self.paths.reviews, row)
         self.refresh()
 
     def missing(self) -> list[Path]:
-        """What there could be and is not: the tables of `clean`, that of suggestions."""
+        """Return the optional paths that do not exist: the folder of `clean`, the table of suggestions."""
         return [path for path in (self.paths.cleaned, self.paths.suggestions) if not path.exists()]
 
     def listing(self, name: str) -> dict[str, Rows]:
-        """The rows that a filter shows, by class and, under the empty name, of all; `decided` has the last first."""
+        """Return the rows that a filter shows, by class, and all rows under ""; `decided` begins with the last one."""
         if name == "decided":
-            return self.gallery.divide(self.gallery.find(reversed(self.standing)))
+            return self.gallery.rows_by_class(self.gallery.find(reversed(self.standing)))
         return self.gallery.listings[name]

@@ -28,10 +28,7 @@ from stages.networks.operations import leaves
 from stages.train.hyperparams import read_settings
 from stages.train.saving import save
 
-pytestmark = [
-    pytest.mark.usefixtures("tensors", "project"),
-    pytest.mark.filterwarnings("ignore:\\s*Warning. tf.lite.Interpreter is deprecated:UserWarning"),
-]
+pytestmark = pytest.mark.usefixtures("tensors", "project")
 
 CLASSES = ["cat", "dog", "owl"]
 SHAPE = (16, 24, 3)
@@ -186,7 +183,7 @@ def test_a_network_of_mixed_precision_is_exported_in_32_bits_and_the_difference_
     parity, trained = export.run(kind, classifier, *data, tmp_path / f"out.{kind}")
     assert parity.largest < 1e-5 < trained.largest < 0.1
     assert exporting.is_mixed(classifier.whole_model())  # the copy alone was changed
-    told = export.report(tmp_path / f"out.{kind}", kind, classifier.facts, parity, trained)
+    told = export.describe_export(tmp_path / f"out.{kind}", kind, classifier.facts, parity, trained)
     assert "as it was trained, in 16 bits: the same label for" in told
 
 
@@ -205,7 +202,7 @@ def test_an_onnx_file_says_what_it_takes_and_gives(classifier, data, tmp_path):
     export.run("onnx", classifier, *data, tmp_path / "out.onnx")
     proto = onnx.load(tmp_path / "out.onnx")
     facts = {prop.key: json.loads(prop.value) for prop in proto.metadata_props}
-    assert facts == export.explain(classifier.facts)
+    assert facts == export.describe_network(classifier.facts)
     assert facts["classes"] == CLASSES
     assert facts["preprocessing"] == {"size": [16, 24], "crop": "letterbox"}
     [taken], [given] = proto.graph.input, proto.graph.output
@@ -219,7 +216,7 @@ def test_a_tflite_file_ends_in_a_zip_archive_with_the_same_facts(classifier, dat
     content = (tmp_path / "out.tflite").read_bytes()
     assert content[4:8] == b"TFL3"  # https://github.com/tensorflow/tensorflow: schema.fbs, file_identifier
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert json.loads(archive.read("network.json")) == export.explain(classifier.facts)
+        assert json.loads(archive.read("network.json")) == export.describe_network(classifier.facts)
 
 
 @pytest.mark.parametrize("kind", exporting.FORMATS)
@@ -235,7 +232,7 @@ def test_a_file_takes_any_number_of_images(kind, classifier, images, data, tmp_p
 @pytest.mark.parametrize("kind", exporting.FORMATS)
 def test_the_printed_example_runs(kind, classifier, images, data, tmp_path):
     target = tmp_path / f"out.{kind}"
-    told = export.report(target, kind, classifier.facts, *export.run(kind, classifier, *data, target))
+    told = export.describe_export(target, kind, classifier.facts, *export.run(kind, classifier, *data, target))
     np.save(tmp_path / "images.npy", images.astype("float32"))
     lines = [line.removeprefix("    ") for line in told.splitlines() if line.startswith("    ")]
     script = ["import numpy", "images = numpy.load('images.npy')", *lines, "numpy.save('out.npy', probabilities)"]
@@ -278,9 +275,9 @@ def test_a_tie_is_told_with_its_image():
     ids = ["a" * 64, "b" * 64, "c" * 64]
     reference = np.array([[0.6, 0.4], [0.50002, 0.49998], [0.5, 0.5]])
     found = np.array([[0.6, 0.4], [0.49998, 0.50002], [0.5, 0.5]])
-    parity = export.compare(reference, found, ids)
+    parity = export.measure_parity(reference, found, ids)
     assert parity == export.Parity(3, pytest.approx(4e-5), ["b" * 64])
-    assert export.phrase(parity) == (
+    assert export.describe_parity(parity) == (
         f"the same label for 2 of 3 test images, but not {'b' * 16}; probabilities differ by 4.0e-05 at most"
     )
 

@@ -342,11 +342,10 @@ APPENDER = """
 import itertools, sys
 from pathlib import Path
 from stages.images.decisions import Decision
-from stages.review.decision_file import append
-from stages.review.session import locked
+from stages.review.decision_file import append, writing_alone
 path, name = Path(sys.argv[1]), sys.argv[2]
 for number in itertools.count():
-    with locked(path):
+    with writing_alone(path):
         append(path, Decision(f"{name}{number}", "reject", "cat", "because " * 20, "2026-11-21T12:00:00Z"))
     print(number, flush=True)
 """

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.classifier.answers import Answer, as_csv, as_json, as_table, width
+from stages.classifier.predictions import Prediction, as_csv, as_json, as_table, width
 from stages.core import params
 from stages.core.files import read_table, write_json
 from stages.core.terminal import command
@@ -181,7 +181,11 @@ def test_equally_probable_classes_come_in_their_order(ask, work):
 
 
 def test_the_table_lines_up_names_of_wide_characters_and_of_none():
-    answers = [Answer("黒子.jpg", {"赤": 0.5, "b": 0.5}), Answer("a\u0301.jpg", {"b": 1.0}), Answer("c", error="no")]
+    answers = [
+        Prediction("黒子.jpg", {"赤": 0.5, "b": 0.5}),
+        Prediction("a\u0301.jpg", {"b": 1.0}),
+        Prediction("c", error="no"),
+    ]
     lines = as_table(answers, "vgg").splitlines()
     columns = [[width(line[: line.index(word)]) for line, word in zip(lines, words, strict=True)] for words in (
         ("vgg", "赤", "b", "failed"), ("then", "b 50", "100", "no"),
@@ -191,13 +195,13 @@ def test_the_table_lines_up_names_of_wide_characters_and_of_none():
 
 
 def test_what_moves_a_cursor_is_not_printed_in_the_table():
-    table = as_table([Answer("\x1b[2J\ra\nb", {"\x07c": 1.0}), Answer("x", error="y\x1b[0m")], "vgg")
+    table = as_table([Prediction("\x1b[2J\ra\nb", {"\x07c": 1.0}), Prediction("x", error="y\x1b[0m")], "vgg")
     assert all(line.isprintable() for line in table.splitlines())
     assert len(table.splitlines()) == 3
 
 
 def test_names_that_are_no_text_are_written():
-    answer = Answer(os.fsdecode(b"\xff,.png"), {"a": 1.0})
+    answer = Prediction(os.fsdecode(b"\xff,.png"), {"a": 1.0})
     assert json.loads(as_json([answer], {}))[0]["file"] == answer.file
     assert as_csv([answer], {}, ["a"]).splitlines()[1].startswith('"\\udcff,.png",a,1.0,')
     as_table([answer], "vgg").encode()
@@ -234,10 +238,10 @@ def test_one_thing_that_is_no_picture_is_one_line(ask, work, name, reason):
     (work / "notes.txt").write_text("hello")
     (work / "page.html").write_text("<html>")
     (work / "empty").mkdir()
-    assert ask(name) == (1, "", f"{name}: expected a picture, got: {reason}.")
+    assert ask(name) == (1, "", f"{name}: expected an image, got: {reason}.")
     status, output, error = ask(name, "--json")
     assert (status, json.loads(output)) == (1, [{"file": name, "error": reason}])
-    assert error == f"{name}: expected a picture, got: {reason}."
+    assert error == f"{name}: expected an image, got: {reason}."
     (row,) = csv.DictReader(io.StringIO(ask(name, "--csv")[1]))
     assert (row["file"], row["predicted"], row["error"]) == (name, "", reason)
 
@@ -264,7 +268,7 @@ def test_where_nothing_is_a_picture_all_rows_are_marked(ask):
 def test_a_file_that_may_not_be_read_is_marked(ask, work):
     (work / "photos" / "a.png").unlink()
     (work / "photos" / "a.png").symlink_to(work / "photos" / "a.png")  # leads to itself
-    assert ask("photos/a.png")[2].startswith("photos/a.png: expected a picture, got: ")
+    assert ask("photos/a.png")[2].startswith("photos/a.png: expected an image, got: ")
 
 
 # --- URLs
@@ -298,7 +302,7 @@ def test_a_url_gives_what_its_file_gives(ask, site):
 
 def test_a_url_that_is_no_picture_is_one_line_or_its_row(ask, site, monkeypatch):
     assert ask(f"{site}/photos") == (
-        1, "", f"{site}/photos: expected a picture, got: wrong type: an HTML page.",
+        1, "", f"{site}/photos: expected an image, got: wrong type: an HTML page.",
     )  # fmt: skip
     status, output, _ = ask(f"{site}/photos/none.png", "photos/a.png")
     assert status == 1
@@ -338,7 +342,7 @@ def test_no_explanation_takes_the_place_of_a_picture_that_was_given(ask, work):
     before = (work / "photos" / "x.png").read_bytes()
     status, output, errors = ask("photos", "--explain", "photos")
     assert (status, output) == (1, "")
-    assert "--explain: expected a folder without the pictures given, got photos/x.png in it." in errors
+    assert "--explain: expected a folder without the given images, got photos/x.png in it." in errors
     assert (work / "photos" / "x.png").read_bytes() == before
 
 
@@ -366,7 +370,7 @@ def test_explanations_are_named_after_their_files_and_none_takes_anothers_place(
 
 def test_explanations_of_very_many_and_very_long_names_have_paths_that_can_be_written(tmp_path):
     files = [*(f"{number}/image.jpg" for number in range(20_000)), "image.jpg-7", "\U0001f408" * 200, "/", "a/.."]
-    paths = predict.name_all(files, tmp_path)
+    paths = predict.explanation_paths(files, tmp_path)
     assert len(set(paths)) == len(files)
     assert all(len(os.fsencode(path.name)) < 256 and path.parent == tmp_path for path in paths)
     assert [path.name for path in paths[:2]] == ["image.jpg.png", "image.jpg-2.png"]
@@ -412,8 +416,8 @@ def test_a_hostile_model_is_one_line_and_does_not_run(ask, work):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "expected either pictures or --serve"),
-        (["a.png", "--serve"], "expected either pictures or --serve"),
+        ([], "expected either images or --serve"),
+        (["a.png", "--serve"], "expected either images or --serve"),
         (["a.png", "--top", "0"], "argument --top: expected a number >= 1, got '0'"),
         (["a.png", "--json", "--csv"], "argument --csv: not allowed with argument --json"),
         (["--serve", "--port", "65536"], "argument --port: expected 0 to 65535, got '65536'"),

@@ -1013,7 +1013,7 @@ def test_a_dialog_left_and_a_move_to_where_an_image_is_write_nothing(serve, open
     press(page, "m", "Escape", "m")
     page.keyboard.type("bird")
     press(page, "Enter", "Escape", "1")
-    toast(page, "It was collected in NA: K keeps it there")
+    toast(page, "It was collected in NA: press K to keep it there")
     press(page, "m", "2")  # a digit in the dialog is its class
     assert rows(paths) == ["007,move,cat,"]
 
@@ -1121,7 +1121,7 @@ def test_g_goes_to_the_next_undecided_image_wherever_it_is(many, serve_many, ope
         expect_chosen(page, image)
     for key in "rgrg":
         press(page, key)
-    toast(page, "All are decided here")
+    toast(page, "All images here are decided")
     assert rows(many)[-2:] == ["070,reject,cat,", "005,reject,cat,"]
 
 

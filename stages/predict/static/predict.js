@@ -1,9 +1,9 @@
-// One picture at a time: sent to this machine's own server, which says what the network sees, says, and where.
+// One image at a time: the page sends it to this machine's own server and shows the prediction and the heat map.
 
-const FIRST = 8; // classes shown at once; the others on demand
+const FIRST = 8; // classes shown at first; a button shows the others
 const find = (id) => document.getElementById(id);
 const model = await fetch("/api/model").then((reply) => reply.json());
-const latest = { file: null, number: 0, heat: 0 }; // what answers are still wanted for
+const latest = { file: null, number: 0, heat: 0 }; // the last image and requests; older replies are ignored
 
 const percent = (probability) => `${(100 * probability).toFixed(1)} %`;
 
@@ -23,7 +23,7 @@ async function send(path, file) {
   return values;
 }
 
-// A canvas and no `img`: its policy lets the page load pictures from nowhere but the server.
+// A canvas and not an `img`: the policy of the page allows images from the server's addresses only, not from data.
 async function draw(canvas, png, label) {
   const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
   const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
@@ -31,7 +31,7 @@ async function draw(canvas, png, label) {
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
 }
 
-function tell(words, isProblem = false) {
+function showMessage(words, isProblem = false) {
   find("problem").hidden = !isProblem;
   find("problem").textContent = isProblem ? words : "";
   find("status").textContent = isProblem ? "" : words;
@@ -46,7 +46,7 @@ async function showHeat(name) {
     await draw(find("heat"), heat, `Where the network saw ${name}: purple for nowhere, yellow for most`);
     find("heat-caption").textContent = `Where it saw ${name}`;
   } catch (error) {
-    if (number === latest.heat) tell(error.message, true);
+    if (number === latest.heat) showMessage(error.message, true);
   }
   if (number === latest.heat) find("main").classList.remove("is-waiting");
 }
@@ -59,7 +59,7 @@ function classRow([name, probability], index) {
     element("label", { className: "class" }, radio, element("span", { title: name }, name), percent(probability), bar));
 }
 
-function showAnswer(title, { probabilities, picture }) {
+function showPrediction(title, { probabilities, image }) {
   const [[name, probability]] = probabilities;
   document.body.classList.add("has-result");
   find("result").hidden = false;
@@ -69,8 +69,8 @@ function showAnswer(title, { probabilities, picture }) {
   find("all").hidden = probabilities.length <= FIRST;
   find("all").textContent = `Show all ${probabilities.length} classes`;
   const [height, width] = model.size;
-  find("picture-caption").textContent = `What the network sees: ${width} × ${height} pixels, ${model.crop}`;
-  return draw(find("picture"), picture, `The picture as the network sees it, ${width} by ${height} pixels`);
+  find("image-caption").textContent = `What the network sees: ${width} × ${height} pixels, ${model.crop}`;
+  return draw(find("image"), image, `The image as the network sees it, ${width} by ${height} pixels`);
 }
 
 async function predict(files) {
@@ -79,22 +79,22 @@ async function predict(files) {
   const number = (latest.number += 1);
   if (file.size > model.max_megabytes * 1e6) {
     const size = (file.size / 1e6).toFixed(1);
-    tell(`${file.name}: expected at most ${model.max_megabytes} megabytes, got ${size}.`, true);
+    showMessage(`${file.name}: expected at most ${model.max_megabytes} megabytes, got ${size}.`, true);
     return;
   }
-  tell(`Looking at ${file.name} …`);
+  showMessage(`Looking at ${file.name} …`);
   find("main").ariaBusy = "true";
   try {
-    const answer = await send("/api/prediction", file);
+    const prediction = await send("/api/prediction", file);
     if (number !== latest.number) return;
     latest.file = file;
-    latest.heat += 1; // that of the picture before is no longer wanted
-    await showAnswer(file.name + (others.length ? `, the first of ${files.length}` : ""), answer);
-    const [[name, probability]] = answer.probabilities;
-    tell(`${file.name}: ${name}, ${percent(probability)}`);
+    latest.heat += 1; // the heat map of the image before is ignored
+    await showPrediction(file.name + (others.length ? `, the first of ${files.length}` : ""), prediction);
+    const [[name, probability]] = prediction.probabilities;
+    showMessage(`${file.name}: ${name}, ${percent(probability)}`);
     await showHeat(name);
   } catch (error) {
-    if (number === latest.number) tell(`${file.name}: expected a picture, got: ${error.message}.`, true);
+    if (number === latest.number) showMessage(`${file.name}: expected an image, got: ${error.message}.`, true);
   } finally {
     if (number === latest.number) find("main").ariaBusy = "false";
   }
@@ -112,7 +112,7 @@ find("all").addEventListener("click", () => {
   find("all").hidden = true;
 });
 
-// Drops count anywhere: beside the frame the browser would leave the page for the picture.
+// A drop counts anywhere on the page: outside the frame the browser would open the image instead of the page.
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
 addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -123,10 +123,10 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("is-over");
   if (carriesFiles(event)) predict([...event.dataTransfer.files]);
-  else tell("Expected a file, got something else: save the picture first, or copy and paste it.", true);
+  else showMessage("Expected a file, got something else: save the image first, or copy and paste it.", true);
 });
 addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
   if (files.length) predict(files);
-  else tell("Expected a picture to be pasted, got text.", true);
+  else showMessage("Expected an image to be pasted, got text.", true);
 });

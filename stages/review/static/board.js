@@ -1,4 +1,4 @@
-// The board: which class, filter and page are shown, and which tile is chosen.
+// The board: the shown class, filter and page, and the chosen tile.
 
 import { toast } from "./dialogs.js";
 import { ask, inOrder } from "./server.js";
@@ -9,7 +9,7 @@ const tileAt = (index) => document.querySelector(`.tile[data-index="${index}"]`)
 
 export const board = {
   class: "", filter: "all", current: 0,
-  moves: 0, // on their way: until they end, what is chosen is not what the next key is meant for
+  moves: 0, // requests for another page or tile; until they end, no key decides
   answer: { tiles: [], classes: [], filters: [], missing: [], page: 0, pages: 1, first: 0 },
   changed: () => {}, // called when another tile is chosen, or another decision stands
   get tile() { return this.answer.tiles[this.current]; },
@@ -26,7 +26,7 @@ function moving(work) {
   return inOrder(work).catch((error) => toast(error.message, true)).finally(() => { board.moves -= 1; });
 }
 
-// Shows a page, or without a number the first with something undecided; `where` is the tile chosen on it.
+// Show a page, or without a number the first page with an undecided tile; then choose the tile `where` on it.
 export function load(page = null, where = "undecided") {
   return moving(async () => {
     board.answer = await ask(`/api/page?${query(page === null ? {} : { page })}`);
@@ -43,7 +43,7 @@ export function show(changes) {
   return load();
 }
 
-// The class or filter after the shown one, or before it, and around the end.
+// Show the class or filter that is `by` places after the shown one; after the last one comes the first.
 export function showNext(key, names, by) {
   return show({ [key]: names[(names.indexOf(board[key]) + by + names.length) % names.length] });
 }
@@ -86,9 +86,9 @@ export function renderAround() {
   find("previous").disabled = page === 0;
   find("next").disabled = page + 1 >= pages;
   find("problem").hidden = !problem;
-  find("problem").textContent = `${problem} Until that is mended no decision is taken, and what you see is from before.`;
+  find("problem").textContent = `${problem} Until this is mended, no decision is taken, and the page shows the state before it.`;
   find("dropped").hidden = !dropped;
-  find("dropped").textContent = `A write was cut short once; its unfinished row was dropped: ${dropped}`;
+  find("dropped").textContent = `The last row was not written to its end, so it was dropped: ${dropped}`;
   find("reasons").replaceChildren(...reasons.map((value) => element("option", { value })));
   document.title = `${decided}/${total} ${board.class || "all"} · Review`;
   board.changed();
@@ -115,7 +115,7 @@ export function setSaving() {
   tileAt(board.current).classList.add("is-saving");
 }
 
-// Builds anew what shows an image, after a decision on it.
+// Build the tiles of an image again, after a decision on it.
 export function renderTiles(image_id) {
   board.answer.tiles.forEach((tile, index) => {
     if (tile.image_id !== image_id && tile.twin?.image_id !== image_id) return;
@@ -141,7 +141,7 @@ export function step(by) {
   else choose(next);
 }
 
-// To the tile above or below, by where the tiles are on the screen.
+// Choose the nearest tile in the row above or below, by the places of the tiles on the screen.
 export function climb(direction) {
   if (!board.tile) return;
   const here = tileAt(board.current).getBoundingClientRect();
@@ -151,15 +151,15 @@ export function climb(direction) {
   const far = ([, box]) => Math.abs(box.top - here.top);
   const aside = ([, box]) => Math.abs(box.left + box.width / 2 - here.left - here.width / 2);
   const row = Math.min(...boxes.map(far)) + here.height / 2;
-  const near = boxes.filter((each) => far(each) < row);
-  choose(near.reduce((best, each) => (aside(each) < aside(best) ? each : best))[0]);
+  const near = boxes.filter((box) => far(box) < row);
+  choose(near.reduce((best, box) => (aside(box) < aside(best) ? box : best))[0]);
 }
 
 export function goUndecided() {
   return moving(async () => {
     const { answer } = board;
     const { next } = await ask(`/api/next?${query({ after: answer.first + board.current })}`);
-    if (!next) toast("All are decided here");
+    if (!next) toast("All images here are decided");
     else if (next.page === answer.page) choose(next.position - answer.first);
     else load(next.page);
   });

@@ -1,11 +1,11 @@
-// The dialogs: the large view, and the questions for a class and for a reason, which answer null when left.
+// The dialogs: the large view, and the questions for a class and for a reason; a question that is left answers null.
 
-import { decisionOn, element, likeness, picture, stateOf, suggestionOn } from "./tiles.js";
+import { decisionOn, element, imageFrame, likeness, stateOf, suggestionOn } from "./tiles.js";
 
 const find = (id) => document.getElementById(id);
 
 function figure(tile, words) {
-  return element("figure", {}, picture(tile, "large"), element("figcaption", {}, ...words.filter(Boolean)));
+  return element("figure", {}, imageFrame(tile, "large"), element("figcaption", {}, ...words.filter(Boolean)));
 }
 
 export function fillLarge(tile, place) {
@@ -15,7 +15,7 @@ export function fillLarge(tile, place) {
     element("b", {}, tile.twin.now), ` · ${stateOf(tile.twin)} · ${likeness(tile)}`,
     tile.twin.decision && ` · ${decisionOn(tile.twin)}`,
   ]);
-  find("large-pictures").replaceChildren(own, ...(twin ? [twin] : []));
+  find("large-images").replaceChildren(own, ...(twin ? [twin] : []));
   const facts = {
     "your decision": decisionOn(tile) || "none yet", why: tile.detail, suggestion: suggestionOn(tile),
     "collected in": tile.class === tile.now ? "" : tile.class, copies: Number(tile.copies) > 1 ? tile.copies : "",
@@ -25,7 +25,7 @@ export function fillLarge(tile, place) {
     [element("dt", {}, name), element("dd", {}, value)]));
 }
 
-// Opens a dialog, and resolves to what `finish` was called with, or null.
+// Open a dialog; the promise resolves to the value that `finish` was called with, or to null.
 function open(dialog, prepare) {
   return new Promise((resolve) => {
     let result = null;
@@ -45,7 +45,7 @@ export function askClass(classes) {
       { type: "button", class: "quiet", click: () => finish(name) },
       classes.indexOf(name) < 9 ? element("kbd", {}, String(classes.indexOf(name) + 1)) : null, ` ${name}`)));
     search.oninput = () => {
-      // A digit alone is a choice, unless a class begins with it.
+      // A digit alone chooses the class of this number, unless a class begins with the digit.
       const name = /^[1-9]$/.test(search.value) && !matching().length && classes[Number(search.value) - 1];
       if (name) finish(name); else list();
     };
@@ -74,7 +74,7 @@ export function showHelp(keys) {
   return open(find("help"), () => {});
 }
 
-// Messages appear above whatever is open, and go by themselves; what went wrong stays longer.
+// Show a message above an open dialog for 2.5 seconds, or an error for 10 seconds.
 export function toast(words, isError = false) {
   const message = element("p", { class: isError ? "toast is-error" : "toast", role: isError ? "alert" : null }, words);
   const toasts = find("toasts");

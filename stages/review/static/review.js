@@ -1,4 +1,4 @@
-// The review page: what keys and clicks do with the chosen tile.
+// The review page: what the keys and clicks do with the chosen tile.
 
 import { board, choose, climb, goUndecided, load, query, renderAround, renderTiles, setSaving, show, showNext, step, turn }
   from "./board.js";
@@ -26,7 +26,7 @@ function decide(decision, class_ = null, reason = "") {
 
 function move(name) {
   if (!board.tile || !name) return;
-  if (name === board.tile.class) toast(`It was collected in ${name}: K keeps it there`);
+  if (name === board.tile.class) toast(`It was collected in ${name}: press K to keep it there`);
   else decide("move", name);
 }
 
@@ -44,7 +44,7 @@ function undo(image_id = "") {
 }
 
 async function undoChosen() {
-  await inOrder(() => {}); // what was pressed just before is decided first
+  await inOrder(() => {}); // wait until the decisions of earlier keys are saved
   if (board.tile?.decision) undo(board.tile.image_id);
   else toast("You have not decided about this image");
 }
@@ -55,8 +55,8 @@ function send(body) {
     const { done, undone, ...around } = await ask(`/api/decisions?${asked}`, body);
     const decision = done ?? undone;
     for (const tile of board.answer.tiles) {
-      for (const each of [tile, tile.twin]) {
-        if (each?.image_id === decision.image_id) each.decision = done ?? null;
+      for (const image of [tile, tile.twin]) {
+        if (image?.image_id === decision.image_id) image.decision = done ?? null;
       }
     }
     if (asked === query()) {
@@ -93,11 +93,11 @@ function toggleLarge() {
 // --- keys and buttons
 
 const KEYS = [
-  [["←", "→", "↑", "↓"], "choose another image, at the edge also on the next page"],
-  [["K"], "keep it in its class, whatever clean says", () => decide("keep")],
+  [["←", "→", "↑", "↓"], "choose another image; at the edge, on the next page"],
+  [["K"], "keep it in its class, even if clean rejects it", () => decide("keep")],
   [["R"], "reject it", () => decide("reject")],
   [["Shift R"], "reject it with a reason", giveReason],
-  [["1", "…", "9"], "move it to that class"],
+  [["1", "…", "9"], "move it to the class of this number"],
   [["M"], "move it to a class, chosen by name", chooseClass],
   [["U"], "undo the last decision", () => undo()],
   [["Shift U"], "undo the decision on this image", undoChosen],
@@ -111,7 +111,7 @@ const KEYS = [
   [["PageUp"], "previous page", () => turn(-1)],
   [["Home"], "first image of the page", () => choose(0)],
   [["End"], "last image of the page", () => choose(board.answer.tiles.length - 1)],
-  [["?"], "these keys", () => showHelp(KEYS)],
+  [["?"], "this list of keys", () => showHelp(KEYS)],
 ];
 const ACTIONS = new Map([
   ...KEYS.filter(([, , act]) => act).flatMap(([names, , act]) => names.map((name) => [name, act])),
@@ -134,7 +134,7 @@ document.addEventListener("keydown", (event) => {
   const act = /^[1-9]$/.test(name) ? () => move(board.classes[Number(name) - 1]) : ACTIONS.get(name);
   if (!act) return;
   event.preventDefault();
-  // Nobody decides what they have not seen: not by a key held down, nor before the next page is there.
+  // Nobody decides about an unseen image: a key held down decides once, and no key decides while a page loads.
   const decides = /^([KRMU1-9]|Shift [RU])$/.test(name);
   if ((board.moves && decides) || (event.repeat && !name.startsWith("Arrow"))) return;
   act();
@@ -157,7 +157,7 @@ function button(words, key, act, isPressed = null) {
     element("kbd", { "aria-hidden": "true" }, key), ` ${words}`);
 }
 
-// The same row of buttons under the board and in the large view, with the standing decision pressed.
+// Draw the row of buttons under the board and in the large view; the button of the standing decision is pressed.
 function renderActions() {
   const { tile } = board;
   const stands = (decision, class_) => tile?.decision?.decision === decision && tile.decision.class_ === class_;
@@ -193,5 +193,5 @@ const start = new URLSearchParams(location.hash.slice(1));
 board.class = start.get("class") ?? "";
 board.filter = start.get("filter") ?? "all";
 await load(start.has("page") ? Number(start.get("page")) : null);
-// An old address may name a class that is no more.
+// An old address may name a class that no longer exists.
 if (!board.answer.classes.length) show({ class: "", filter: "all" });

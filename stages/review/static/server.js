@@ -1,4 +1,4 @@
-// Talking with the server, one request after the other, in the order of the clicks.
+// Requests to the server: one after the other, in the order of the clicks and keys.
 
 let queue = Promise.resolve();
 export const waiting = { requests: 0 };

@@ -1,4 +1,4 @@
-// What the grid is built of: elements, the words for what is known of an image, tiles, and clusters of tiles.
+// The parts of the grid: elements, the words that describe an image, tiles, and clusters of tiles.
 
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -31,7 +31,7 @@ export function suggestionOn(tile) {
   return `${what} · ${tile.score.toFixed(2)}`;
 }
 
-// How the picture that a rejected one repeats compares with it.
+// Say how much a rejected image differs from the image that it repeats.
 export function likeness(tile) {
   if (tile.twin.image_id === tile.image_id) return "the same file";
   return tile.distance === "0" ? "looks the same" : `${tile.distance} of 64 bits differ`;
@@ -39,15 +39,15 @@ export function likeness(tile) {
 
 const MARKS = { keep: "✓", reject: "✕", move: "→" };
 
-// The picture, or where the server cannot show it, its reason.
-export function picture(tile, size) {
+// The frame with an image, or with the reason why the server cannot show the image.
+export function imageFrame(tile, size) {
   const source = `/${size}/${tile.image_id}`;
-  const frame = element("div", { class: "picture" });
-  const explain = async () => {
+  const frame = element("div", { class: "image" });
+  const showReason = async () => {
     const why = await fetch(source).then((answer) => answer.text()).catch(() => "the server does not answer");
     frame.replaceChildren(element("p", { class: "unreadable" }, element("b", {}, "cannot be shown"), why));
   };
-  frame.append(element("img", { src: source, alt: "", loading: "lazy", draggable: "false", error: explain }));
+  frame.append(element("img", { src: source, alt: "", loading: "lazy", draggable: "false", error: showReason }));
   return frame;
 }
 
@@ -66,19 +66,19 @@ function lines(tile, shown) {
   ].filter(Boolean);
 }
 
-function pictures(tile, shown) {
-  const own = picture(tile, "small");
-  if (shown !== "rejected" || !tile.twin) return element("div", { class: "pictures" }, own);
-  const twin = picture(tile.twin, "small");
+function imageFrames(tile, shown) {
+  const own = imageFrame(tile, "small");
+  if (shown !== "rejected" || !tile.twin) return element("div", { class: "images" }, own);
+  const twin = imageFrame(tile.twin, "small");
   const decision = decisionOn(tile.twin);
   twin.append(element("p", { class: "twin" }, `${tile.twin.now}, ${stateOf(tile.twin)}`,
     element("small", {}, likeness(tile)), element("small", {}, decision)));
-  return element("div", { class: "pictures is-pair" }, own, twin);
+  return element("div", { class: "images is-pair" }, own, twin);
 }
 
 export function label(tile, shown) {
   const words = [tile.title, tile.now, stateOf(tile), shown === "suggestions" && suggestionOn(tile), decisionOn(tile)];
-  if (shown === "rejected" && tile.twin) words.splice(3, 0, `repeats one in ${tile.twin.now}, ${likeness(tile)}`);
+  if (shown === "rejected" && tile.twin) words.splice(3, 0, `repeats an image in ${tile.twin.now}, ${likeness(tile)}`);
   return words.filter(Boolean).join(", ");
 }
 
@@ -88,13 +88,13 @@ export function buildTile(tile, index, shown) {
       ["enlarge", "Enlarge"]].map(([act, text]) =>
       element("button", { type: "button", tabindex: "-1", "data-act": act }, text)));
   const card = element("div", { class: "card", tabindex: "-1", role: "group", "aria-label": label(tile, shown) },
-    pictures(tile, shown), ...lines(tile, shown));
+    imageFrames(tile, shown), ...lines(tile, shown));
   const decided = tile.decision ? `is-decided is-${tile.decision.decision}` : "";
   const wide = shown === "rejected" && tile.twin ? "is-wide" : "";
   return element("li", { class: `tile ${decided} ${wide}`, "data-index": index }, card, tools);
 }
 
-// The tiles as they are, or look-alikes in clusters.
+// The tiles one by one, or the look-alikes in clusters.
 export function buildGrid(tiles, shown) {
   const built = tiles.map((tile, index) => buildTile(tile, index, shown));
   if (shown !== "groups") return built;

@@ -1,0 +1,92 @@
+"""Predictions for files, as a table for a terminal, as JSON and as CSV."""
+
+import csv
+import io
+import json
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+GAP = "   "
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The probabilities of one file's classes, the highest first; or only `error`, the reason why there are none."""
+
+    file: str
+    probabilities: dict[str, float] = field(default_factory=dict)
+    explanation: str = ""
+    error: str = ""
+
+    @property
+    def predicted(self) -> str:
+        """The most probable class; empty where there is none."""
+        return next(iter(self.probabilities), "")
+
+
+def as_json(predictions: list[Prediction], model: dict[str, str]) -> str:
+    """Return a JSON array with an object for each file: `file` and `error`, or `file`, the prediction and the model."""
+    return json.dumps([as_values(prediction, model) for prediction in predictions], indent=2)
+
+
+def as_values(prediction: Prediction, model: dict[str, str]) -> dict[str, Any]:
+    """Return a prediction as values for JSON."""
+    if prediction.error:
+        return {"file": prediction.file, "error": prediction.error}
+    values = {"file": prediction.file, "predicted": prediction.predicted, "probabilities": prediction.probabilities}
+    return values | ({"explanation": prediction.explanation} if prediction.explanation else {}) | model
+
+
+def as_csv(predictions: list[Prediction], model: dict[str, str], classes: list[str]) -> str:
+    """Return a CSV table with a row for each file and the columns of `predictions.csv`; a missing value is empty."""
+    stream = io.StringIO()
+    columns = ["file", "predicted", *(f"p_{name}" for name in classes), "explanation", *model, "error"]
+    table = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+    table.writeheader()
+    for prediction in predictions:
+        row = as_values(prediction, model)
+        row |= {f"p_{name}": probability for name, probability in row.pop("probabilities", {}).items()}
+        table.writerow(row)
+    # The name of a file may hold bytes that are not UTF-8.
+    return stream.getvalue().encode("utf-8", "backslashreplace").decode()
+
+
+def as_table(predictions: list[Prediction], network: str) -> str:
+    """Return a line for each file, in columns: the most probable class and its probability, then the other classes."""
+    rows = [as_cells(prediction) for prediction in predictions]
+    rows.insert(0, ("file", f"{network} says", "", "then" if any(row[3] for row in rows) else ""))
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    lines = (GAP.join(map(pad, row, widths)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def pad(text: str, columns: int) -> str:
+    """Return the text with blanks at its end, so that it takes the given number of columns."""
+    return text + " " * (columns - width(text))
+
+
+def as_cells(prediction: Prediction) -> tuple[str, str, str, str]:
+    """Return a prediction as the four cells of a line."""
+    file = printable(prediction.file)
+    if prediction.error:
+        return (file, "failed", "", printable(prediction.error))
+    (first, highest), *others = prediction.probabilities.items()
+    rest = ", ".join(f"{printable(name)} {percent(probability)}" for name, probability in others)
+    return (file, printable(first), f"{percent(highest):>6}", rest)
+
+
+def percent(probability: float) -> str:
+    """Return a probability in percent with one digit after the point."""
+    return f"{probability:.1%}"
+
+
+def printable(text: str) -> str:
+    """Replace all characters that move a terminal's cursor, change its colours or cannot be encoded."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def width(text: str) -> int:
+    """Return the number of terminal columns of the text: a Chinese or Japanese character takes two, an accent none."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)

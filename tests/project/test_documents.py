@@ -27,13 +27,7 @@ PAGES = {
     ]
 }
 README = PAGES["README.md"]
-NOT_HERE = (
-    "data/birds",
-    "data/manifest.csv",
-    "metrics/searches/xception",
-    "metrics/studies/birds",
-    "studies/birds.yaml",
-)
+EXAMPLES = ("data/birds", "data/manifest.csv", "metrics/searches/xception", "metrics/studies/birds", "studies/birds")
 SHELL = ("bash", "export", ".", "git", "make")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -179,7 +173,7 @@ OUTPUTS = outputs()
 
 def is_there(path):
     """Return whether the path is in the repository or written by the pipeline, perhaps below one of its outputs."""
-    if path.startswith(NOT_HERE) or list(ROOT.glob(path.rstrip("/"))):
+    if path.startswith(EXAMPLES) or list(ROOT.glob(path.rstrip("/"))):
         return True
     return any(one.match(path.rstrip("/")) for one in OUTPUTS)
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.bootstrap
 
-Both take the same draws of duplicate groups. The loop repeats the rows that a draw took and gives them to the functions
-of scikit-learn, for a few draws that are then counted up. Every run is a process of its own.
+Both take the same draws of groups. The loop repeats the rows that a draw took and gives them to the functions of
+scikit-learn; it does so for a few draws, and their time is multiplied. Every run is a process of its own.
 """
 
 import argparse
@@ -19,15 +19,15 @@ from sklearn import metrics
 
 from benchmarks.rounds import Cost, median, now, publish, ratio, read_peak, report, run_child, take_turns, to_table
 from stages.core.terminal import command
-from stages.results.bootstrap import draw, number, replicate
+from stages.results.bootstrap import draw_groups, number_groups, replicate
 
 CLASSES = (3, 10)
 SEED = 0
 Values = dict[str, list[float]]
 
 
-def make_answers(rows: int, n_classes: int) -> dict[str, np.ndarray]:
-    """Labels, float32 probabilities that are right now and then, and groups; every ninth row joins another's group."""
+def make_predictions(rows: int, n_classes: int) -> dict[str, np.ndarray]:
+    """Return labels, float32 probabilities that are often right, and groups; one row in nine joins another's group."""
     random = np.random.default_rng([rows, n_classes])
     labels = random.integers(n_classes, size=rows)
     odds = np.exp(random.normal(size=(rows, n_classes)) + 2 * np.eye(n_classes)[labels])
@@ -37,17 +37,17 @@ def make_answers(rows: int, n_classes: int) -> dict[str, np.ndarray]:
 
 
 def ours(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, draws: int) -> Values:
-    """The five metrics of each draw, as `evaluate` computes them."""
+    """Return the five metrics of each draw, as `evaluate` computes them."""
     return {name: values.tolist() for name, values in replicate(labels, probabilities, groups, draws, SEED).items()}
 
 
 def plain(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, draws: int) -> Values:
-    """The same with scikit-learn, draw after draw."""
-    n_groups, group = number(groups)
+    """Return the five metrics of each draw, computed with scikit-learn draw after draw."""
+    n_groups, group = number_groups(groups)
     found: Values = {name: [] for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc")}
     doubles = probabilities.astype(float)
     doubles /= doubles.sum(axis=1, keepdims=True)
-    for weights in draw(n_groups, draws, SEED, 1):
+    for weights in draw_groups(n_groups, draws, SEED, 1):
         rows = np.repeat(np.arange(len(labels)), weights[group, 0].astype(int))
         true, p = labels[rows], probabilities[rows]
         predicted = p.argmax(axis=1)
@@ -60,9 +60,10 @@ def plain(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, dra
 
 
 def work(way: str, answers: str, draws: str, result: str) -> None:
-    """In a child: the way's values lie at the result's path, with its CPU seconds and the memory before it began.
+    """Write, in a child process, the way's values, its CPU seconds and the memory before it began to the result's path.
 
-    One draw comes first: what only the first call takes must not be counted up, nor must the end of the process.
+    One draw comes first: what only the first call needs must not be multiplied, and neither must the end of the
+    process.
     """
     with np.load(answers) as stored:
         given = dict(stored)
@@ -76,7 +77,7 @@ def work(way: str, answers: str, draws: str, result: str) -> None:
 
 @dataclass
 class Case:
-    """The answers of so many classes, where they lie, and what the runs on them reported."""
+    """The predictions for a number of classes, the file that holds them, and what the runs on them reported."""
 
     n_classes: int
     path: Path
@@ -85,10 +86,10 @@ class Case:
     values: Values = field(default_factory=dict)
 
     def run(self, way: str, draws: int) -> Cost:
-        """What the way took.
+        """Run the way in a child process and return its cost.
 
         Raises:
-            ValueError: a draw's values are not those of the first run.
+            ValueError: The values of a draw differ from the values of the first run.
         """
         result, cost = run_child(sys.executable, "-m", "benchmarks.bootstrap", "work", way, self.path, draws)
         self.idle_mb = max(self.idle_mb, result["idle_mb"])
@@ -101,14 +102,14 @@ class Case:
 
 
 def prepare(folder: Path, rows: int, n_classes: int) -> Case:
-    """A case, its answers written."""
-    path, answers = folder / f"{n_classes}.npz", make_answers(rows, n_classes)
+    """Write the predictions of a case and return the case."""
+    path, answers = folder / f"{n_classes}.npz", make_predictions(rows, n_classes)
     np.savez(path, **answers)
     return Case(n_classes, path, len(np.unique(answers["groups"])))
 
 
 def measure(case: Case, draws: int, plain_draws: int, rounds: int) -> list[str]:
-    """The table's row for so many classes."""
+    """Return the table's row for a case."""
     costs = take_turns(
         {
             "ours": partial(case.run, "ours", draws),
@@ -152,8 +153,8 @@ def main() -> None:
 INTRO = """\
 Five metrics of {rows:,} predictions in {groups} groups, {draws:,} draws: median of {rounds} rounds in turn, and range.
 The plain loop ran {plain_draws} draws a round and its seconds are counted up in proportion; both gave the same values
-in each draw. Peak MB is of the whole process, `before` is after its imports and with the predictions read. Others
-worked on this machine meanwhile: CPU seconds suffer less from that than those on the wall.
+in each draw. Peak MB is of the whole process, `before` is after its imports and with the predictions read. Other work
+ran on this machine meanwhile: CPU seconds suffer less from this than wall seconds.
 """
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m benchmarks.duplicates --peers .venv-peers/bin/python
     python -m benchmarks.duplicates --camera --images 300
 
-The threshold of each peer is the largest with the best precision on the set of seed 1; all results are on that of
+The threshold of each peer is the largest with the best precision on the set of seed 1; all results are for the set of
 seed 2. Ours has no threshold chosen here: it is what params.yaml says. Every run is a process of its own, and reads its
 files from the system's cache.
 """
@@ -29,20 +29,20 @@ from stages.core.terminal import command
 OURS, MIRRORED, AGAIN = "ours", "ours, mirrored", "ours again"
 PEERS = ("imagehash", "imagededup PHash", "imagededup DHash", "difPy")
 BITS = list(range(17))
-# difPy's groups at one threshold do not give those at a lower one, so that it runs at each: mean squared errors.
+# Mean squared errors. difPy runs at each, because its groups at one threshold do not give its groups at a lower one.
 ERRORS = [0, 1, 2, 5, 8, 11, 14, 20]
 Reported = dict[str, Any]
 
 
 def find(python: str, method: str, folder: Path, setting: object) -> tuple[Reported, Cost]:
-    """What the method reports of the folder, and what it took, all files being in the system's cache."""
+    """Return what the method reports of the folder, and its cost, with all files in the system's cache."""
     for path in folder.rglob("*.*"):
         path.read_bytes()
     return run_child(python, "-m", "benchmarks.methods", method, folder, setting)
 
 
 def try_thresholds(method: str, python: str, folder: Path) -> dict[int, Score]:
-    """What the peer is worth at each threshold."""
+    """Return the peer's score at each threshold."""
     truth, images = read_truth(folder), folder / "images"
     if method == "difPy":
         return {error: score(find(python, method, images, error)[0]["pairs"], [], truth) for error in ERRORS}
@@ -51,12 +51,12 @@ def try_thresholds(method: str, python: str, folder: Path) -> dict[int, Score]:
 
 
 def choose(scores: dict[int, Score]) -> int:
-    """The largest threshold with the best precision."""
+    """Return the largest threshold with the best precision."""
     return max(scores, key=lambda threshold: (scores[threshold].precision, threshold))
 
 
 def describe_thresholds(tried: dict[str, dict[int, Score]]) -> str:
-    """A table of recall and precision of the peers by threshold, on the set that the thresholds are chosen on."""
+    """Return a table of finds and precision of the peers by threshold, on the set that the thresholds are chosen on."""
     rows = []
     for method, scores in tried.items():
         for threshold, each in scores.items():
@@ -66,7 +66,7 @@ def describe_thresholds(tried: dict[str, dict[int, Score]]) -> str:
 
 
 def describe_scores(scores: dict[str, Score], truth: Truth, settings: dict[str, str]) -> str:
-    """The table of what each method found, reported wrongly, and refused."""
+    """Return the table of what each method found, reported wrongly, and refused."""
     near, broken = truth.count(CHANGES), truth.count(DAMAGES)
     rows = [[kind, *(f"{each.found[kind]} of {truth.count([kind])}" for each in scores.values())] for kind in CHANGES]
     totals: dict[str, Callable[[Score], str]] = {
@@ -83,7 +83,7 @@ def describe_scores(scores: dict[str, Score], truth: Truth, settings: dict[str, 
 
 
 def describe_costs(costs: dict[str, list[Cost]]) -> str:
-    """The table of seconds, and of the ratios to ours with their range over the rounds."""
+    """Return the table of seconds, and of the ratios to ours with their range over the rounds."""
     header = ["method", "CPU s", "wall s", "CPU s against ours", "wall s against ours", "peak MB"]
     rows = []
     for name, each in costs.items():
@@ -94,10 +94,10 @@ def describe_costs(costs: dict[str, list[Cost]]) -> str:
 
 
 def measure(methods: Mapping[str, Callable[[], tuple[Reported, Cost]]], rounds: int) -> tuple[dict[str, Reported], Any]:
-    """What each method reports, the same in each round, and its costs.
+    """Return what each method reports, which is the same in each round, and its costs.
 
     Raises:
-        ValueError: a method reports something else in a later round.
+        ValueError: A method reports something else in a later round.
     """
     reported: dict[str, Reported] = {}
 
@@ -112,7 +112,7 @@ def measure(methods: Mapping[str, Callable[[], tuple[Reported, Cost]]], rounds: 
 
 
 def write_unplanted(reported: dict[str, Reported], truth: Truth, path: Path) -> None:
-    """The pairs of different originals that the methods call the same are in the table, for a person to look at."""
+    """Write a table of the pairs of different originals that methods call the same, for a person to look at."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["method", "first", "second"])
@@ -123,9 +123,9 @@ def write_unplanted(reported: dict[str, Reported], truth: Truth, path: Path) -> 
 def run(
     work: Path, python: str, base: planted.Base | None, rounds: int, peers: Iterable[str], sizes: tuple[int, int]
 ) -> None:
-    """The tables are published: of drawn pictures, of large ones, or of the base's photographs.
+    """Publish the tables for one set of images: drawn images, large drawn images, or the base's photographs.
 
-    The sizes are the numbers of files: of drawn pictures that thresholds are chosen on, and of those compared on.
+    The sizes are numbers of files: of the drawn set that thresholds are chosen on, and of the set compared on.
     """
     name, kind = describe_set(base)
     first, second = work / "seed-1", work / f"{name}-seed-2"
@@ -157,12 +157,12 @@ def run(
 
 
 def describe_set(base: planted.Base | None) -> tuple[str, str]:
-    """The name of the table, and of what it is measured on."""
+    """Return the name of the table, and a description of the set that it is measured on."""
     if base == "camera":
         return "camera", "scenes of 1 to 12 megapixels as cameras save them, seed 2"
     if base:
         return "photographs", "photographs, whose own duplicates count as wrong pairs"
-    return "duplicates", "drawn pictures, seed 2"
+    return "duplicates", "drawn images, seed 2"
 
 
 def main() -> None:
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--peers", default=".venv-peers/bin/python", help="the peers' Python")
     parser.add_argument("--only", choices=PEERS, nargs="*", default=PEERS, help="the peers to run")
     base = parser.add_mutually_exclusive_group()
-    base.add_argument("--base", type=Path, help="photographs to plant among, instead of drawn pictures")
+    base.add_argument("--base", type=Path, help="photographs to plant among, instead of drawn images")
     base.add_argument("--camera", dest="base", action="store_const", const="camera", help="draw 1 to 12 megapixels")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=1500, help="files in the set to compare on")

@@ -3,7 +3,7 @@
     python -m benchmarks.fetching
 
 The server is a process of its own on this machine, which answers each request 50 ms after it came. Ours checks every
-address and decodes every picture; the loop writes what it gets to a file. Each starts with an empty store.
+address and decodes every image; the loop writes what it gets to a file. Each way starts with an empty store.
 """
 
 import argparse
@@ -34,21 +34,21 @@ FETCH = Fetch(
 )  # fmt: skip
 
 
-def draw_picture() -> bytes:
-    """A JPEG with the spectrum of a photograph."""
+def draw_jpeg() -> bytes:
+    """Return a JPEG with the spectrum of a photograph."""
     stream = io.BytesIO()
     draw_scene((SIDE, SIDE), [1, 0], [1, 1], [1, 2]).save(stream, "JPEG", quality=90)
     return stream.getvalue()
 
 
-def serve(pipe: Connection, picture: bytes) -> None:
-    """The port goes through the pipe; every request to it is answered with the picture, and its path behind it."""
+def serve(pipe: Connection, image: bytes) -> None:
+    """Send the port through the pipe, then answer every request to it with the image followed by the request's path."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 await asyncio.sleep(LATENCY_S)
-                content = picture + head.split()[1]
+                content = image + head.split()[1]
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -62,16 +62,16 @@ def serve(pipe: Connection, picture: bytes) -> None:
 
 
 def ours(urls: list[str], folder: Path) -> list[bytes]:
-    """What our fetcher gives."""
+    """Return the contents that our fetcher downloads."""
     store = Store(folder)
     for url, failure in download(urls, store, FETCH, Bounds(max_megabytes=1, max_megapixels=1)):
         if failure:
-            raise ValueError(f"{url}: expected a picture, got {failure}.")
+            raise ValueError(f"{url}: expected a image, got {failure}.")
     return [store.read(url) for url in urls]
 
 
 def one_after_the_other(get: Callable[..., requests.Response], urls: list[str], folder: Path) -> list[bytes]:
-    """What the function gives."""
+    """Return the contents that the function gets, and write each of them to a file."""
     contents = []
     for number, url in enumerate(urls):
         contents.append(get(url, timeout=10).content)
@@ -80,7 +80,7 @@ def one_after_the_other(get: Callable[..., requests.Response], urls: list[str], 
 
 
 def in_session(urls: list[str], folder: Path) -> list[bytes]:
-    """What a session gives, which keeps its connection."""
+    """Return the contents that a session gets, which keeps its connection."""
     with requests.Session() as session:
         return one_after_the_other(session.get, urls, folder)
 
@@ -91,29 +91,29 @@ WAYS: dict[str, Callable[[list[str], Path], list[bytes]]] = {
 }  # fmt: skip
 
 
-def time_once(way: Callable[[list[str], Path], list[bytes]], urls: list[str], picture: bytes) -> Cost:
-    """What the way takes, all pictures being right."""
+def time_once(way: Callable[[list[str], Path], list[bytes]], urls: list[str], image: bytes) -> Cost:
+    """Return the cost of the way, after checking that all images are right."""
     with tempfile.TemporaryDirectory() as folder:
         wall, cpu = time.perf_counter(), time.process_time()
         contents = way(urls, Path(folder))
         cost = Cost(time.perf_counter() - wall, time.process_time() - cpu)
-    expected = [picture + b"/" + url.rpartition("/")[2].encode() for url in urls]
+    expected = [image + b"/" + url.rpartition("/")[2].encode() for url in urls]
     if contents != expected:
-        raise ValueError("benchmarks.fetching: expected the pictures that the server sent, got others.")
+        raise ValueError("benchmarks.fetching: expected the images that the server sent, got others.")
     return cost
 
 
 def measure(rounds: int, images: int) -> tuple[dict[str, list[Cost]], int]:
-    """What each way took in each round, and the size of a picture in bytes."""
-    picture = draw_picture()
+    """Return the costs of each way in each round, and the size of an image in bytes."""
+    image = draw_jpeg()
     pipe, end = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(end, picture), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(end, image), daemon=True)
     server.start()
     try:
         port = pipe.recv()
         urls = [f"http://127.0.0.1:{port}/{number}" for number in range(images)]
-        ways = {name: partial(time_once, way, urls, picture) for name, way in WAYS.items()}
-        return take_turns(ways, rounds), len(picture)
+        ways = {name: partial(time_once, way, urls, image) for name, way in WAYS.items()}
+        return take_turns(ways, rounds), len(image)
     finally:
         server.terminate()
 

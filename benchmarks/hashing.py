@@ -26,7 +26,7 @@ from benchmarks.scenes import draw_scene
 from stages.clean.inspection import FILES_AT_ONCE
 from stages.core.terminal import command
 from stages.images.perceptual_hash import phash
-from stages.images.quality import Limits, inspect
+from stages.images.quality import Limits, inspect_files
 from stages.images.thumbnails import FOCUS_SIDE
 
 MEGAPIXELS = (1, 2, 4, 8, 12)
@@ -34,21 +34,23 @@ LIMITS = Limits(min_side=1, max_megapixels=100, max_aspect=50, max_frames=1, min
 
 
 def ours(paths: list[Path]) -> list[int]:
-    """Our hashes of the files as `clean` makes them: block after block is looked at, then all are hashed at once.
+    """Return our hashes of the files as `clean` makes them: inspected block after block, then all hashed at once.
 
     Contrast and sharpness are measured too.
     """
     blocks = [paths[start : start + FILES_AT_ONCE] for start in range(0, len(paths), FILES_AT_ONCE)]
-    return phash(np.stack([finding.thumbnail for block in blocks for finding in inspect(block, LIMITS)])).tolist()
+    return phash(
+        np.stack([inspection.thumbnail for block in blocks for inspection in inspect_files(block, LIMITS)])
+    ).tolist()
 
 
 def imagehash_phash(paths: list[Path]) -> list[int]:
-    """The hashes that imagehash gives."""
+    """Return the hashes that imagehash gives."""
     return [int(str(imagehash.phash(Image.open(path))), 16) for path in paths]
 
 
 def decode_alone(paths: list[Path]) -> None:
-    """Nothing, after each file was decoded to grey at the scale that ours needs."""
+    """Decode each file to grey at the scale that ours needs, and do nothing with it."""
     for path in paths:
         with Image.open(path) as image:
             image.draft("L", (FOCUS_SIDE, FOCUS_SIDE * image.height // image.width))
@@ -61,7 +63,7 @@ WAYS: dict[str, Callable[[list[Path]], object]] = {
 
 
 def draw_files(folder: Path, megapixels: int) -> list[Path]:
-    """Files of so many million pixels, 4 to 3."""
+    """Write files of `megapixels` million pixels, 4 to 3, and return their paths."""
     size = (round(math.sqrt(megapixels * 4e6 / 3)), round(math.sqrt(megapixels * 3e6 / 4)))
     paths = []
     for number in range(FILES_AT_ONCE):
@@ -73,7 +75,7 @@ def draw_files(folder: Path, megapixels: int) -> list[Path]:
 
 
 def time_once(way: Callable[[list[Path]], object], paths: list[Path], repeats: int) -> Cost:
-    """What the files take, the mean of so many times in a row."""
+    """Return the cost of hashing the files, the mean of `repeats` times in a row."""
     files = paths * repeats
     wall, cpu = time.perf_counter(), time.process_time()
     way(files)
@@ -81,20 +83,20 @@ def time_once(way: Callable[[list[Path]], object], paths: list[Path], repeats: i
 
 
 def measure(paths: list[Path], rounds: int) -> dict[str, list[Cost]]:
-    """What each way takes in each round, for the files as often as ours does them in half a second."""
+    """Return the costs of each way in each round; the files are repeated so that ours takes half a second."""
     once = min(time_once(ours, paths, 1).cpu_s for _ in range(3))
     repeats = math.ceil(0.5 / once)
     return take_turns({name: partial(time_once, way, paths, repeats) for name, way in WAYS.items()}, rounds)
 
 
 def add(costs: Iterable[Cost]) -> Cost:
-    """The costs of all, one after the other."""
+    """Return the sum of the costs."""
     seconds = [(cost.wall_s, cost.cpu_s) for cost in costs]
     return Cost(*(sum(column) for column in zip(*seconds, strict=True)))
 
 
 def count_differing(paths: list[Path]) -> int:
-    """The most bits in which ours and imagehash's hash of a file differ."""
+    """Return the largest number of bits in which our hash of a file differs from imagehash's."""
     return max((one ^ other).bit_count() for one, other in zip(ours(paths), imagehash_phash(paths), strict=True))
 
 

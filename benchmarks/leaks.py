@@ -1,4 +1,4 @@
-"""How much a naive split flatters: duplicates kept, and images dealt at random, against groups kept on one side.
+"""How much a naive split flatters: duplicates kept and images dealt at random, against groups kept on one side.
 
     python -m benchmarks.leaks
 
@@ -21,7 +21,7 @@ RAW, REVIEW = Path("data/1_raw"), Path("data/review.csv")
 
 
 def main() -> None:
-    """Measure it."""
+    """Measure both ways and publish the table."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         prepare(work)

@@ -1,9 +1,9 @@
-"""Ways to find duplicates in a folder, each run in a process of its own and, for the peers, in their environment.
+"""Methods that find duplicates in a folder, each run in its own process; the peers run in an environment of their own.
 
     python -m benchmarks.methods <method> <folder> <threshold> <result.json>
 
 The result holds `pairs` of files with their distance, and the files that were `refused`; paths are relative to the
-folder. Only the standard library is imported before a method is chosen: no environment has all packages. What a
+folder. Only the standard library is imported before a method is chosen, because no environment has all packages. What a
 method imports is not timed.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.rounds import now, report
 
 Pairs = list[tuple[str, str, float]]
-# imagededup imports its network, torch and figures with its hashes, which need none of them: 5 GB not installed.
+# imagededup imports its network, torch and figures together with its hashes, which do not need them: this avoids 5 GB.
 STANDINS = (
     ("imagededup.methods.cnn", "CNN"),
     ("imagededup.utils.models", "CustomModel"),
@@ -28,7 +28,7 @@ STANDINS = (
 
 
 def ours(folder: Path, form: str, result: Path) -> None:
-    """Our step `clean` on a folder of raw images, with the params in params.yaml; the form is `plain` or `mirrored`."""
+    """Report what our step `clean` finds in a raw folder, by params.yaml; the form is `plain` or `mirrored`."""
     from stages.clean.run import run
     from stages.clean.settings import Clean
     from stages.core import params
@@ -56,7 +56,7 @@ def ours(folder: Path, form: str, result: Path) -> None:
 
 
 def imagehash_phash(folder: Path, threshold: str, result: Path) -> None:
-    """`imagehash.phash` of every file that opens, and a loop over all pairs."""
+    """Report what `imagehash.phash` of every file that opens finds, with a loop over all pairs."""
     import imagehash
     from PIL import Image
 
@@ -76,17 +76,13 @@ def imagehash_phash(folder: Path, threshold: str, result: Path) -> None:
 
 
 def imagededup(kind: str) -> Callable[[Path, str, Path], None]:
-    """A hash of imagededup, with its own search."""
+    """Return a function that reports what a hash of imagededup finds, with its own search."""
 
     def find(folder: Path, threshold: str, result: Path) -> None:
-        for name, part in (
-            ("methods.cnn", "CNN"),
-            ("utils.models", "CustomModel"),
-            ("utils.plotter", "plot_duplicates"),
-        ):
-            module = types.ModuleType(f"imagededup.{name}")
+        for name, part in STANDINS:
+            module = types.ModuleType(name)
             setattr(module, part, None)
-            sys.modules[f"imagededup.{name}"] = module
+            sys.modules[name] = module
         from imagededup import methods
 
         start = now()
@@ -99,7 +95,7 @@ def imagededup(kind: str) -> Callable[[Path, str, Path], None]:
 
 
 def difpy(folder: Path, threshold: str, result: Path) -> None:
-    """Pictures of any sizes, which difPy compares with same_dim=False only."""
+    """Report what difPy finds; it compares images of different sizes with same_dim=False only."""
     import difPy
 
     start = now()
@@ -115,17 +111,17 @@ def difpy(folder: Path, threshold: str, result: Path) -> None:
 
 
 def list_files(folder: Path) -> list[str]:
-    """All files in the folder's folders, sorted."""
+    """Return all files in the folder's folders, sorted."""
     return sorted(name_in(folder, path) for path in folder.glob("*/*"))
 
 
 def name_in(folder: Path, path: Path | str) -> str:
-    """The path relative to the folder, with forward slashes."""
+    """Return the path relative to the folder, with forward slashes."""
     return Path(path).relative_to(folder).as_posix()
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
+    """Return the rows of a CSV file."""
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 

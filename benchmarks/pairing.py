@@ -1,10 +1,10 @@
-"""How long `hashes.near_pairs` takes for many hashes, and that it misses no pair.
+"""How long `hamming_search.near_pairs` takes for many hashes, and that it misses no pair.
 
     python -m benchmarks.pairing
 
-The hashes have exactly 32 ones, as `imagehash.phash` gives them; for every hundredth there is another one 0 to 12 bits
-away, and 1,000 are equal. Up to 100,000 of them each pair is compared with the plain way: each hash with each,
-a block at a time. Every run is a process of its own.
+The hashes have exactly 32 ones, as `imagehash.phash` gives them; every hundredth hash has another one 0 to 12 bits
+away, and 1,000 are equal. Up to 100,000 hashes, the result is compared with the plain way: each hash with each, a block
+at a time. Every run is a process of its own.
 """
 
 import argparse
@@ -34,7 +34,7 @@ Pairs = tuple[Integers, Integers, Integers]
 
 
 def make_hashes(number: int) -> Hashes:
-    """So many hashes with near pairs and equal ones among them, shuffled."""
+    """Return `number` hashes with near pairs and equal hashes among them, shuffled."""
     rng = default_rng(number)
     bits = np.zeros((number, 64), dtype=np.uint8)
     bits[:, :32] = 1
@@ -48,7 +48,7 @@ def make_hashes(number: int) -> Hashes:
 
 
 def compare_all(hashes: Hashes, max_distance: int) -> Pairs:
-    """The same as `near_pairs`, the plain way."""
+    """Return what `near_pairs` returns, computed the plain way."""
     found = []
     for start in range(0, len(hashes), ROWS_AT_ONCE):
         distances = np.bitwise_count(hashes[start : start + ROWS_AT_ONCE, None] ^ hashes[None, start:])
@@ -64,7 +64,7 @@ WAYS: dict[str, Callable[[Hashes, int], Pairs]] = {"ours": near_pairs, "each wit
 
 
 def work(way: str, hashes: str, max_distance: str, result: str) -> None:
-    """In a child: the way's pairs are counted and summed up at the result's path."""
+    """Write, in a child process, the number and the digest of the way's pairs to the result's path."""
     rows = np.load(hashes)
     start = now()
     pairs = WAYS[way](rows, int(max_distance))
@@ -73,10 +73,10 @@ def work(way: str, hashes: str, max_distance: str, result: str) -> None:
 
 
 def measure(number: int, max_distance: int, folder: Path, rounds: int) -> list[str]:
-    """The table's row for so many hashes.
+    """Return the table's row for a number of hashes and a distance.
 
     Raises:
-        ValueError: two ways or rounds give different pairs.
+        ValueError: Two ways or rounds give different pairs.
     """
     path = folder / f"{number}.npy"
     if not path.exists():

@@ -1,12 +1,12 @@
-"""A set of pictures with planted near-duplicates and broken files, and the truth about them.
+"""A set of images with planted near-duplicates and broken files, and the truth about them.
 
     python -m benchmarks.planted /tmp/planted --seed 0
 
 Of 1,500 files 1,140 are originals, all different to a person: scenes; a tenth flat drawings on white, whose 64-bit
-hashes collide; a twentieth each with the colours of another scene, or before the ground of another one. 300 are
-near-duplicates, 25 of each kind in `variants.CHANGES`, each of another original and in its class; 60 are broken, 6 of
-each kind in `variants.DAMAGES`, made from pictures that are not in the set. With `--camera` all originals are scenes of
-1 to 12 megapixels, saved as cameras do.
+hashes collide; a twentieth with the colours of another scene, and a twentieth in front of another scene's ground. 300
+files are near-duplicates, 25 of each kind in `variants.CHANGES`, each of another original and in its class; 60 are
+broken, 6 of each kind in `variants.DAMAGES`, made from images that are not in the set. With `--camera` all originals
+are scenes of 1 to 12 megapixels, saved as cameras do.
 """
 
 import argparse
@@ -37,7 +37,7 @@ Base = Path | Literal["camera"]
 
 
 @dataclass(frozen=True)
-class Picture:
+class Original:
     """One original: its width and height and the seeds of its parts, or the photograph that it copies."""
 
     kind: str
@@ -47,13 +47,13 @@ class Picture:
 
 
 def write(folder: Path, seed: int, images: int = 1500, base: Base | None = None) -> None:
-    """The folder holds `images/<class>/<number>.<ending>` and `truth.csv`: file, kind, original.
+    """Write `images/<class>/<number>.<ending>` and `truth.csv` (file, kind, original) into the folder.
 
-    The files' numbers say nothing about their kind. With a folder as the base its photographs are the originals, as
-    many as there are at most, with "camera" scenes as large as a camera's; the same seed gives the same files.
+    The numbers of the files say nothing about their kind. With a folder as the base, its photographs are the originals,
+    at most as many as it holds; with "camera", scenes as large as a camera's. The same seed gives the same files.
 
     Raises:
-        ValueError: the folder exists, or too few images are asked for or to be had.
+        ValueError: The folder exists, or the number of images asked for or available is too small.
     """
     if folder.exists():
         raise ValueError(f"{folder}: expected no such folder yet, got one.")
@@ -78,13 +78,13 @@ def write(folder: Path, seed: int, images: int = 1500, base: Base | None = None)
 
 
 def divide(images: int) -> tuple[int, int, int]:
-    """How many of so many files are originals, near-duplicates and broken, each kind of the latter as often."""
+    """Return how many files are originals, near-duplicates and broken, with equally many of each kind."""
     near, broken = images // 60 * len(CHANGES), max(1, images // 250) * len(DAMAGES)
     return images - near - broken, near, broken
 
 
 def run(work: Work, items: Iterable[tuple[Any, ...]], seed: int, folder: Path) -> list[Row]:
-    """What the work gives for each of the items, on all cores."""
+    """Run the work for each item on all cores, and return the rows."""
     rows: list[Row] = joblib.Parallel(n_jobs=-1, batch_size=8)(
         joblib.delayed(work)(*item, seed, folder) for item in items
     )
@@ -92,81 +92,81 @@ def run(work: Work, items: Iterable[tuple[Any, ...]], seed: int, folder: Path) -
 
 
 def repeat(kinds: Iterable[str], number: int) -> list[str]:
-    """So many kinds, each as often as the others, in blocks."""
+    """Return `number` kinds in blocks, each kind equally often."""
     names = list(kinds)
     return [kind for kind in names for _ in range(number // len(names))]
 
 
-def choose_originals(base: Base | None, seed: int, wanted: int, near: int, rng: Generator) -> list[Picture]:
-    """So many pictures of the base, near of which at least must be had."""
+def choose_originals(base: Base | None, seed: int, wanted: int, near: int, rng: Generator) -> list[Original]:
+    """Return `wanted` originals from the base, or fewer, but at least `near` of them."""
     if base == "camera":
         return plan_camera(wanted, rng)
     return sample(base, wanted, near, rng) if base else plan(seed, wanted, rng)
 
 
-def plan(seed: int, number: int, rng: Generator) -> list[Picture]:
-    """So many pictures to draw; every part of each has its own seed, but for what it shares on purpose."""
+def plan(seed: int, number: int, rng: Generator) -> list[Original]:
+    """Return `number` originals to draw; every part of each has its own seed, unless it is shared on purpose."""
     flats = distinct_flats([seed, 2])
     tenth, twentieth = number // 10, number // 20
     sizes = [(int(width), int(height)) for width, height in rng.integers(*SIDES, (number, 2))]
-    pictures = [Picture("drawing", sizes.pop(), (next(flats),)) for _ in range(tenth)]
+    originals = [Original("drawing", sizes.pop(), (next(flats),)) for _ in range(tenth)]
     scenes = [
-        Picture("scene", sizes.pop(), (3 * n, 3 * n + 1, 3 * n + 2)) for n in range(number - tenth - 2 * twentieth)
+        Original("scene", sizes.pop(), (3 * n, 3 * n + 1, 3 * n + 2)) for n in range(number - tenth - 2 * twentieth)
     ]
     for n, index in enumerate(rng.choice(len(scenes), 2 * twentieth, replace=False)):
         palette, ground, _ = scenes[index].seeds
         own = 3 * (number + n)
         if n < twentieth:
-            pictures.append(Picture("same colours", sizes.pop(), (palette, own, own + 1)))
+            originals.append(Original("same colours", sizes.pop(), (palette, own, own + 1)))
         else:
-            pictures.append(Picture("same ground", scenes[index].size, (palette, ground, own)))
-    return pictures + scenes
+            originals.append(Original("same ground", scenes[index].size, (palette, ground, own)))
+    return originals + scenes
 
 
-def plan_camera(number: int, rng: Generator) -> list[Picture]:
-    """So many scenes to draw of 1 to 12 megapixels, 4 to 3 or 3 to 4."""
-    pictures = []
+def plan_camera(number: int, rng: Generator) -> list[Original]:
+    """Return `number` scenes to draw of 1 to 12 megapixels, 4 to 3 or 3 to 4."""
+    originals = []
     for n, millions in enumerate(rng.uniform(*MEGAPIXELS, number)):
         sides = [round(math.sqrt(millions * 1e6 * ratio)) for ratio in (4 / 3, 3 / 4)]
         width, height = rng.permutation(sides).tolist()
-        pictures.append(Picture("camera", (width, height), (3 * n, 3 * n + 1, 3 * n + 2)))
-    return pictures
+        originals.append(Original("camera", (width, height), (3 * n, 3 * n + 1, 3 * n + 2)))
+    return originals
 
 
-def sample(base: Path, wanted: int, least: int, rng: Generator) -> list[Picture]:
-    """So many of the base's photographs, all if there are fewer.
+def sample(base: Path, wanted: int, least: int, rng: Generator) -> list[Original]:
+    """Return `wanted` of the base's photographs, or all if there are fewer.
 
     Raises:
-        ValueError: there are fewer readable ones than near-duplicates to make.
+        ValueError: There are fewer readable photographs than near-duplicates to make.
     """
     files = [path for path in sorted(base.rglob("*")) if path.is_file() and decodes(path.read_bytes())]
     if len(files) < least:
-        raise ValueError(f"{base}: expected at least {least} readable pictures, got {len(files)}.")
+        raise ValueError(f"{base}: expected at least {least} readable images, got {len(files)}.")
     chosen = sorted(rng.choice(len(files), min(wanted, len(files)), replace=False))
-    return [Picture("photograph", photograph=files[index]) for index in chosen]
+    return [Original("photograph", photograph=files[index]) for index in chosen]
 
 
-def write_original(picture: Picture, number: int, seed: int, folder: Path) -> Row:
-    """The truth's row of a picture, after it is written."""
+def write_original(original: Original, number: int, seed: int, folder: Path) -> Row:
+    """Write an original and return its row of the truth."""
     rng = default_rng([seed, 1, number])
-    if picture.photograph:
-        content, ending = picture.photograph.read_bytes(), picture.photograph.suffix.lower()
+    if original.photograph:
+        content, ending = original.photograph.read_bytes(), original.photograph.suffix.lower()
     else:
-        chances = {"drawing": (0.3, 0.5, 0.2), "camera": (1, 0, 0)}.get(picture.kind, (0.9, 0.04, 0.06))
+        chances = {"drawing": (0.3, 0.5, 0.2), "camera": (1, 0, 0)}.get(original.kind, (0.9, 0.04, 0.06))
         ending = str(rng.choice([".jpg", ".png", ".webp"], p=chances))
-        content = encode(draw(picture, seed), ending, int(rng.integers(80, 96)))
+        content = encode(draw(original, seed), ending, int(rng.integers(80, 96)))
     name = CLASSES[int(rng.integers(len(CLASSES)))]
-    return put(folder, f"{name}/{number:05}{ending}", picture.kind, "", content)
+    return put(folder, f"{name}/{number:05}{ending}", original.kind, "", content)
 
 
-def draw(picture: Picture, seed: int) -> Image.Image:
-    """The drawing or scene."""
-    seeds = [[seed, 2, part] for part in picture.seeds]
-    return draw_flat(picture.size, *seeds) if picture.kind == "drawing" else draw_scene(picture.size, *seeds)
+def draw(original: Original, seed: int) -> Image.Image:
+    """Return the drawing or scene."""
+    seeds = [[seed, 2, part] for part in original.seeds]
+    return draw_flat(original.size, *seeds) if original.kind == "drawing" else draw_scene(original.size, *seeds)
 
 
 def write_variant(kind: str, original: str, number: int, seed: int, folder: Path) -> Row:
-    """The truth's row of a near-duplicate, after it is written."""
+    """Write a near-duplicate and return its row of the truth."""
     rng = default_rng([seed, 3, number])
     change, qualities = CHANGES[kind]
     path = folder / "images" / original
@@ -178,7 +178,7 @@ def write_variant(kind: str, original: str, number: int, seed: int, folder: Path
 
 
 def write_broken(kind: str, number: int, seed: int, folder: Path) -> Row:
-    """The truth's row of a broken file, after it is written."""
+    """Write a broken file and return its row of the truth."""
     rng = default_rng([seed, 4, number])
     ending, damage = DAMAGES[kind]
     scene = draw_scene((480, 360), *([seed, 4, number, part] for part in range(3)))
@@ -187,14 +187,14 @@ def write_broken(kind: str, number: int, seed: int, folder: Path) -> Row:
 
 
 def put(folder: Path, file: str, kind: str, original: str, content: bytes) -> Row:
-    """The truth's row, after the content lies in the file."""
+    """Write the content to the file and return its row of the truth."""
     (folder / "images" / file).write_bytes(content)
     return {"file": file, "kind": kind, "original": original}
 
 
 def main() -> None:
     """Write the set that the arguments ask for."""
-    parser = argparse.ArgumentParser(description="Write pictures with planted near-duplicates and broken files.")
+    parser = argparse.ArgumentParser(description="Write originals with planted near-duplicates and broken files.")
     parser.add_argument("folder", type=Path, help="the folder to write, which must not exist")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=1500, help=f"files in all, at least {LEAST_IMAGES}")

@@ -1,4 +1,4 @@
-"""Honest comparisons: methods measured in turn, round after round, and their ratios as Markdown."""
+"""Fair comparisons: methods measured in turn, round after round, and their ratios as Markdown."""
 
 import json
 import os
@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took: CPU seconds with those of all processes that it started, memory without."""
+    """The cost of one run: CPU seconds include all processes that it started, the memory does not."""
 
     wall_s: float
     cpu_s: float
@@ -27,14 +27,14 @@ class Cost:
 
 
 def report(path: Path, started_s: tuple[float, float], **result: Any) -> None:
-    """The result lies at the path for `run_child`, with what the work took since `started_s`, its `now()`."""
+    """Write the result for `run_child` to the path, with the cost since `started_s`, which is what `now()` returned."""
     wall, cpu = started_s
     costs = {"wall_s": time.perf_counter() - wall, "imports_cpu_s": cpu, "peak_mb": read_peak()}
     path.write_text(json.dumps({**costs, **result}))
 
 
 def read_peak() -> float:
-    """The most memory that this process had so far, in MB."""
+    """Return the most memory that this process has used so far, in MB."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux starts ru_maxrss at the peak of the process that started this one.
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
@@ -43,15 +43,15 @@ def read_peak() -> float:
 
 
 def now() -> tuple[float, float]:
-    """Seconds on the clock, and CPU seconds of this process up to here: its imports, which do not count."""
+    """Return seconds on the clock, and CPU seconds of this process so far, which are its imports and do not count."""
     return time.perf_counter(), time.process_time()
 
 
 def run_child(*command: object) -> tuple[dict[str, Any], Cost]:
-    """What the command reports at the path that it gets as its last argument, and what that took.
+    """Run the command, and return its cost and what it reports at the path that it gets as its last argument.
 
     Raises:
-        ValueError: the command fails.
+        ValueError: The command fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder, "result.json"), Path(folder, "output.txt")
@@ -69,7 +69,7 @@ def run_child(*command: object) -> tuple[dict[str, Any], Cost]:
 
 
 def take_turns(methods: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """What each method took in each round; every round begins with another method."""
+    """Return the costs of each method in each round; every round begins with another method."""
     names = list(methods)
     costs: dict[str, list[Cost]] = {name: [] for name in names}
     for number in range(rounds):
@@ -80,24 +80,24 @@ def take_turns(methods: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[s
 
 
 def ratio(costs: list[Cost], others: list[Cost], unit: str) -> str:
-    """Median and range over the rounds of what one method took by what another took, `cpu_s` or `wall_s`."""
+    """Return median and range over the rounds of the ratio of two methods' costs, in `cpu_s` or `wall_s`."""
     ratios = [getattr(one, unit) / getattr(other, unit) for one, other in zip(costs, others, strict=True)]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def median(costs: list[Cost], unit: str) -> float:
-    """The median over the rounds, in seconds or megabytes."""
+    """Return the median over the rounds, in seconds or megabytes."""
     return float(statistics.median(getattr(cost, unit) for cost in costs))
 
 
 def to_table(header: list[str], rows: list[list[str]]) -> str:
-    """The rows as a table in Markdown."""
+    """Return the rows as a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def publish(name: str, *parts: str) -> None:
-    """The parts, and what machine they come from, are on the screen and in `results/<name>.md`."""
+    """Print the parts and a line about the machine, and write them to `results/<name>.md`."""
     machine = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, Python {platform.python_version()}"
     text = "\n".join([*parts, f"Measured on {machine}.\n"])
     RESULTS.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Pictures drawn from seeds: scenes with the spectrum of photographs, and flat drawings on white."""
+"""Images drawn from seeds: scenes with the spectrum of photographs, and flat drawings on white."""
 
 import colorsys
 import math
@@ -17,12 +17,12 @@ Points = npt.NDArray[np.float64]
 Field = npt.NDArray[np.floating]
 WHITE = (255, 255, 255)
 THUMBNAIL = (24, 24)
-LEAST_INK = 40  # of 255, to count as covered
-SMOOTHING = 2  # shapes are drawn at so many times their size
+LEAST_INK = 40  # of 255; a pixel with more ink counts as covered
+SMOOTHING = 2  # shapes are drawn at this multiple of their size
 
 
 def draw_scene(size: Size, palette: list[int], background: list[int], objects: list[int]) -> Image.Image:
-    """A scene of (width, height): shaded objects before a textured ground, RGB.
+    """Return a scene of (width, height): shaded objects in front of a textured ground, RGB.
 
     Two scenes with the same seed of one part have the same colours, the same ground or the same objects.
     """
@@ -34,7 +34,7 @@ def draw_scene(size: Size, palette: list[int], background: list[int], objects: l
 
 
 def draw_palette(rng: Generator) -> list[Color]:
-    """Eight colours around one hue, of any lightness."""
+    """Return eight colours around one hue, of any lightness."""
     hue, spread = rng.random(), rng.uniform(0.05, 0.6)
     hues = hue + spread * rng.uniform(-1, 1, 8)
     saturations, values = rng.uniform(0.05, 0.75, 8), rng.permutation(np.linspace(0.15, 0.95, 8))
@@ -42,13 +42,13 @@ def draw_palette(rng: Generator) -> list[Color]:
 
 
 def to_color(hue: float, saturation: float, value: float) -> Color:
-    """The colour as RGB from 0 to 255; hue, saturation and value from 0 to 1."""
+    """Return the colour as RGB from 0 to 255; hue, saturation and value are from 0 to 1."""
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def draw_ground(rng: Generator, size: Size, colors: list[Color]) -> Image.Image:
-    """A gradient of three colours in any direction, from soft to a sharp horizon."""
+    """Return a gradient of three colours in any direction, from soft to a sharp horizon."""
     width, height = size
     angle, position, sharpness = rng.uniform(-0.6, 0.6), rng.uniform(0.3, 0.7), rng.choice([4, 8, 30, 200])
     x, y = np.linspace(-0.5, 0.5, width)[None], np.linspace(0, 1, height)[:, None]
@@ -58,7 +58,7 @@ def draw_ground(rng: Generator, size: Size, colors: list[Color]) -> Image.Image:
 
 
 def paste_objects(rng: Generator, image: Image.Image, colors: list[Color]) -> None:
-    """Four to eleven shaded shapes are in the image, large ones behind small ones; the largest covers its middle."""
+    """Paste 4 to 11 shaded shapes into the image, large ones behind small ones; the largest covers its middle."""
     side = min(image.size)
     extents = [rng.uniform(0.55, 0.75), *sorted(rng.uniform(0.08, 0.45, rng.integers(3, 11)), reverse=True)]
     for number, extent in enumerate(extents):
@@ -71,14 +71,14 @@ def paste_objects(rng: Generator, image: Image.Image, colors: list[Color]) -> No
 
 
 def shade(rng: Generator, size: Size, color: Color) -> Image.Image:
-    """The colour, lit from some side or from the front."""
+    """Return an image of the colour, lit from one side or from the front."""
     light = Image.radial_gradient("L") if rng.random() < 0.4 else Image.linear_gradient("L").rotate(rng.uniform(0, 360))
     tones = [tuple(min(255, round(part * factor)) for part in color) for factor in (1.25, 0.5)]
     return ImageOps.colorize(light, *tones).resize(size, Image.Resampling.BILINEAR)
 
 
 def draw_outline(rng: Generator) -> Points:
-    """The corners of an ellipse, a polygon, a star or a soft blob, `(points, 2)`, filling 0 to 1 both ways."""
+    """Return the corners of an ellipse, a polygon, a star or a soft blob, `(points, 2)`, filling 0 to 1 both ways."""
     kind = str(rng.choice(["ellipse", "polygon", "star", "blob"]))
     corners = {"ellipse": 90, "blob": 90, "polygon": int(rng.integers(3, 8)), "star": 2 * int(rng.integers(4, 9))}[kind]
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
@@ -95,7 +95,7 @@ def draw_outline(rng: Generator) -> Points:
 
 
 def fill_outline(size: Size, points: Points) -> Image.Image:
-    """A mask of (width, height): 255 inside the outline."""
+    """Return a mask of (width, height) that is 255 inside the outline."""
     large = (size[0] * SMOOTHING, size[1] * SMOOTHING)
     mask = Image.new("L", large)
     ImageDraw.Draw(mask).polygon([tuple(point) for point in points * large], fill=255)
@@ -103,7 +103,7 @@ def fill_outline(size: Size, points: Points) -> Image.Image:
 
 
 def add_texture(rng: Generator, image: Image.Image) -> Image.Image:
-    """The image with natural noise in its lightness, and coarser noise in its colours."""
+    """Return the image with natural noise in its lightness, and coarser noise in its colours."""
     width, height = image.size
     lightness = 1 + rng.uniform(0.05, 0.22) * draw_noise(rng, image.size, rng.uniform(0.9, 1.3))
     pixels = np.asarray(image, dtype=np.float32) * lightness[..., None]
@@ -115,7 +115,7 @@ def add_texture(rng: Generator, image: Image.Image) -> Image.Image:
 
 
 def draw_noise(rng: Generator, size: Size, exponent: float) -> Field:
-    """Noise of (width, height) with mean 0 and deviation 1, its amplitude falling as frequency ** -exponent.
+    """Return noise of (width, height), mean 0 and deviation 1, its amplitude falling as frequency ** -exponent.
 
     Photographs have an exponent near 1: Field, "Relations between the statistics of natural images and the response
     properties of cortical cells", 1987, https://doi.org/10.1364/JOSAA.4.002379.
@@ -129,7 +129,7 @@ def draw_noise(rng: Generator, size: Size, exponent: float) -> Field:
 
 
 def draw_flat(size: Size, seed: list[int]) -> Image.Image:
-    """One to three shapes of one colour each on white, near the middle as in clip art and signs, RGB."""
+    """Return one to three shapes of one colour each on white, near the middle as in clip art and signs, RGB."""
     rng = default_rng(seed)
     image = Image.new("RGB", size, WHITE)
     for extent in rng.uniform(0.3, 0.7, rng.choice([1, 1, 1, 2, 3])):
@@ -141,10 +141,10 @@ def draw_flat(size: Size, seed: list[int]) -> Image.Image:
 
 
 def distinct_flats(seed: list[int]) -> Iterator[int]:
-    """Numbers to follow the seed: each drawing differs from all before it, mirrored too, in shape and in colour.
+    """Yield numbers to follow the seed whose drawings differ, also mirrored, from all before in shape and in colour.
 
-    At least 15 % of what either covers is covered by one alone, and half of the ink differs: no person takes one
-    for the other, while their hashes, which see grey and low frequencies, come close.
+    At least 15 % of what either drawing covers is covered by one of them alone, and half of the ink differs: no person
+    takes one for the other, while their hashes, which see grey and low frequencies, come close.
     """
     taken: list[Field] = []
     for number in count():
@@ -155,7 +155,7 @@ def distinct_flats(seed: list[int]) -> Iterator[int]:
 
 
 def is_distinct(ink: Field, other: Field) -> bool:
-    """Whether two drawings differ enough in what they cover and in their colours."""
+    """Return whether two drawings differ enough in what they cover and in their colours."""
     covered, also = ink.max(axis=2) > LEAST_INK, other.max(axis=2) > LEAST_INK
     is_other_shape = (covered ^ also).sum() >= 0.15 * (covered | also).sum()
     return bool(is_other_shape and np.abs(ink - other).sum() >= 0.5 * max(ink.sum(), other.sum()))

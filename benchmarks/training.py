@@ -3,7 +3,7 @@
     python -m benchmarks.training
 
 Each case lives in a process of its own, which has done its work once before the first round, and does equally many
-steps in each round. The images are drawn scenes: an array for us, PNG files of the same pixels for Keras.
+steps in each round. The images are drawn scenes: an array for ours, PNG files of the same pixels for Keras.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.rounds import Cost, median, publish, ratio, take_turns, to_table
 from benchmarks.scenes import draw_scene
 from benchmarks.workloads import Case, Setting, start, work_once
-from stages.core.params import find, load
+from stages.core.params import find_table, load
 from stages.core.terminal import command
 
 CLASSES = 3
@@ -31,7 +31,7 @@ Done = dict[str, dict[str, int]]
 
 
 def step_cases(width: float) -> dict[str, Case]:
-    """A training step of VGG16 and what it is measured against."""
+    """Return a training step of VGG16 and the cases that it is compared with."""
     changes = {"width": width, "form": "film_genres"}
     ours = Case("fit", changes=changes)
     return {
@@ -46,14 +46,14 @@ def step_cases(width: float) -> dict[str, Case]:
 
 
 def kernel_cases(width: float) -> dict[str, Case]:
-    """A training step of ConvNet with each kernel size, the first one twice."""
+    """Return a training step of ConvNet with each kernel size, the first size twice."""
     sizes = {str(size): size for size in KERNEL_SIZES} | {f"{KERNEL_SIZES[0]} again": KERNEL_SIZES[0]}
     changes = {name: {"width": width, "kernel_size": size} for name, size in sizes.items()}
     return {name: Case("fit", network="convnet", changes=each) for name, each in changes.items()}
 
 
 def write_images(folder: Path, number: int, side: int) -> None:
-    """In the folder lie `images.npy` and, with the same pixels, `files/<class>/<number>.png`."""
+    """Write `images.npy` and, with the same pixels, `files/<class>/<number>.png` into the folder."""
     scenes = [draw_scene((side, side), *([image, part] for part in range(3))) for image in range(number)]
     for image, scene in enumerate(scenes):
         path = folder / "files" / str(image % CLASSES) / f"{image:04}.png"
@@ -63,10 +63,10 @@ def write_images(folder: Path, number: int, side: int) -> None:
 
 
 def measure(cases: Mapping[str, Case], setting: Setting, rounds: int) -> tuple[dict[str, list[Cost]], Done]:
-    """What each case took in each round, and what it did in every one.
+    """Return the costs of each case in each round, and what it did in every round.
 
     Raises:
-        ValueError: two cases or rounds did not do the same work.
+        ValueError: Two cases or rounds did not do the same work.
     """
     done: Done = {}
 
@@ -81,17 +81,17 @@ def measure(cases: Mapping[str, Case], setting: Setting, rounds: int) -> tuple[d
         for name, case in cases.items():
             child = ProcessPoolExecutor(1, get_context("spawn"), start, (case, setting))
             ways[name] = partial(run, name, stack.enter_context(child))
-            child.submit(int).result()  # set up, before the next one starts
+            child.submit(int).result()  # wait until it is set up, before the next one starts
         costs = take_turns(ways, rounds)
     check_same(done.values(), "steps", "batches", "images")
     return costs, done
 
 
 def check_same(done: Iterable[dict[str, int]], *keys: str) -> None:
-    """Nothing, where all that tell a number tell the same.
+    """Check that all cases that report a number report the same number.
 
     Raises:
-        ValueError: they differ.
+        ValueError: The numbers differ.
     """
     for key in keys:
         numbers = {did[key] for did in done if key in did}
@@ -100,12 +100,12 @@ def check_same(done: Iterable[dict[str, int]], *keys: str) -> None:
 
 
 def scale(costs: list[Cost], units: float) -> list[Cost]:
-    """The costs of one of so many units of work."""
+    """Return the costs of one unit of work, given the number of units."""
     return [Cost(cost.wall_s / units, cost.cpu_s / units) for cost in costs]
 
 
 def compare_steps(costs: dict[str, list[Cost]], done: Done) -> str:
-    """The table of seconds a step."""
+    """Return the table of seconds for each step."""
     rows = []
     for name in (name for name in costs if "steps" in done[name]):
         seconds = [f"{median(scale(costs[name], done[name]['steps']), unit):.3f}" for unit in ("cpu_s", "wall_s")]
@@ -115,7 +115,7 @@ def compare_steps(costs: dict[str, list[Cost]], done: Done) -> str:
 
 
 def compare_feeding(costs: dict[str, list[Cost]], done: Done) -> str:
-    """The table of what a batch takes to make."""
+    """Return the table of the time that making a batch takes."""
     step = scale(costs[OURS], done[OURS]["steps"])
     rows = []
     for name in (FEED, KERAS_FEED):
@@ -126,7 +126,7 @@ def compare_feeding(costs: dict[str, list[Cost]], done: Done) -> str:
 
 
 def compare_with_peak(costs: dict[str, list[Cost]], done: Done) -> str:
-    """The table of floating-point operations a CPU second."""
+    """Return the table of floating-point operations for each CPU second."""
     units = {name: scale(costs[name], done[name]["flops"] / 1e9) for name in (PRODUCT, OURS, BFLOAT16)}
     rows = [
         [name, f"{1 / median(each, 'cpu_s'):.1f}", ratio(units[PRODUCT], each, "cpu_s")] for name, each in units.items()
@@ -135,7 +135,7 @@ def compare_with_peak(costs: dict[str, list[Cost]], done: Done) -> str:
 
 
 def compare_kernels(costs: dict[str, list[Cost]], done: Done) -> str:
-    """The table of kernel sizes."""
+    """Return the table of kernel sizes."""
     first = str(KERNEL_SIZES[0])
     rows = []
     for name, each in costs.items():
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=96, help="of the images, in pixels")
     parser.add_argument("--width", type=float, default=1, help="of the networks")
     arguments = parser.parse_args()
-    threads = find(load(), "train.common")["threads"]
+    threads = find_table(load(), "train.common")["threads"]
     with tempfile.TemporaryDirectory() as name:
         setting = Setting(Path(name), CLASSES, arguments.batch_size, threads)
         write_images(setting.folder, arguments.steps * arguments.batch_size, arguments.side)

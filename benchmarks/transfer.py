@@ -1,9 +1,9 @@
-"""What ImageNet weights are worth under a frozen Xception, and what cached activations save a sweep over its head.
+"""What ImageNet weights gain under a frozen Xception, and what cached activations save in a sweep over its head.
 
     python -m benchmarks.transfer --folder ../shared/data/dog_cat
 
-Both on the project's own drawings (data/3_pixels, after `dvc repro`) and, with --folder, on the pictures of a folder of
-classes. Accuracies are those of the test images, over splits of different seeds, with the params of params.yaml.
+Both are measured on the project's own drawings (data/3_pixels, after `dvc repro`) and, with --folder, on the images of
+a folder of classes. Accuracies are for the test images, over splits of different seeds, with the params of params.yaml.
 """
 
 import argparse
@@ -44,7 +44,7 @@ EPOCHS_OF_A_RATE = 20
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Of the test images: the trained head's, over the seeds."""
+    """The accuracy of the trained head on the test images, one value for each seed."""
 
     each: list[float]
 
@@ -53,19 +53,19 @@ class Accuracy:
 
 
 def prepare(work: Path) -> None:
-    """No checkpoint of an earlier run is gone on with, and threads are set before the first tensor is made."""
-    checkpoints.CHECKPOINTS = work / "checkpoints"
+    """Set an empty folder for checkpoints, so that no earlier run is resumed, and the threads before tensors exist."""
+    checkpoints.cache_folder = lambda name: work / name
     training = read_settings(NETWORK, xception)
     fix(training.seed, training.threads)
 
 
 def settings_of(section: type[params.Section], *names: str) -> Any:
-    """The section of params.yaml."""
+    """Return the section of params.yaml."""
     return params.read(section, *names)
 
 
 def take_pixels(source: Path, work: Path) -> Path:
-    """The pixels of a folder's pictures, cleaned as params.yaml says, without a person's decisions."""
+    """Return the pixels of a folder's images, cleaned as params.yaml says, without a person's decisions."""
     collect.run(settings_of(collect.Collect, "collect").model_copy(update={"source": str(source)}), work / "raw")
     (work / "review.csv").write_text(",".join(reviews.COLUMNS) + "\n", encoding="utf-8")
     clean.run(settings_of(clean.Clean, "clean"), work / "raw", work / "review.csv", work / "clean")
@@ -75,7 +75,7 @@ def take_pixels(source: Path, work: Path) -> Path:
 
 
 def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
-    """The activations under the weights of the first mirror that answers."""
+    """Return the activations under the weights of the first mirror that answers."""
     found = settings_of(pretrained.Pretrained, "pretrained")
     source = found.networks[NETWORK].model_copy(update={"mirrors": mirrors})
     found = found.model_copy(update={"allow_random": True, "networks": {NETWORK: source}})
@@ -87,7 +87,7 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
 
 
 def score(pixels: Path, activations: Path, work: Path, **changes: object) -> Accuracy:
-    """The accuracy of a head trained on the activations, over splits of five seeds with these params changed."""
+    """Return the accuracy of a head trained on the activations, over splits of five seeds with these params changed."""
     training = read_settings(NETWORK, xception)
     ways = settings_of(splitting.Split, "split")
     group_distance = settings_of(clean.Clean, "clean").group_distance
@@ -106,10 +106,10 @@ def score(pixels: Path, activations: Path, work: Path, **changes: object) -> Acc
 
 
 def time_sweep(pixels: Path, activations: Path, work: Path) -> tuple[float, float]:
-    """CPU seconds of 20 epochs at each of five rates on cached activations, and of one pass through the frozen part.
+    """Return CPU seconds of a sweep of five rates on cached activations, and of one pass through the frozen part.
 
-    The latter, over the images of train and validation, is what each epoch would cost at least without the cache, and
-    what the cache costs once.
+    The sweep has 20 epochs at each rate. The pass goes over the images of train and val: each epoch would cost at least
+    as much without the cache, and the cache costs it once.
     """
     training = read_settings(NETWORK, xception)
     brief = {"epochs": EPOCHS_OF_A_RATE, "patience": EPOCHS_OF_A_RATE}
@@ -134,7 +134,7 @@ def time_sweep(pixels: Path, activations: Path, work: Path) -> tuple[float, floa
 
 
 def measure(name: str, pixels: Path, work: Path) -> tuple[list[str], list[str]]:
-    """A row of accuracies and a row of costs for a set of pictures."""
+    """Return a row of accuracies and a row of costs for a set of images."""
     found = {}
     for kind, mirrors in (("ImageNet", settings_mirrors()), ("random", ["random"])):
         folder = work / kind
@@ -149,7 +149,7 @@ def measure(name: str, pixels: Path, work: Path) -> tuple[list[str], list[str]]:
 
 
 def settings_mirrors() -> list[str]:
-    """The mirrors of params.yaml."""
+    """Return the mirrors of params.yaml."""
     mirrors: list[str] = settings_of(pretrained.Pretrained, "pretrained").networks[NETWORK].mirrors
     return mirrors
 
@@ -157,7 +157,7 @@ def settings_mirrors() -> list[str]:
 def main() -> None:
     """Measure what the arguments ask for."""
     parser = argparse.ArgumentParser(description="Measure what transfer learning is worth and costs.")
-    parser.add_argument("--folder", type=Path, help="pictures of two or more classes, to measure on too")
+    parser.add_argument("--folder", type=Path, help="images of two or more classes, to measure on too")
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -172,14 +172,14 @@ def main() -> None:
     publish(
         "transfer",
         "Test accuracy of a linear head on a frozen Xception: mean and range of five splits and trainings.\n",
-        to_table(["pictures", "ImageNet weights", "random weights", "gain"], [accuracies for accuracies, _ in rows]),
+        to_table(["images", "ImageNet weights", "random weights", "gain"], [accuracies for accuracies, _ in rows]),
         f"CPU seconds of a sweep over {len(RATES)} learning rates of the head, {EPOCHS_OF_A_RATE} epochs each.\n",
         to_table(
             [
-                "pictures",
+                "images",
                 "on cached activations",
                 "one pass through the frozen part",
-                "those of the sweep",
+                "passes of the whole sweep",
                 "share",
                 "with the pass that fills the cache",
             ],

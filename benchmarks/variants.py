@@ -1,4 +1,4 @@
-"""The changes that make a near-duplicate of a picture, and the damages that make a broken file."""
+"""The changes that make a near-duplicate of an image, and the damages that make a broken file."""
 
 import io
 from collections.abc import Callable
@@ -16,61 +16,61 @@ Damage = Callable[[Image.Image, Generator], bytes]
 
 
 def keep(image: Image.Image, rng: Generator) -> Image.Image:
-    """The same picture: what changes is how it is saved."""
+    """Return the image unchanged: only the way it is saved changes."""
     return image
 
 
 def resize(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture at 30 to 80 % of its sides."""
+    """Return the image at 30 to 80 % of its sides."""
     return scale(image, rng.uniform(0.3, 0.8))
 
 
 def repost(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture at a screen's width; a narrower one than all of these at three quarters of its own."""
+    """Return the image at a screen's width; an image narrower than all screens at three quarters of its own width."""
     widths = [width for width in SCREEN_WIDTHS if width < image.width]
     return scale(image, (rng.choice(widths) if widths else 0.75 * image.width) / image.width)
 
 
 def scale(image: Image.Image, factor: float) -> Image.Image:
-    """The picture with its sides multiplied by the factor."""
+    """Return the image with its sides multiplied by the factor."""
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def brighten(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture at 0.6 to 1.5 times its brightness."""
+    """Return the image at 0.6 to 1.5 times its brightness."""
     return ImageEnhance.Brightness(image).enhance(rng.uniform(0.6, 1.5))
 
 
 def change_contrast(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture at 0.6 to 1.5 times its contrast."""
+    """Return the image at 0.6 to 1.5 times its contrast."""
     return ImageEnhance.Contrast(image).enhance(rng.uniform(0.6, 1.5))
 
 
 def to_grey(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture without colour, as one channel."""
+    """Return the image without colour, as one channel."""
     return image.convert("L")
 
 
 def crop_2(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture without 2 % of its width and 2 % of its height."""
+    """Return the image without 2 % of its width and 2 % of its height."""
     return crop(image, 0.02, rng)
 
 
 def crop_5(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture without 5 % of its width and 5 % of its height."""
+    """Return the image without 5 % of its width and 5 % of its height."""
     return crop(image, 0.05, rng)
 
 
 def crop(image: Image.Image, share: float, rng: Generator) -> Image.Image:
-    """The picture without the share of each side, at least a pixel, divided at random between the opposite edges."""
+    """Cut off the share of each side, at least one pixel, divided at random between the opposite edges."""
     cut = [max(1, round(share * side)) for side in image.size]
     left, top = (int(rng.integers(0, part + 1)) for part in cut)
     return image.crop((left, top, image.width - cut[0] + left, image.height - cut[1] + top))
 
 
 def watermark(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture under a half-transparent line of text, 30 to 60 % as wide as itself, anywhere in it."""
+    """Return the image under a half-transparent line of text, 30 to 60 % as wide as the image, anywhere in it."""
     font = ImageFont.load_default(100)
     word = str(rng.choice(WORDS))
     left, top, right, bottom = font.getbbox(word)
@@ -84,12 +84,12 @@ def watermark(image: Image.Image, rng: Generator) -> Image.Image:
 
 
 def flip(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture, left and right exchanged."""
+    """Return the image with left and right exchanged."""
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 def rotate(image: Image.Image, rng: Generator) -> Image.Image:
-    """The picture turned by 2 degrees either way: its corners filled with white, or all that touches them cut off."""
+    """Return the image turned by 2 degrees either way, its empty corners white or cut off."""
     angle = float(rng.choice([-2, 2]))
     turned = image.rotate(angle, Image.Resampling.BICUBIC, fillcolor=(255,) * 3)
     if rng.random() < 0.5:
@@ -109,14 +109,14 @@ CHANGES: dict[str, tuple[Change, tuple[int, int]]] = {
 
 
 def choose_ending(kind: str, ending: str, rng: Generator) -> str:
-    """The ending of a near-duplicate: recompressed as JPEG, in another format, or as the original if we write that."""
+    """Return the ending of a near-duplicate: JPEG, another format, or the original's ending if we can write it."""
     if kind == "format":
         return str(rng.choice([other for other in ENDINGS if other != ending]))
     return ".jpg" if kind in ("recompression", "repost") or ending not in ENDINGS else ending
 
 
 def encode(image: Image.Image, ending: str, quality: int) -> bytes:
-    """The picture's file; PNG and GIF have no quality, and are packed for speed."""
+    """Return the image's file; PNG and GIF have no quality, and are packed for speed."""
     stream = io.BytesIO()
     kinds = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF"}
     image.save(stream, kinds[ending], quality=quality, method=0, compress_level=1)
@@ -124,7 +124,7 @@ def encode(image: Image.Image, ending: str, quality: int) -> bytes:
 
 
 def decodes(content: bytes) -> bool:
-    """Whether Pillow reads the file to its last pixel."""
+    """Return whether Pillow reads the file to its last pixel."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
@@ -134,14 +134,14 @@ def decodes(content: bytes) -> bool:
 
 
 def truncate(content: bytes, rng: Generator) -> bytes:
-    """The file cut at a random place, such that it no longer decodes."""
+    """Cut the file at a random place such that it no longer decodes."""
     while decodes(cut := content[: int(rng.uniform(0.02, 0.98) * len(content))]):
         pass
     return cut
 
 
 def flip_bits(content: bytes, rng: Generator) -> bytes:
-    """The file with bits of its first 24 bytes turned, one after the other, until it no longer decodes."""
+    """Flip bits of the file's first 24 bytes, one after the other, until it no longer decodes."""
     damaged = bytearray(content)
     while decodes(bytes(damaged)):
         damaged[rng.integers(24)] ^= 1 << int(rng.integers(8))
@@ -149,11 +149,11 @@ def flip_bits(content: bytes, rng: Generator) -> bytes:
 
 
 def drop_end(content: bytes) -> bytes:
-    """The PNG file without its end chunk: Pillow decodes it, TensorFlow does not."""
+    """Return the PNG file without its end chunk: Pillow decodes it, TensorFlow does not."""
     return content[:-12]
 
 
-# Kind: ending of the file, and its bytes from a picture. All but the PNG without its end fail to decode in Pillow.
+# Kind: ending of the file, and its bytes made from an image. All but the PNG without its end fail to decode in Pillow.
 DAMAGES: dict[str, tuple[str, Damage]] = {
     "truncated JPEG": (".jpg", lambda image, rng: truncate(encode(image, ".jpg", 90), rng)),
     "truncated PNG": (".png", lambda image, rng: truncate(encode(image, ".png", 0), rng)),

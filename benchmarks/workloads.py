@@ -14,7 +14,7 @@ import tensorflow as tf
 from benchmarks.rounds import Cost
 from stages import models
 from stages.networks.determinism import fix
-from stages.networks.inputs import Part
+from stages.networks.inputs import SplitRows
 from stages.train.batches import Batches
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
@@ -27,7 +27,7 @@ Work = Callable[[], dict[str, int]]
 
 @dataclass(frozen=True)
 class Setting:
-    """What all cases share: `images.npy` and `files/<class>/<number>.png` with the same pixels lie in the folder."""
+    """What all cases share: the folder of `images.npy` and, with the same pixels, `files/<class>/<number>.png`."""
 
     folder: Path
     classes: int
@@ -42,7 +42,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """What one process does, and in what its network differs from what `params.yaml` says."""
+    """What one process does, and how its network differs from what `params.yaml` says."""
 
     work: Literal["fit", "feed", "product"]
     feeder: Literal["ours", "keras"] = "ours"
@@ -52,14 +52,14 @@ class Case:
 
 
 def feed_ours(setting: Setting) -> Batches:
-    """The images as `train` feeds them."""
+    """Return the images as `train` feeds them."""
     rows = np.arange(len(setting.array))
-    part = Part(rows, rows % setting.classes)
+    part = SplitRows(rows, rows % setting.classes)
     return Batches(setting.array, part, setting.batch_size, 0, np.ones(setting.classes), AMOUNTS)
 
 
 def feed_keras(setting: Setting) -> tf.data.Dataset:
-    """The files as Keras's guides on image classification feed them, with the same kinds and amounts of changes."""
+    """Return the files as Keras's guides on image classification feed them, with the same amounts of changes."""
     shape = setting.array.shape[1:3]
     files = keras.utils.image_dataset_from_directory(
         setting.folder / "files", label_mode="categorical", batch_size=setting.batch_size, image_size=shape, seed=0,
@@ -79,13 +79,13 @@ FEEDERS: dict[str, Callable[[Setting], Any]] = {"ours": feed_ours, "keras": feed
 
 
 def count_multiply_adds(model: keras.Model) -> int:
-    """Multiplications with an addition each on an image's way through the convolutions and dense layers."""
+    """Return the multiplications, each with an addition, that an image costs in convolutions and dense layers."""
     weighted = [layer for layer in model.layers if hasattr(layer, "kernel")]
     return sum(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in weighted)
 
 
 def prepare_fit(case: Case, setting: Setting) -> Work:
-    """An epoch of training."""
+    """Return a function that trains for an epoch."""
     keras.config.set_dtype_policy(case.precision)
     network = models.load(case.network)
     settings = read_settings(case.network, network).model_copy(update=case.changes)
@@ -107,7 +107,7 @@ def prepare_fit(case: Case, setting: Setting) -> Work:
 
 
 def prepare_feed(case: Case, setting: Setting) -> Work:
-    """Epochs of batches, which nothing is done with."""
+    """Return a function that makes the batches of several epochs and does nothing with them."""
     data = FEEDERS[case.feeder](setting)
 
     def feed_epoch() -> list[int]:
@@ -124,7 +124,7 @@ def prepare_feed(case: Case, setting: Setting) -> Work:
 
 
 def prepare_product(case: Case, setting: Setting) -> Work:
-    """Products of square float32 matrices."""
+    """Return a function that multiplies square float32 matrices."""
     matrix = tf.random.normal((PRODUCT_SIDE, PRODUCT_SIDE), seed=0)
 
     def work() -> dict[str, int]:
@@ -138,11 +138,11 @@ def prepare_product(case: Case, setting: Setting) -> Work:
 PREPARE: dict[str, Callable[[Case, Setting], Work]] = {
     "fit": prepare_fit, "feed": prepare_feed, "product": prepare_product,
 }  # fmt: skip
-PREPARED: list[Work] = []  # in a process: its case's work
+PREPARED: list[Work] = []  # the work of this process's case
 
 
 def start(case: Case, setting: Setting) -> None:
-    """This process is set up for the case, and has done its work once."""
+    """Set this process up for the case, and do its work once."""
     if case.feeder == "ours":
         fix(0, setting.threads)
     else:  # Plain Keras does not ask for the determinism that slows some operations down.
@@ -153,7 +153,7 @@ def start(case: Case, setting: Setting) -> None:
 
 
 def work_once() -> tuple[Cost, dict[str, int]]:
-    """What this process's work took and did."""
+    """Do this process's work, and return its cost and what it did."""
     wall, cpu = time.perf_counter(), time.process_time()
     done = PREPARED[0]()
     return Cost(time.perf_counter() - wall, time.process_time() - cpu), done

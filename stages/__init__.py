@@ -1,12 +1,16 @@
-"""The steps of the pipeline, one file each, run as `python -m stages.<name>`."""
+"""The steps of the pipeline, each run as `python -m stages.<step>`, and the rooms that several steps share.
+
+A step is a module or a folder and imports no other step. The layers of the shared rooms are in pyproject.toml, under
+`tool.importlinter`.
+"""
 
 import os
 from importlib.util import find_spec
 
-# TensorFlow greets in eight lines about the processor and the absent GPU; what goes wrong raises all the same.
+# TensorFlow prints eight lines about the processor and the missing GPU at each start. Errors are raised all the same.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Without this a person who forgot to activate .venv meets a traceback.
+# Without this check a person who forgot to activate .venv gets a traceback.
 for _package in ("numpy", "pandas", "PIL", "pydantic", "ruamel.yaml", "cv2", "sklearn", "flask", "keras", "dvclive"):
     try:
         _found = find_spec(_package)

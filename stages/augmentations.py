@@ -11,21 +11,21 @@ from PIL import Image
 from stages.core.files import read_table, replacing
 from stages.core.params import load
 from stages.core.terminal import command
-from stages.images.sheets import INK, Section, Tile, draw_sheet
+from stages.images.sheets import INK, SheetSection, Tile, draw_sheet
 from stages.networks.inputs import read_inputs
 from stages.transforms.affine import Augmentation, augment, read_augmentation
 from stages.transforms.mixing import mix
 
 SHEET = "augmentations.png"
 SHOWN, VERSIONS, BATCH = 2, 7, 16  # images, augmented versions of each, and images to mix with
-SIDE = 112  # pixels of a picture
+SIDE = 112  # pixels of an image
 SEED = 0
 
 
 def run(presets: dict[str, Augmentation], source: Path, target: Path) -> None:
-    """The folder target holds `augmentations.png`: for each preset the same images, originals first.
+    """Write `augmentations.png` into the folder target: for each preset the same images, originals first.
 
-    A version's random numbers are the same under every preset, so that only what the preset says differs.
+    A version's random numbers are the same under every preset, so that versions differ only by the preset.
     """
     images, names = take_batch(source)
     sections = [draw_preset(name, amounts, images, names) for name, amounts in presets.items()]
@@ -35,7 +35,7 @@ def run(presets: dict[str, Augmentation], source: Path, target: Path) -> None:
 
 
 def take_batch(source: Path) -> tuple[npt.NDArray[np.uint8], list[str]]:
-    """Images `(n, height, width, 3)` from all over the array and the classes they belong to, those shown first."""
+    """Return images `(n, height, width, 3)` from all over the array and their classes, the images to be shown first."""
     array, classes = read_inputs(source).array, read_table(source / "index.csv")["class"]
     # The middles of n equal parts: where the array is sorted by class, the first two lie in different ones.
     number = min(BATCH, len(array))
@@ -45,47 +45,47 @@ def take_batch(source: Path) -> tuple[npt.NDArray[np.uint8], list[str]]:
     return np.asarray(array[rows]), [classes[row] for row in rows]
 
 
-def draw_preset(name: str, amounts: Augmentation, images: npt.NDArray[np.uint8], names: list[str]) -> Section:
-    """A row for each image shown: itself, then its versions, and under mixed ones what their labels became."""
+def draw_preset(name: str, amounts: Augmentation, images: npt.NDArray[np.uint8], names: list[str]) -> SheetSection:
+    """Return a section with a row for each image: the original, then its versions, with labels if they are mixed."""
     classes = sorted(set(names))
     labels = np.array([[name == each for each in classes] for name in names], np.float32)
-    versions = [change(images, labels, amounts, number) for number in range(VERSIONS)]
+    versions = [augment_batch(images, labels, amounts, number) for number in range(VERSIONS)]
     tiles = []
     for row in range(min(SHOWN, len(images))):
         tiles.append(Tile(shrink(images[row]), (f"original: {names[row]}",), INK))
         for changed, shares in versions:
-            captions = describe(dict(zip(classes, shares[row], strict=True))) if amounts.mixes else ()
+            captions = describe_shares(dict(zip(classes, shares[row], strict=True))) if amounts.mixes else ()
             tiles.append(Tile(shrink(changed[row]), captions))
     text = to_text(amounts)
-    return Section(text if text.startswith(name + " ") else f"{name}: {text}", tiles)
+    return SheetSection(text if text.startswith(name + " ") else f"{name}: {text}", tiles)
 
 
-def change(
+def augment_batch(
     images: npt.NDArray[np.uint8], labels: npt.NDArray[np.float32], amounts: Augmentation, version: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
-    """The batch as one epoch would see it."""
+    """Return the batch and its labels as one epoch would see them."""
     random = np.random.default_rng([SEED, version])
     return mix(np.stack([augment(image, amounts, random) for image in images]), labels, amounts, random)
 
 
-def describe(shares: dict[str, float]) -> tuple[str, ...]:
-    """A line for each class that has a share, the largest first."""
+def describe_shares(shares: dict[str, float]) -> tuple[str, ...]:
+    """Return a line for each class that has a share, the largest share first."""
     present = sorted((-share, name) for name, share in shares.items() if share >= 0.005)
     return tuple(f"{name} {-share:.2f}" for share, name in present)
 
 
 def to_text(amounts: Augmentation) -> str:
-    """The amounts that change something."""
+    """Return the amounts that change something, in words."""
     present = amounts.model_dump(exclude_defaults=True)
     words = [key if value is True else f"{key} {value:g}" for key, value in present.items()]
     return ", ".join(words).replace("_", " ") or "the images as they are"
 
 
 def shrink(image: npt.NDArray[np.uint8]) -> Image.Image:
-    """The picture, at most as large as there is room for."""
-    picture = Image.fromarray(image)
-    picture.thumbnail((SIDE, SIDE))
-    return picture
+    """Return the image, made small enough for its place on the sheet."""
+    small = Image.fromarray(image)
+    small.thumbnail((SIDE, SIDE))
+    return small
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Champion: the model that the comparison chose, in one folder with all that it needs to classify a picture."""
+"""Champion: the model that the comparison chose, in one folder with all that it needs to classify an image."""
 
 import argparse
 import shutil
@@ -8,19 +8,19 @@ from stages.core.files import read_json, replacing
 from stages.core.terminal import command
 
 MODEL = ("model.keras", "network.json")
-BACKBONE = "backbone.weights.h5"
+BACKBONE_WEIGHTS = "backbone.weights.h5"
 
 
 def run(summary: Path, models: Path, pretrained: Path, target: Path) -> str:
-    """The champion's name, after the folder target holds its model and, where it is fed activations, its backbone.
+    """Copy the champion's model and, if it is fed activations, its backbone to the target, and return its name.
 
     Raises:
-        FileNotFoundError: one of these files is not there.
+        FileNotFoundError: A file of the champion does not exist.
     """
     name = str(read_json(summary)["champion"])
     files = [models / name / file for file in MODEL]
     if read_json(models / name / "network.json")["backbone"]:
-        files.append(pretrained / name / BACKBONE)
+        files.append(pretrained / name / BACKBONE_WEIGHTS)
     with replacing(target) as folder:
         folder.mkdir()
         for file in files:
@@ -31,7 +31,7 @@ def run(summary: Path, models: Path, pretrained: Path, target: Path) -> str:
 
 
 def main() -> None:
-    """Gather the champion."""
+    """Copy the champion's files to one folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("summary", type=Path, help="the summary of the comparison, as JSON")
     parser.add_argument("models", type=Path, help="the folder of all models")

@@ -1,4 +1,4 @@
-"""Contact sheets: what `clean` kept, rejected and found to be alike, as pictures of pictures."""
+"""Contact sheets of what `clean` kept, rejected and found to be alike."""
 
 import argparse
 from pathlib import Path
@@ -9,18 +9,19 @@ from PIL import Image
 
 from stages.core.files import read_table, replacing
 from stages.core.terminal import command
-from stages.images.sheets import Section, Tile, draw_sheet
-from stages.images.tiles import SIDE, name_of, one_by_one, read_all, spread
+from stages.images.sheets import SheetSection, Tile, draw_sheet
+from stages.images.tiles import SIDE, file_name, image_section, read_squares, spread
 
-GAP = 4  # pixels between the two pictures of a pair
+GAP = 4  # pixels between the two images of a pair
 COLUMNS = 10
 PER_CLASS, PER_REASON, PER_KIND = 40, 20, 50
 
 
 def run(raw: Path, cleaned: Path, target: Path) -> None:
-    """The folder target holds `kept.png`, `rejected.png` and `pairs.png`, from the tables that `clean` wrote.
+    """Write `kept.png`, `rejected.png` and `pairs.png` into the folder target, from the tables that `clean` wrote.
 
-    A section has the pictures of a class, a reason or a kind of pair, evenly over its rows where they are too many.
+    A section has the images of a class, of a reason or of a kind of pair, evenly spread over its rows if there are too
+    many.
     """
     kept, rejected, pairs = (read_table(cleaned / f"{name}.csv") for name in ("kept", "rejected", "pairs"))
     images = pd.concat([kept, rejected]).drop_duplicates("image_id").set_index("image_id")
@@ -28,17 +29,17 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
         folder.mkdir()
         by_class = [(name, "kept", rows, PER_CLASS) for name, rows in kept.groupby("class")]
         by_reason = [(name, "rejected", rows, PER_REASON) for name, rows in rejected.groupby("reason")]
-        draw_sheet([one_by_one(*each, raw) for each in by_class], folder / "kept.png", SIDE, COLUMNS)
-        draw_sheet([one_by_one(*each, raw) for each in by_reason], folder / "rejected.png", SIDE, COLUMNS)
-        draw_sheet(side_by_side(pairs, images, raw), folder / "pairs.png", 2 * SIDE + GAP, COLUMNS // 2)
+        draw_sheet([image_section(*each, raw) for each in by_class], folder / "kept.png", SIDE, COLUMNS)
+        draw_sheet([image_section(*each, raw) for each in by_reason], folder / "rejected.png", SIDE, COLUMNS)
+        draw_sheet(pair_sections(pairs, images, raw), folder / "pairs.png", 2 * SIDE + GAP, COLUMNS // 2)
 
 
-def side_by_side(pairs: pd.DataFrame, images: pd.DataFrame, raw: Path) -> list[Section]:
-    """Pairs of the same picture in one class, of the same in two, and of look-alikes, the most alike first."""
+def pair_sections(pairs: pd.DataFrame, images: pd.DataFrame, raw: Path) -> list[SheetSection]:
+    """Return sections of pairs, most alike first: the same image in one class, the same in two classes, look-alikes."""
     is_same, is_crossing = pairs["relation"] == "same", pairs["first_class"] != pairs["second_class"]
     kinds = {
-        "the same picture in one class": is_same & ~is_crossing,
-        "the same picture in two classes": is_same & is_crossing,
+        "the same image in one class": is_same & ~is_crossing,
+        "the same image in two classes": is_same & is_crossing,
         "look-alikes, which no split divides": ~is_same,
     }
     order = pairs.assign(unlike=-pairs["similarity"].astype(float), bits=pairs["distance"].astype(int))
@@ -47,24 +48,24 @@ def side_by_side(pairs: pd.DataFrame, images: pd.DataFrame, raw: Path) -> list[S
     for title, is_kind in kinds.items():
         shown = spread(order[is_kind[order.index]], PER_KIND)
         twins: list[Any] = [images.loc[row[side]] for row in shown for side in ("first", "second")]
-        pictures = read_all([raw / twin["file"] for twin in twins], "pairs")
-        tiles = [draw_pair(row, twins[2 * i : 2 * i + 2], pictures[2 * i : 2 * i + 2]) for i, row in enumerate(shown)]
-        sections.append(Section(f"{title}: {len(tiles)} of {is_kind.sum()} pairs", tiles))
+        squares = read_squares([raw / twin["file"] for twin in twins], "pairs")
+        tiles = [draw_pair(row, twins[2 * i : 2 * i + 2], squares[2 * i : 2 * i + 2]) for i, row in enumerate(shown)]
+        sections.append(SheetSection(f"{title}: {len(tiles)} of {is_kind.sum()} pairs", tiles))
     return sections
 
 
-def draw_pair(pair: pd.Series, twins: list[Any], pictures: list[Image.Image]) -> Tile:
-    """The two pictures of a pair, side by side, with their classes and how near they are."""
+def draw_pair(pair: pd.Series, twins: list[Any], squares: list[Image.Image]) -> Tile:
+    """Return a tile with the two images of a pair side by side, their classes and how near they are."""
     both = Image.new("RGB", (2 * SIDE + GAP, SIDE), "white")
-    for number, picture in enumerate(pictures):
-        both.paste(picture, (number * (SIDE + GAP), 0))
+    for number, square in enumerate(squares):
+        both.paste(square, (number * (SIDE + GAP), 0))
     form = "" if pair["form"] == "plain" else f", {pair['form']}"
     how = f"{pair['distance']} bits, {float(pair['similarity']):.2f} alike{form}"
-    return Tile(both, (" | ".join(map(name_of, twins)), f"{pair['first_class']} | {pair['second_class']}", how))
+    return Tile(both, (" | ".join(map(file_name, twins)), f"{pair['first_class']} | {pair['second_class']}", how))
 
 
 def main() -> None:
-    """Draw what clean left."""
+    """Draw what `clean` left."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("raw", type=Path, help="the folder of raw images")
     parser.add_argument("cleaned", type=Path, help="the folder that clean wrote")

@@ -112,7 +112,7 @@ def main() -> None:
         "--test", action="store_true", help="show the accuracy on test too, once nothing is chosen by it"
     )
     arguments = parser.parse_args()
-    networks = list(params.find(params.load(), "train"))
+    networks = list(params.find_table(params.load(), "train"))
     if arguments.network not in networks:
         raise ValueError(f"network: expected one of {', '.join(networks)}, got {arguments.network}.")
     import dvc.api  # takes a second

@@ -1,4 +1,4 @@
-"""Features: the frozen part's activations of all images, computed once for every head and split."""
+"""Features: the frozen part's activations of all images, computed once for all heads and splits."""
 
 import argparse
 import sys
@@ -14,9 +14,9 @@ from stages import models
 from stages.core import params
 from stages.core.files import read_json, replacing, write_json
 from stages.core.terminal import command
-from stages.networks.backbone_parts import TAIL_WEIGHTS, cut, see
+from stages.networks.backbone_parts import TAIL_WEIGHTS, cut, on_pixels
 from stages.networks.determinism import fix
-from stages.networks.inputs import BACKBONE, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
+from stages.networks.inputs import BACKBONE_FACTS, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
 from stages.networks.layer_graph import first_kernels
 from stages.networks.operations import count_multiply_adds
 from stages.networks.predicting import predict
@@ -34,7 +34,7 @@ class Features(params.Section):
 
 
 class Boundary(params.Section, extra="ignore"):
-    """Those keys of `train.<network>` that say where its frozen part ends, and what it is fed."""
+    """The keys of `train.<network>` that say where the frozen part ends, and how its images are scaled."""
 
     scaling: Literal["unit", "signed", "imagenet_bgr"]
     trainable_layers: int = Field(ge=0)
@@ -43,15 +43,16 @@ class Boundary(params.Section, extra="ignore"):
 def run(
     name: str, settings: Features, boundary: Boundary, amounts: Augmentation, source: Path, weights: Path, target: Path
 ) -> None:
-    """Nothing, after the folder target holds the activations, float32 `(n, h, w, channels)`, and what made them.
+    """Write the activations, float32 `(n, h, w, channels)`, and the facts about their backbone to the target.
 
-    With `views` it also holds those of so many augmented versions of every image, `(views, n, h, w, channels)`.
+    If `views` is above 0, the activations of as many augmented versions of each image are written too, float32
+    `(views, n, h, w, channels)`.
 
     Raises:
-        ValueError: the augmentation mixes images or changes none, these are too small, or the backbone cannot be cut
-            where asked.
+        ValueError: The augmentation mixes images, or changes nothing although there are views; the images are too
+            small; or the backbone cannot be cut before its last `trainable_layers` layers.
     """
-    check(settings, amounts)
+    check_augmentation(settings, amounts)
     network = models.load(name)
     inputs = read_inputs(source)
     check_side(inputs.shape, network.MIN_SIDE, name)
@@ -61,7 +62,7 @@ def run(
     frozen, tail = cut(backbone, boundary.trainable_layers)
     with replacing(target) as folder:
         folder.mkdir()
-        model = see(frozen, boundary.scaling, inputs.shape)
+        model = on_pixels(frozen, boundary.scaling, inputs.shape)
         np.save(folder / FEATURES, activate(model, inputs.array, settings))
         if settings.views:
             save_views(folder / VIEWS, model, inputs.array, settings, amounts)
@@ -77,18 +78,18 @@ def run(
             "batch_size": settings.batch_size,
             **read_json(weights / "weights.json"),
         }
-        write_json(facts, folder / BACKBONE)
+        write_json(facts, folder / BACKBONE_FACTS)
         (kernel,) = first_kernels(backbone).values()
         np.save(folder / FILTERS, kernel)
         for name in ("index.csv", PREPROCESSING):
             (folder / name).write_bytes((source / name).read_bytes())
 
 
-def check(settings: Features, amounts: Augmentation) -> None:
-    """Nothing, where the augmentation can make the views.
+def check_augmentation(settings: Features, amounts: Augmentation) -> None:
+    """Check that the augmentation can make the views.
 
     Raises:
-        ValueError: it mixes images, or changes none.
+        ValueError: The augmentation mixes images, or changes nothing although there are views.
     """
     if amounts.mixes:
         raise ValueError(
@@ -102,7 +103,7 @@ def check(settings: Features, amounts: Augmentation) -> None:
 
 
 def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Features) -> npt.NDArray[np.float32]:
-    """The model's output for every image."""
+    """Return the model's output for each image."""
     verbose = 1 if sys.stdout.isatty() else 2
     return predict(model, images, settings.batch_size, verbose)
 
@@ -110,7 +111,7 @@ def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Featur
 def save_views(
     path: Path, model: keras.Model, images: npt.NDArray[np.uint8], settings: Features, amounts: Augmentation
 ) -> None:
-    """The outputs for augmented versions of every image are at the path, one version of all after the other."""
+    """Write the model's outputs for augmented versions of each image, `(views, n, …)`, to the path."""
     shape = (settings.views, len(images), *model.output_shape[1:])
     views = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     for view in range(settings.views):
@@ -120,7 +121,7 @@ def save_views(
 
 
 def main() -> None:
-    """Compute the named network's activations."""
+    """Compute the activations of a network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", help="a transfer network of stages/models")
     parser.add_argument("source", type=Path, help="the folder of pixels")

@@ -14,13 +14,13 @@ from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_json, write_table
 from stages.core.terminal import command, progress
 from stages.images.faces import NO_FACE, Box, Face, outline
-from stages.images.preprocessing import Preprocessing, Reader, describe, open_reader
+from stages.images.preprocessing import Preprocessing, Reader, dump_settings, open_reader
 from stages.images.reading import Pixels, UnusableImage, read_upright
-from stages.images.sheets import Section, Tile, draw_sheet
+from stages.images.sheets import SheetSection, Tile, draw_sheet
 from stages.networks.inputs import PREPROCESSING
 
-N_FACES, N_WITHOUT = 48, 24  # pictures on the contact sheet
-SIDE = 160  # of each there, in pixels
+N_FACES, N_WITHOUT = 48, 24  # images on the contact sheet
+SIDE = 160  # of an image there, in pixels
 
 
 class Preprocess(Preprocessing):
@@ -31,16 +31,16 @@ class Preprocess(Preprocessing):
 
 
 def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str, Any]:
-    """The counts, after the folder target holds `images.npy`, `index.csv`, `preprocessing.json`, `failures.csv`, and
-    with faces `faces.png`.
+    """Write the pixels of the kept images and their index into the folder target, and return the counts.
 
-    `images.npy` is uint8 `(n, height, width, 3)`, RGB, and can be memory-mapped; row i belongs to row i of
-    `index.csv`, sorted by image_id, where the columns `face_left` to `face_height` say which face was cut out. With
-    `preprocess.per_class` the images with the smallest image_id are taken, as good as a random choice; the others
-    stand in `failures.csv` as `over per_class`.
+    `images.npy` is uint8 `(n, height, width, 3)`, RGB, and can be memory-mapped; row i belongs to row i of `index.csv`,
+    sorted by image_id, where the columns `face_left` to `face_height` say which face was cut out. `preprocessing.json`
+    has the settings, `failures.csv` the images without pixels; `faces.png` is written with the crop `face`. With
+    `preprocess.per_class` the images with the smallest image_id are taken, as good as a random choice; the others stand
+    in `failures.csv` as `over per_class`.
 
     Raises:
-        ValueError: no image can be read, or the cascade for faces cannot.
+        ValueError: No image can be read, or the cascade for faces cannot be used.
     """
     kept = read_table(source).sort_values("image_id", kind="stable")
     with replacing(target) as folder:
@@ -55,10 +55,10 @@ def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str
         np.save(folder / "images.npy", images[np.flatnonzero(kept["reason"] == "")])
         (folder / "all.npy").unlink()
         write_table(make_index(taken), folder / "index.csv")
-        write_json(describe(settings), folder / PREPROCESSING)
+        write_json(dump_settings(settings), folder / PREPROCESSING)
         write_table(failed[["image_id", "class", "source_id", "file", "reason"]], folder / "failures.csv")
         if settings.crop == "face":
-            draw_sheet(show_faces(kept, raw), folder / "faces.png", SIDE)
+            draw_sheet(face_sections(kept, raw), folder / "faces.png", SIDE)
     return {
         "listed": len(kept),
         "kept": len(taken),
@@ -68,7 +68,7 @@ def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str
 
 
 def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, images: Pixels) -> pd.DataFrame:
-    """For each row the `reason` why `images` lacks its pixels, empty where it has them, and the `faces` found."""
+    """Read the pixels into `images`; return for each row the `reason` of a failure, else empty, and the `faces`."""
     read = open_reader(settings)
     work = (joblib.delayed(read_into)(page, read, raw / file) for page, file in zip(images, kept["file"], strict=True))
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
@@ -77,7 +77,7 @@ def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, images: Pixels
 
 
 def read_into(page: Pixels, read: Reader, path: Path) -> tuple[str, list[Box]]:
-    """Why the image has no pixels, empty after the page holds them, and its faces."""
+    """Read one image into the page; return the reason why it has no pixels, empty if it has them, and its faces."""
     try:
         page[:], faces = read(path)
     except UnusableImage as error:
@@ -86,43 +86,44 @@ def read_into(page: Pixels, read: Reader, path: Path) -> tuple[str, list[Box]]:
 
 
 def make_index(taken: pd.DataFrame) -> pd.DataFrame:
-    """The rows as they came; where faces were looked for, with the box of the largest."""
+    """Return the rows in their order; if faces were looked for, with the box of the largest face."""
     boxes = [faces[0] for faces in taken["faces"] if faces]
     table = taken.drop(columns=["reason", "faces"])
     return table.join(pd.DataFrame(boxes, index=table.index).add_prefix("face_")) if boxes else table
 
 
-def show_faces(kept: pd.DataFrame, raw: Path) -> list[Section]:
-    """Pictures with their faces framed, and pictures in which none was found, both evenly spread over the rows."""
+def face_sections(kept: pd.DataFrame, raw: Path) -> list[SheetSection]:
+    """Return a section of images with their faces framed and a section of images in which no face was found."""
     with_face, without = kept[kept["faces"].map(len) > 0], kept[kept["reason"] == NO_FACE]
     shown = (
-        (f"of {len(with_face)} pictures with a face, the one cut out framed thickly", spread(with_face, N_FACES)),
-        (f"of {len(without)} pictures in which none was found", spread(without, N_WITHOUT)),
+        (f"of {len(with_face)} images with a face, the one cut out framed thickly", spread(with_face, N_FACES)),
+        (f"of {len(without)} images in which none was found", spread(without, N_WITHOUT)),
     )
     return [
-        Section(f"{len(rows)} {title}", [show(row, raw) for row in rows.to_dict("records")]) for title, rows in shown
+        SheetSection(f"{len(rows)} {title}", [draw_tile(row, raw) for row in rows.to_dict("records")])
+        for title, rows in shown
     ]
 
 
 def spread(rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """At most so many of the rows, evenly spread, the first among them."""
+    """Return at most `number` of the rows, evenly spread, beginning with the first."""
     return rows.iloc[np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int)]
 
 
-def show(row: Any, raw: Path) -> Tile:
-    """A small picture of the row's image with its faces framed, and which one it is."""
+def draw_tile(row: Any, raw: Path) -> Tile:
+    """Return a tile with the row's image, its faces framed, its class and the beginning of its image_id."""
     return Tile(outline(read_upright(raw / row["file"]), row["faces"], SIDE), (row["class"], row["image_id"][:16]))
 
 
 def is_over_cap(kept: pd.DataFrame, per_class: int | None) -> pd.Series:
-    """For each row whether its class already has its number of readable images before it."""
+    """Return for each row whether enough readable images of its class come before it."""
     is_read = kept["reason"] == ""
     rank = is_read.groupby(kept["class"]).cumsum()
     return is_read & (rank > (per_class or len(kept)))
 
 
 def main() -> None:
-    """Preprocess what was kept."""
+    """Preprocess the images that were kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("raw", type=Path, help="the folder of raw images")
     parser.add_argument("kept", type=Path, help="the table of images to take")

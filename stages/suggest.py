@@ -1,4 +1,4 @@
-"""Suggest: which kept images a person should look at again, likely mislabelled ones and outliers."""
+"""Suggest: kept images that a person should look at again, because they are likely mislabelled or outliers."""
 
 import argparse
 from pathlib import Path
@@ -36,14 +36,15 @@ class Suggest(params.Section):
 
 
 def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) -> dict[str, Any]:
-    """The counts, after the table target holds the suggestions, the most suspicious first.
+    """Write the table of suggestions, the most suspicious image first, and return the counts.
 
-    A logistic regression on the activations predicts each image from folds without it and its look-alikes; confident
-    learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) tells which classes are then likely wrong, and
-    outliers are the images whose nearest neighbours are farthest. Nothing is removed: a person decides in the review.
+    A logistic regression on the activations predicts each image. It is fitted on folds that hold neither the image nor
+    its look-alikes. Confident learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) then finds the classes
+    that are likely wrong. Outliers are the images that are farthest from their nearest neighbours. No image is removed:
+    a person decides in the review.
 
     Raises:
-        ValueError: the inputs are of other images than the index, or a class has fewer than two groups.
+        ValueError: The inputs and the index are about different images, or a class has fewer than two groups.
     """
     if inputs.image_ids != list(index["image_id"]):
         raise ValueError(f"suggest: expected the {len(index)} images of the index, got {len(inputs.image_ids)} others.")
@@ -60,7 +61,7 @@ def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) ->
 
 
 def pool(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """A vector for each image: the mean over all places of its activations `(n, …, channels)`."""
+    """Return the mean of each image's activations `(n, …, channels)` over all positions, shape `(n, channels)`."""
     pooled: npt.NDArray[np.float32] = (
         np.asarray(array, dtype=np.float32).reshape(len(array), -1, array.shape[-1]).mean(1)
     )
@@ -70,7 +71,11 @@ def pool(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 def predict_out_of_fold(
     features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], index: pd.DataFrame, settings: Suggest
 ) -> npt.NDArray[np.float64]:
-    """The probability of each class `(n, classes)` for each image, by a model that saw no look-alike of it."""
+    """Return class probabilities `(n, classes)`, for each image by a model that saw neither it nor its look-alikes.
+
+    Raises:
+        ValueError: A class has fewer than two groups.
+    """
     fewest = int(index.groupby("class")["group"].nunique().min())
     if fewest < 2:
         raise ValueError(f"suggest: expected at least 2 groups of look-alikes in every class, got one with {fewest}.")
@@ -89,7 +94,7 @@ def find_mislabelled(
     labels: npt.NDArray[np.int64],
     predicted: npt.NDArray[np.float64],
 ) -> pd.DataFrame:
-    """The rows whose class is likely wrong, with the class that is likelier, and how unlikely their own is."""
+    """Return the rows whose class is likely wrong, with the most likely class and how unlikely their class is."""
     is_issue = find_label_issues(labels, predicted, n_jobs=1)
     quality = get_label_quality_scores(labels, predicted)
     suggested = classes[predicted.argmax(axis=1)]
@@ -99,14 +104,14 @@ def find_mislabelled(
 
 
 def find_outliers(index: pd.DataFrame, features: npt.NDArray[np.float32], share: float) -> pd.DataFrame:
-    """The share of rows that are least like their nearest neighbours, with how unlike they are, 0 to 1."""
+    """Return the given share of rows: the rows least like their nearest neighbours, with a score from 0 to 1."""
     typical = OutOfDistribution().fit_score(features=features, verbose=False)
     rows = index.assign(kind="outlier", suggested="", score=np.round(1 - typical, 4))
     return rows.sort_values(["score", "image_id"], ascending=[False, True]).head(round(share * len(index)))
 
 
 def main() -> None:
-    """Suggest what to review."""
+    """Suggest images to look at again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("inputs", type=Path, help="the folder of activations")
     parser.add_argument("index", type=Path, help="the table of their images")

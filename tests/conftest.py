@@ -1,4 +1,7 @@
+import shutil
 import signal
+from functools import cache
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +10,40 @@ from hypothesis import settings
 from PIL import Image
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parents[1]
+from stages import models
 
-# Drawn by a fixed seed, so that a red test stays red, and without a folder of past examples.
+ROOT = Path(__file__).parents[1]
+NUMBERS = count()  # of tests, for their cache folders
+
+# Examples are drawn with a fixed seed, so that a failing test fails again, and past examples are not kept.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
 
-# A shell's background jobs ignore Ctrl-C, and so would all the commands that tests end with it.
+# A shell's background jobs ignore Ctrl-C, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def drawn(seed, size=(64, 48), mode="RGB"):
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).convert(mode)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches_of_the_session(tmp_path_factory):
+    """Keep all that fixtures of modules and matplotlib's list of fonts leave out of the user's own caches."""
+    folder = tmp_path_factory.mktemp("caches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_cache(caches_of_the_session, tmp_path_factory, monkeypatch):
+    """Return the project's cache folder, which each test has for itself; the folder does not exist yet."""
+    folder = tmp_path_factory.getbasetemp() / "cache" / str(next(NUMBERS))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder / "dvc-image-classification"
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +53,13 @@ def root():
 
 @pytest.fixture(scope="session")
 def draw():
-    """A smooth picture of (width, height); two seeds differ in about half of their hash's bits."""
+    """Return a function that draws a smooth image of (width, height); two seeds differ in half of their hash's bits."""
     return drawn
 
 
 @pytest.fixture(scope="session")
 def write_tree():
-    """Write `<class>/<number>.png` for {class: number of images}, no picture twice."""
+    """Return a function that writes `<class>/<number>.png` for {class: number of images}, each image another."""
 
     def write(folder, classes):
         seed = 0
@@ -50,16 +74,22 @@ def write_tree():
 
 
 @pytest.fixture
+def tiny_networks(monkeypatch):
+    """Add the two small networks of tests/tiny_network to the networks."""
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(ROOT / "tests" / "tiny_network")])
+
+
+@pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Work in tmp_path with a copy of the project's params.yaml, and return what changes one of its values."""
+    """Work in tmp_path with a copy of the project's params.yaml, and return a function that changes one value in it."""
     monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     yaml = YAML()
-    document = yaml.load(ROOT / "params.yaml")
-    yaml.dump(document, tmp_path / "params.yaml")
+    read = cache(lambda: yaml.load(ROOT / "params.yaml"))  # Reading takes a tenth of a second: only for a change.
 
     def change(name, value):
         *sections, key = name.split(".")
-        table = document
+        table = document = read()
         for section in sections:
             table = table[section]
         table[key] = value
@@ -70,7 +100,15 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def tensors():
-    """Fix TensorFlow's threads before anything makes a tensor: they cannot be changed later."""
+    """Set the number of TensorFlow's threads before the first tensor is made, because later it cannot be changed."""
     from stages.networks.determinism import fix
 
     fix(seed=0, threads=1)
+
+
+@pytest.fixture
+def short_waits(monkeypatch):
+    """Wait a tenth of the usual time before a failed request is made again."""
+    from stages.web import client
+
+    monkeypatch.setattr(client, "FIRST_WAIT_S", client.FIRST_WAIT_S / 10)

@@ -6,7 +6,7 @@ from stages.core.files import write_json
 
 @pytest.fixture
 def data(tmp_path):
-    """A champion fed pixels and one fed activations, as train and pretrained leave them."""
+    """Write a model fed pixels and a model fed activations, as the steps do, and return a function to choose one."""
     for name, backbone in (("vgg", {}), ("xception", {"network": "xception"})):
         folder = tmp_path / "models" / name
         folder.mkdir(parents=True)

@@ -12,7 +12,7 @@ RED, BLUE = (200, 0, 0), (0, 0, 200)
 
 @pytest.fixture
 def cleaned(tmp_path):
-    """A red picture that was kept, the same in blue that was rejected, and a file that is none."""
+    """Write a red image that was kept, a blue one that was rejected, and a file that is not an image."""
     for folder in ("raw", "cleaned"):
         (tmp_path / folder).mkdir()
     Image.new("RGB", (40, 20), RED).save(tmp_path / "raw" / "red.png")
@@ -33,7 +33,7 @@ def pixels(path):
         return {color for _, color in sheet.convert("RGB").getcolors(1 << 24)}
 
 
-def test_each_sheet_shows_the_pictures_of_its_table(cleaned):
+def test_each_sheet_shows_the_images_of_its_table(cleaned):
     run(cleaned / "raw", cleaned / "cleaned", cleaned / "sheets")
     shown = {name: pixels(cleaned / "sheets" / f"{name}.png") for name in ("kept", "rejected", "pairs")}
     assert RED in shown["kept"] and BLUE not in shown["kept"]

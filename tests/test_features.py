@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import features
+from stages import features, models
 from stages.core.files import read_json, read_table, write_json
 from stages.models import xception
 from stages.networks.inputs import read_inputs
@@ -13,29 +13,43 @@ from stages.train import run as train
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import Augmentation, augment
 
-pytestmark = pytest.mark.usefixtures("tensors")
+pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
+
+NAME, SIDE = "tiny_transfer", 8
 
 FEATURES = features.Features(batch_size=4, threads=1, views=0, augmentation="none", seed=0)
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """Random weights, as the stage `pretrained` leaves them."""
+def write_weights(name, folder):
+    """Write random weights as the step `pretrained` does."""
     source = pretrained.Source(sha256="0" * 64, mirrors=["random"])
-    settings = pretrained.Pretrained(allow_random=True, seed=0, networks={"xception": source})
-    folder = tmp_path_factory.mktemp("pretrained") / "xception"
-    pretrained.run("xception", settings, folder)
+    pretrained.run(name, pretrained.Pretrained(allow_random=True, seed=0, networks={name: source}), folder)
     return folder
+
+
+def load_backbone(weights, name=NAME, side=SIDE):
+    backbone = models.load(name).make_backbone((side, side, 3))
+    backbone.load_weights(weights / "backbone.weights.h5")
+    return backbone
+
+
+@pytest.fixture
+def weights(tmp_path, tiny_networks):
+    return write_weights(NAME, tmp_path / "weights")
+
+
+def random_images(side):
+    return np.random.default_rng(0).integers(0, 256, (12, side, side, 3), dtype=np.uint8)
 
 
 @pytest.fixture
 def pixels(tmp_path):
     folder = tmp_path / "pixels"
     folder.mkdir()
-    np.save(folder / "images.npy", np.random.default_rng(0).integers(0, 256, (12, 71, 71, 3), dtype=np.uint8))
+    np.save(folder / "images.npy", random_images(SIDE))
     table = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(12)], "class": ["a", "b"] * 6})
     table.to_csv(folder / "index.csv", index=False)
-    write_json({"size": [71, 71], "crop": "none"}, folder / "preprocessing.json")
+    write_json({"size": [SIDE, SIDE], "crop": "none"}, folder / "preprocessing.json")
     table.assign(split=["train"] * 6 + ["val"] * 3 + ["test"] * 3).to_csv(tmp_path / "split.csv", index=False)
     return folder
 
@@ -45,39 +59,44 @@ def training(project):
     return read_settings("xception", xception)
 
 
-def test_activations_are_those_of_the_whole_model(pixels, weights, training, tmp_path):
-    features.run("xception", FEATURES, training, Augmentation(), pixels, weights, tmp_path / "out")
-    backbone = xception.make_backbone((71, 71, 3))
-    backbone.load_weights(weights / "backbone.weights.h5")
-    images = np.load(pixels / "images.npy")
-    expected = backbone.predict(np.asarray(scaling_layer("signed")(images)), verbose=0)
+@pytest.mark.parametrize(
+    ("name", "side", "parameters"),
+    [(NAME, SIDE, 536), pytest.param("xception", 71, 20_861_480, marks=pytest.mark.slow)],
+)
+def test_activations_are_those_of_the_whole_model(pixels, training, tmp_path, name, side, parameters):
+    np.save(pixels / "images.npy", random_images(side))
+    weights = write_weights(name, tmp_path / "weights")
+    features.run(name, FEATURES, training, Augmentation(), pixels, weights, tmp_path / "out")
+    expected = load_backbone(weights, name, side)(scaling_layer("signed")(random_images(side)), training=False)
     np.testing.assert_allclose(np.load(tmp_path / "out" / "features.npy"), expected, rtol=1e-4, atol=1e-5)
     facts = read_json(tmp_path / "out" / "backbone.json")
-    assert facts["frozen_parameters"] == 20_861_480
+    assert facts["frozen_parameters"] == parameters
     assert facts["pretrained"] is False
     assert (tmp_path / "out" / "index.csv").read_bytes() == (pixels / "index.csv").read_bytes()
 
 
 def test_activations_and_head_are_the_whole_network(pixels, weights, training, tmp_path):
-    features.run("xception", FEATURES, training, Augmentation(), pixels, weights, tmp_path / "out")
-    whole = xception.build((71, 71, 3), 2, training)
-    whole.get_layer("xception").load_weights(weights / "backbone.weights.h5")
-    probabilities = whole.get_layer("linear_head").predict(np.load(tmp_path / "out" / "features.npy"), verbose=0)
-    expected = whole.predict(np.load(pixels / "images.npy"), verbose=0)
-    assert expected.std(axis=0).min() > 0  # or else any activations would do
+    features.run(NAME, FEATURES, training, Augmentation(), pixels, weights, tmp_path / "out")
+    whole = models.load(NAME).build((SIDE, SIDE, 3), 2, training)
+    whole.get_layer(NAME).load_weights(weights / "backbone.weights.h5")
+    probabilities = whole.get_layer("linear_head")(np.load(tmp_path / "out" / "features.npy"), training=False)
+    expected = np.asarray(whole(np.load(pixels / "images.npy"), training=False))
+    assert expected.std(axis=0).min() > 0  # if not, any activations would pass
     np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
 
 
+# The head `dense` flattens (2, 2, 16), normalises the batch, and has two dense layers of 2 % of 1024 units.
 @pytest.mark.parametrize(
-    ("head", "head_parameters"), [("linear", 2 * 2048 + 2), pytest.param("dense", None, marks=pytest.mark.slow)]
+    ("head", "head_parameters"),
+    [("linear", 2 * 16 + 2), ("dense", 4 * 64 + (64 + 1) * 20 + (20 + 1) * 20 + (20 + 1) * 2)],
 )
 def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, tmp_path, head, head_parameters):
     partly = training.model_copy(
-        update={"trainable_layers": 6, "epochs": 1, "threads": 1, "learning_rate": 1e-12, "head": head, "width": 0.02}
+        update={"trainable_layers": 3, "epochs": 1, "threads": 1, "learning_rate": 1e-12, "head": head, "width": 0.02}
     )
-    features.run("xception", FEATURES, partly, Augmentation(), pixels, weights, tmp_path / "out")
+    features.run(NAME, FEATURES, partly, Augmentation(), pixels, weights, tmp_path / "out")
     train.run(
-        "xception",
+        NAME,
         partly,
         Augmentation(),
         tmp_path / "out",
@@ -86,15 +105,11 @@ def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, t
         tmp_path / "live",
     )
     model = keras.models.load_model(tmp_path / "model" / "model.keras", compile=False)
-    tail = model.get_layer("xception_tail")
-    backbone = xception.make_backbone((71, 71, 3))
-    backbone.load_weights(weights / "backbone.weights.h5")
-    kernel = backbone.get_layer("block14_sepconv2").get_weights()[0]
-    np.testing.assert_allclose(tail.get_layer("block14_sepconv2").get_weights()[0], kernel, atol=1e-8)
+    tail = model.get_layer(f"{NAME}_tail")
+    kernel = load_backbone(weights).get_layer("last_conv").get_weights()[0]
+    np.testing.assert_allclose(tail.get_layer("last_conv").get_weights()[0], kernel, atol=1e-8)
     parameters = read_json(tmp_path / "model" / "network.json")["parameters"]
-    if head_parameters is None:  # flatten 3x3x2048, batch norm, two dense layers of 2 % of 1024 units
-        head_parameters = 4 * 18432 + (18432 + 1) * 20 + (20 + 1) * 20 + (20 + 1) * 2
-    assert parameters == 20_861_480 + head_parameters
+    assert parameters == 536 + head_parameters
 
 
 def test_images_too_small_for_the_backbone_are_refused(pixels, weights, training, tmp_path):
@@ -104,15 +119,10 @@ def test_images_too_small_for_the_backbone_are_refused(pixels, weights, training
     assert not (tmp_path / "out").exists()
 
 
-@pytest.fixture(autouse=True)
-def checkpoints(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.train.checkpoints.CHECKPOINTS", tmp_path / "checkpoints")
-
-
 def test_views_are_the_activations_of_augmented_images(pixels, weights, training, tmp_path):
     seen = FEATURES.model_copy(update={"views": 2})
     amounts = Augmentation(rotation=30)
-    features.run("xception", seen, training, amounts, pixels, weights, tmp_path / "out")
+    features.run(NAME, seen, training, amounts, pixels, weights, tmp_path / "out")
     views = np.load(tmp_path / "out" / "views.npy")
     assert views.shape == (2, *np.load(tmp_path / "out" / "features.npy").shape)
     changed = np.stack([
@@ -120,50 +130,46 @@ def test_views_are_the_activations_of_augmented_images(pixels, weights, training
         for row, image in enumerate(np.load(pixels / "images.npy"))
     ])  # fmt: skip
     np.save(pixels / "images.npy", changed)
-    features.run("xception", FEATURES, training, Augmentation(), pixels, weights, tmp_path / "second")
+    features.run(NAME, FEATURES, training, Augmentation(), pixels, weights, tmp_path / "second")
     np.testing.assert_allclose(views[1], np.load(tmp_path / "second" / "features.npy"), rtol=1e-4, atol=1e-6)
     assert read_inputs(tmp_path / "out").views.shape == views.shape
 
 
 def test_views_of_mixed_images_are_refused(pixels, weights, training, tmp_path):
     with pytest.raises(ValueError, match=r"features.augmentation: expected one that mixes no images, got none\."):
-        features.run("xception", FEATURES, training, Augmentation(mixup=0.2), pixels, weights, tmp_path / "out")
+        features.run(NAME, FEATURES, training, Augmentation(mixup=0.2), pixels, weights, tmp_path / "out")
 
 
 def test_views_that_would_all_be_the_same_are_refused(pixels, weights, training, tmp_path):
     seen = FEATURES.model_copy(update={"views": 2})
     with pytest.raises(ValueError, match=r"features.augmentation: expected one that changes the 2 views, got none\."):
-        features.run("xception", seen, training, Augmentation(), pixels, weights, tmp_path / "out")
+        features.run(NAME, seen, training, Augmentation(), pixels, weights, tmp_path / "out")
 
 
-@pytest.mark.slow
 def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always(pixels, weights, training, tmp_path):
     features.run(
-        "xception", FEATURES, training.model_copy(update={"trainable_layers": 6}), Augmentation(), pixels, weights,
+        NAME, FEATURES, training.model_copy(update={"trainable_layers": 3}), Augmentation(), pixels, weights,
         tmp_path / "out",
     )  # fmt: skip
-    changes = {"trainable_layers": 6, "threads": 1, "epochs": 1, "learning_rate": 1e-2, "monitor": "val_loss"}
+    changes = {"trainable_layers": 3, "threads": 1, "epochs": 1, "learning_rate": 1e-2, "monitor": "val_loss"}
     tails = {}
     for epochs, rate in ((0, 1e-2), (1, 1e-12), (1, 1e-2)):
         tuned = training.model_copy(update=changes | {"fine_tuning_epochs": epochs, "fine_tuning_rate": rate})
         folder = tmp_path / f"{epochs}-{rate}"
-        train.run(
-            "xception", tuned, Augmentation(), tmp_path / "out", tmp_path / "split.csv", folder, tmp_path / "live"
-        )
+        train.run(NAME, tuned, Augmentation(), tmp_path / "out", tmp_path / "split.csv", folder, tmp_path / "live")
         history = read_table(folder / "history.csv")
         assert history["epoch"].astype(int).max() == 1 + epochs
         model = keras.models.load_model(folder / "model.keras", compile=False)
-        tails[epochs, rate] = model.get_layer("xception_tail")
+        tails[epochs, rate] = model.get_layer(f"{NAME}_tail")
         if epochs:
             assert history["learning_rate"].astype(float).tolist() == [1e-2, 1e-2, rate, rate]
-    original = xception.make_backbone((71, 71, 3))
-    original.load_weights(weights / "backbone.weights.h5")
+    original = load_backbone(weights)
 
     def kernel(model):
-        return model.get_layer("block14_sepconv2").get_weights()[0]
+        return model.get_layer("last_conv").get_weights()[0]
 
     def statistics(model):
-        return [model.get_layer("block14_sepconv2_bn").get_weights()[i] for i in (2, 3)]
+        return [model.get_layer("last_bn").get_weights()[i] for i in (2, 3)]
 
     assert abs(kernel(tails[0, 1e-2]) - kernel(original)).max() > 1e-3
     np.testing.assert_allclose(kernel(tails[1, 1e-12]), kernel(original), atol=1e-8)

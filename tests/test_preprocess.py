@@ -11,10 +11,11 @@ from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 from stages.core.files import read_json, read_table
+from stages.core.terminal import command
 from stages.images.faces import Face, open_detector, read_face
 from stages.images.preprocessing import Preprocessing, open_reader
 from stages.images.reading import read_pixels
-from stages.preprocess import N_FACES, N_WITHOUT, Preprocess, run, spread
+from stages.preprocess import N_FACES, N_WITHOUT, Preprocess, main, run, spread
 
 FACE = {
     "cascade": "haarcascade_frontalface_default", "sha256": None, "scale_factor": 1.1, "neighbours": 5,
@@ -24,7 +25,7 @@ FACE = {
 
 @pytest.fixture
 def cleaned(tmp_path, draw):
-    """Three cats and two dogs in raw/, listed in cleaned/kept.csv, the largest image_id first."""
+    """Write three cats and two dogs in raw/, listed in cleaned/kept.csv, the largest image_id first."""
     rows = []
     for number, class_ in enumerate(["cat", "cat", "cat", "dog", "dog"]):
         stream = io.BytesIO()
@@ -53,7 +54,7 @@ def preprocess(folder, size=16, crop="center", per_class=None, target="pixels", 
 
 
 @pytest.mark.parametrize("crop", ["center", "letterbox", "none"])
-def test_every_row_of_the_index_has_its_picture(tmp_path, cleaned, crop):
+def test_every_row_of_the_index_has_its_image(tmp_path, cleaned, crop):
     counts, images, index, failures = preprocess(tmp_path, crop=crop)
     assert counts == {"listed": 5, "kept": 5, "failed": {}, "classes": {"cat": 3, "dog": 2}}
     assert index["image_id"].tolist() == sorted(cleaned["image_id"])
@@ -142,7 +143,7 @@ def test_an_empty_table_is_an_error(tmp_path, cleaned):
         preprocess(tmp_path)
 
 
-def test_a_new_picture_is_read_as_those_were(tmp_path, cleaned):
+def test_a_new_image_is_read_as_those_were(tmp_path, cleaned):
     preprocess(tmp_path)
     folder = tmp_path / "pixels"
     settings = Preprocessing.model_validate(read_json(folder / "preprocessing.json"))
@@ -174,7 +175,7 @@ def test_without_faces_asked_for_no_cascade_is_opened(tmp_path, cleaned):
 
 @pytest.fixture
 def people(tmp_path, cleaned):
-    """The five drawings, and for each side in pixels a portrait: under `person` twice, as train and as test."""
+    """Add portraits of three widths to the five drawings, each listed in the class `person` as train and as test."""
     with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
         portrait = image.convert("RGB")
     rows = []
@@ -253,14 +254,14 @@ def test_a_second_run_cuts_the_same_faces_and_draws_the_same_sheet(tmp_path, peo
         assert (tmp_path / "pixels" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def test_the_sheet_shows_pictures_with_and_without_a_face(tmp_path, people):
+def test_the_sheet_shows_images_with_and_without_a_face(tmp_path, people):
     heights = {}
     for name, rows in {"both": people, "with": people[people["class"] == "person"]}.items():
         rows.to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
         preprocess(tmp_path, crop="face", target=name)
         with Image.open(tmp_path / name / "faces.png") as sheet:
             heights[name] = sheet.height
-    # A section is a title and a row of pictures; an empty one is not drawn.
+    # A section is a title and a row of images; an empty one is not drawn.
     assert heights["both"] - 32 == 2 * (heights["with"] - 32)
 
 
@@ -273,9 +274,12 @@ def test_rows_for_the_sheet_are_spread_evenly(number, most):
     assert not shown or (shown[0], shown[-1]) == (0, number - 1)
 
 
-def call(root, *arguments):
+ARGUMENTS = ["raw", "cleaned/kept.csv", "pixels", "metrics.json"]
+
+
+def call(root):
     return subprocess.run(
-        [sys.executable, "-m", "stages.preprocess", *arguments, "raw", "cleaned/kept.csv", "pixels", "metrics.json"],
+        [sys.executable, "-m", "stages.preprocess", *ARGUMENTS],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(root)},
@@ -292,13 +296,15 @@ def test_the_command_cuts_faces_out_with_the_projects_own_cascade(project, root,
 
 
 @pytest.mark.parametrize("cascade", ["haarcascade_frontal", "cleaned/kept.csv", "http://127.0.0.1:9/cascade.xml"])
-def test_a_cascade_that_cannot_be_had_is_one_line_and_leaves_nothing(project, root, tmp_path, people, cascade):
+def test_a_cascade_that_cannot_be_had_is_one_line_and_leaves_nothing(project, tmp_path, people, monkeypatch, cascade):
     project("preprocess.crop", "face")
     project("preprocess.face.cascade", cascade)
     project("preprocess.face.sha256", "0" * 64 if "//" in cascade else None)
-    done = call(root)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    assert cascade in done.stderr
-    assert "expected " in done.stderr
+    monkeypatch.setattr(sys, "argv", ["preprocess", *ARGUMENTS])
+    with pytest.raises(SystemExit) as caught:
+        command(main)
+    line = caught.value.code  # As a text, it goes to standard error with exit status 1.
+    assert "\n" not in line
+    assert cascade in line
+    assert "expected " in line
     assert not [path for name in ("pixels", "metrics.json") for path in tmp_path.glob(f"{name}*")]

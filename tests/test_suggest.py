@@ -10,7 +10,7 @@ SETTINGS = Suggest(network="xception", folds=4, seed=0, outlier_share=0.02)
 
 
 def two_clouds(n=100):
-    """Activations of two well separated classes, and their index."""
+    """Return activations of two well separated classes, and their index."""
     rng = np.random.default_rng(0)
     labels = np.arange(n) % 2
     array = rng.normal(size=(n, 2, 2, 8)).astype(np.float32)
@@ -43,7 +43,7 @@ def test_of_right_classes_none_is_suggested(tmp_path):
     assert set(table["kind"]) == {"outlier"}
 
 
-def test_a_picture_unlike_all_others_is_the_first_outlier(tmp_path):
+def test_an_image_unlike_all_others_is_the_first_outlier(tmp_path):
     array, index = two_clouds()
     array[7] = 0
     array[7, :, :, 5] = 30
@@ -54,7 +54,7 @@ def test_a_picture_unlike_all_others_is_the_first_outlier(tmp_path):
 def test_look_alikes_do_not_vouch_for_each_other(tmp_path):
     array, index = two_clouds()
     array[60:100] = np.random.default_rng(1).normal(size=(40, 1, 1, 8)).repeat(2, 1).repeat(2, 2)
-    array[61:100:2] = array[60:100:2]  # the same pictures, in both classes
+    array[61:100:2] = array[60:100:2]  # the same images, in both classes
     index.loc[61:100:2, "group"] = index.loc[60:99:2, "group"].to_numpy()
     counts, _ = suggest(array, index, tmp_path)
     assert counts["out_of_fold_accuracy"] <= 0.85

@@ -39,7 +39,7 @@ def shrink(path):
 
 
 def read_rdf(path):
-    """Return title, author and licence address from the drawing's RDF; empty where it has none."""
+    """Return title, author and licence address from the drawing's RDF; empty texts if it has none."""
     try:
         work = ElementTree.parse(path).getroot().find(f".//{CREATIVE_COMMONS}Work")
     except (FileNotFoundError, ElementTree.ParseError):
@@ -60,7 +60,7 @@ def tidy(text):
     return " ".join((text or "").split())
 
 
-def describe(root, path):
+def describe_drawing(root, path):
     """Return the drawing's row of the provenance table."""
     drawing = path.relative_to(root / "png").as_posix().removesuffix(".png")
     rdf = read_rdf(root / "svg" / f"{drawing}.svg")
@@ -77,9 +77,9 @@ def describe(root, path):
 
 
 def make(root, target):
-    """Write the archive: `images.csv`, then the drawings in the order of their names; the same bytes each time."""
+    """Write the archive, `images.csv` first and then the drawings by name; the same input gives the same bytes."""
     paths = sorted(path for name in CLASSES for path in (root / "png" / name).rglob("*.png"))
-    table = pd.DataFrame([describe(root, path) for path in paths])
+    table = pd.DataFrame([describe_drawing(root, path) for path in paths])
     drawings = joblib.Parallel(n_jobs=-1)(joblib.delayed(shrink)(path) for path in paths)
     unfinished = target.with_suffix(".part")
     with zipfile.ZipFile(unfinished, "w") as archive:

@@ -21,7 +21,7 @@ from stages.images.formats import check_type
 from stages.images.preprocessing import Reader, open_reader
 from stages.images.quality import Limits, check_area
 from stages.images.reading import Pixels, open_image
-from stages.networks.backbone_parts import cut, see, sha256_of
+from stages.networks.backbone_parts import cut, on_pixels, sha256_of
 from stages.networks.determinism import fix
 from stages.networks.predicting import predict
 
@@ -161,4 +161,4 @@ def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: P
     if (found := sha256_of(whole)) != backbone.sha256:
         raise ValueError(f"{path}: expected tensors with SHA-256 {backbone.sha256}, got {found}.")
     frozen, _ = cut(whole, backbone.trainable_layers)
-    return see(frozen, backbone.scaling, tuple(facts.image_shape))
+    return on_pixels(frozen, backbone.scaling, tuple(facts.image_shape))

@@ -1,4 +1,4 @@
-"""Clean: which collected images are fit for use, and why each other one is not."""
+"""Clean: which collected images are fit for use, and the reason against each other image."""
 
 import argparse
 from pathlib import Path

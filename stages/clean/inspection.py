@@ -1,4 +1,4 @@
-"""What each image is like by itself: a decision, damage, measures, and whether it is a placeholder."""
+"""What is known of each image by itself: a decision, damage, measures, and whether it is a placeholder."""
 
 from dataclasses import replace
 from itertools import chain
@@ -13,39 +13,46 @@ from stages.clean.settings import Clean
 from stages.core.terminal import progress
 from stages.images.decisions import Decision
 from stages.images.perceptual_hash import phash
-from stages.images.quality import Finding, inspect
+from stages.images.quality import Inspection, inspect_files
 
-FILES_AT_ONCE = 8  # that a thread decodes, and then looks at
-COLOURS_KEPT = 50_000  # pictures, 12 KB each; others are read again where they have to be compared
+FILES_AT_ONCE = 8  # files that a thread decodes before it assesses them
+COLOURS_KEPT = 50_000  # images, 12 KB each; other images are read again if they have to be compared
 Thumbnails = npt.NDArray[np.uint8]
 Colours = dict[Path, npt.NDArray[np.uint8]]
 
 
-def decide(images: pd.DataFrame, decisions: dict[str, Decision]) -> pd.DataFrame:
-    """The rows with a person's `decision` (keep, reject or move; empty without one), in the class that it says."""
+def apply_decisions(images: pd.DataFrame, decisions: dict[str, Decision]) -> pd.DataFrame:
+    """Return the rows with a person's `decision` (keep, reject or move; empty without one) and the class it names."""
     decided = [decisions.get(image_id) for image_id in images["image_id"]]
-    classes = [each.class_ if each else class_ for each, class_ in zip(decided, images["class"], strict=True)]
-    return images.assign(**{"class": classes, "decision": [each.decision if each else "" for each in decided]})
+    classes = [
+        decision.class_ if decision else class_ for decision, class_ in zip(decided, images["class"], strict=True)
+    ]
+    return images.assign(
+        **{"class": classes, "decision": [decision.decision if decision else "" for decision in decided]}
+    )
 
 
 def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd.DataFrame, Thumbnails, Colours]:
-    """The rows with `phash`, and `reason` and `detail` of what makes a picture unfit; and what they look like.
+    """Return the rows with `phash`, `reason` and `detail`, the grey thumbnails, and the colours of some files.
 
-    That is their grey thumbnails, and the colours of files that need not be read again for them.
+    `reason` and `detail` say why an image is unfit and are empty for a fit image. Files whose colours are returned need
+    not be read again to be compared.
     """
     files = list(images["file"].unique())
     blocks = [files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE)]
-    work = (joblib.delayed(inspect)([source / file for file in block], settings) for block in blocks)
+    work = (joblib.delayed(inspect_files)([source / file for file in block], settings) for block in blocks)
     results = chain.from_iterable(joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work))
-    found: dict[str, Finding] = {}
+    found: dict[str, Inspection] = {}
     colours: Colours = {}
-    for file, finding in zip(files, progress(results, len(files), "clean"), strict=True):
-        if finding.colours is not None and len(colours) < COLOURS_KEPT:
-            colours[source / file] = finding.colours
-        found[file] = replace(finding, colours=None)
+    for file, inspection in zip(files, progress(results, len(files), "clean"), strict=True):
+        if inspection.colours is not None and len(colours) < COLOURS_KEPT:
+            colours[source / file] = inspection.colours
+        found[file] = replace(inspection, colours=None)
     thumbnails = np.stack([found[file].thumbnail for file in images["file"]])
     images = images.assign(phash=[f"{bits:016x}" for bits in phash(thumbnails)])
-    verdicts = [judge(found[file], decision) for file, decision in zip(images["file"], images["decision"], strict=True)]
+    verdicts = [
+        reject_reason(found[file], decision) for file, decision in zip(images["file"], images["decision"], strict=True)
+    ]
     images[["reason", "detail"]] = pd.DataFrame(verdicts, index=images.index, dtype=str)
     is_placeholder = find_placeholders(images, settings)
     images.loc[is_placeholder, "reason"] = "placeholder"
@@ -53,17 +60,17 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     return images, thumbnails, colours
 
 
-def judge(finding: Finding, decision: str) -> tuple[str, str]:
-    """Reason and detail of a rejection, or two empty texts: damage first, then the decision, then the measures."""
-    if finding.reason and not finding.can_be_kept:
-        return finding.reason, finding.detail
+def reject_reason(inspection: Inspection, decision: str) -> tuple[str, str]:
+    """Return reason and detail of a rejection, or two empty texts: damage first, then the decision, then measures."""
+    if inspection.reason and not inspection.can_be_kept:
+        return inspection.reason, inspection.detail
     if decision == "reject":
         return "review", "a person's decision"
-    return ("", "") if decision else (finding.reason, finding.detail)
+    return ("", "") if decision else (inspection.reason, inspection.detail)
 
 
 def find_placeholders(images: pd.DataFrame, settings: Clean) -> pd.Series:
-    """For each row whether it stands for a picture that was not to be had: a hash that is known, or repeated often."""
+    """Return for each row whether it stands for an image that was not available: its hash is known or occurs often."""
     is_open = (images["reason"] == "") & (images["decision"] == "")
     copies = images[is_open].groupby("phash")["phash"].transform("size").reindex(images.index, fill_value=0)
     return is_open & ((copies >= settings.placeholder_copies) | images["phash"].isin(settings.placeholder_hashes))

@@ -1,13 +1,13 @@
-"""Clean: which collected images are fit for use, and why each other one is not."""
+"""Clean: which collected images are fit for use, and the reason against each other image."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stages.clean.duplicates import drop_copies, mark_copies, pair, sort_out
-from stages.clean.inspection import decide, inspect_all
-from stages.clean.pairs import SAME, group
+from stages.clean.duplicates import drop_copies, find_alike, mark_copies, reject_repeats
+from stages.clean.inspection import apply_decisions, inspect_all
+from stages.clean.pairs import SAME, name_groups
 from stages.clean.settings import Clean
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_table
@@ -18,45 +18,51 @@ PAIR_COLUMNS = ["first", "second", "first_class", "second_class", "distance", "s
 
 
 def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, Any]:
-    """The counts, after the folder target holds `kept.csv`, `rejected.csv` and `pairs.csv`.
+    """Write `kept.csv`, `rejected.csv` and `pairs.csv` into the folder target, and return the counts.
 
     `kept.csv` has the columns of the source's `images.csv` and `phash` (16 hexadecimal digits) and `group`: the
-    smallest image_id among those that `pairs.csv` connects with it. An image_id stands there once for each of the
-    source's own splits. Of the same pictures the one that a person decided to keep stays, then the one with most
-    pixels, then the one with the smallest image_id. A person's decisions stand over everything but damage.
+    smallest image_id among the images that `pairs.csv` connects with it. An image_id stands there once for each of the
+    source's own splits. Of several copies of an image, the copy that a person decided to keep stays, then the copy with
+    most pixels, then the copy with the smallest image_id. A person's decision outweighs everything but damage.
 
     Raises:
-        FileNotFoundError: there is no table of decisions, or of images.
-        ValueError: no image is left, or a decision is not about these images.
+        FileNotFoundError: The table of decisions or the table of images does not exist.
+        ValueError: No image is left, or a decision is not about these images.
     """
     listed = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
     decisions = read_decisions(review, listed)
-    images, thumbnails, colours = inspect_all(decide(listed.reset_index(drop=True), decisions), source, settings)
+    images, thumbnails, colours = inspect_all(
+        apply_decisions(listed.reset_index(drop=True), decisions), source, settings
+    )
     unfit = images[images["reason"] != ""]
     usable, copies = drop_copies(images[images["reason"] == ""], settings)
     thumbnails, usable = thumbnails[usable.index], usable.reset_index(drop=True)
-    pairs = pair(usable, thumbnails, colours, source, settings)
-    usable["group"] = group(usable["image_id"], pairs)
-    kept, conflicts, twins = sort_out(usable, pairs[pairs["relation"] == SAME], settings)
+    pairs = find_alike(usable, thumbnails, colours, source, settings)
+    usable["group"] = name_groups(usable["image_id"], pairs)
+    kept, conflicts, twins = reject_repeats(usable, pairs[pairs["relation"] == SAME], settings)
     rejected = pd.concat([unfit, mark_copies(copies, conflicts), conflicts, twins])
     if kept.empty:
-        raise ValueError(f"{source}: expected an image that passes `clean`, got {describe(rejected)}.")
-    kept, rejected = arrange(kept), arrange(rejected)
+        raise ValueError(f"{source}: expected an image that passes `clean`, got {describe_reasons(rejected)}.")
+    kept, rejected = sort_rows(kept), sort_rows(rejected)
     with replacing(target) as folder:
         folder.mkdir()
         write_table(kept.drop(columns=["reason", "detail", "decision"]), folder / "kept.csv")
         write_table(rejected.reindex(columns=REJECTED_COLUMNS).astype({"distance": "Int64"}), folder / "rejected.csv")
         write_table(name_pairs(pairs, usable), folder / "pairs.csv")
-    return {**count(listed, kept, rejected), "pairs": tally(pairs["relation"]), "decisions": tally_of(decisions)}
+    return {
+        **count_outcomes(listed, kept, rejected),
+        "pairs": tally(pairs["relation"]),
+        "decisions": count_decisions(decisions),
+    }
 
 
-def arrange(images: pd.DataFrame) -> pd.DataFrame:
-    """The rows in the order of their table."""
+def sort_rows(images: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the order of their table."""
     return images.sort_values(["reason", "image_id", "class", "source_id"], kind="stable")
 
 
 def name_pairs(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """The pairs with image_ids instead of rows, and classes, the nearest first."""
+    """Return the pairs with image_ids instead of rows, and with classes, the nearest first."""
     columns = {
         f"{side}{suffix}": images[column].to_numpy()[pairs[side]]
         for side in ("first", "second")
@@ -66,13 +72,13 @@ def name_pairs(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     return named.sort_values(["distance", "first", "second"], kind="stable")[PAIR_COLUMNS]
 
 
-def describe(rejected: pd.DataFrame) -> str:
-    """The reasons and their counts in one phrase."""
+def describe_reasons(rejected: pd.DataFrame) -> str:
+    """Return the reasons and their counts in one phrase."""
     return ", ".join(f"{number} {reason}" for reason, number in tally(rejected["reason"]).items())
 
 
-def count(images: pd.DataFrame, kept: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
-    """How many came, stayed and were rejected by reason, and what stayed by class."""
+def count_outcomes(images: pd.DataFrame, kept: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
+    """Return how many images were listed, kept, and rejected by reason, and how many were kept of each class."""
     return {
         "listed": len(images),
         "kept": len(kept),
@@ -82,6 +88,6 @@ def count(images: pd.DataFrame, kept: pd.DataFrame, rejected: pd.DataFrame) -> d
     }
 
 
-def tally_of(decisions: dict[str, Decision]) -> dict[str, int]:
-    """How many decisions of each kind stand."""
-    return tally(each.decision for each in decisions.values())
+def count_decisions(decisions: dict[str, Decision]) -> dict[str, int]:
+    """Return how many decisions of each kind stand."""
+    return tally(decision.decision for decision in decisions.values())

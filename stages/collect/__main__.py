@@ -1,4 +1,4 @@
-"""Collect: the source's images as received, each with its provenance."""
+"""Collect the images of a source as received, each with its provenance."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from stages.core.terminal import command
 
 
 def main() -> None:
-    """Collect what params.yaml names."""
+    """Collect the source that params.yaml names."""
     parser = argparse.ArgumentParser(prog="python -m stages.collect", description=__doc__)
     parser.add_argument("target", type=Path, help="the folder of raw images to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")

@@ -1,4 +1,4 @@
-"""A zip or tar archive, laid out as a folder would be. Its members are read one by one, never unpacked to a path."""
+"""A zip or tar archive with the layout of a folder. Its members are read one by one, never unpacked to a path."""
 
 import bz2
 import gzip
@@ -14,27 +14,28 @@ from typing import IO, Any
 from stages.core.files import parse_table
 from stages.sources.listed_image import TABLE, Failure, Listed, list_table, list_tree
 
-# A password raises RuntimeError, an unknown compression NotImplementedError; bombs and sizes that lie the last two.
+# A password raises RuntimeError, an unknown compression NotImplementedError, a bomb or a wrong size ValueError or
+# OverflowError.
 DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
     NotImplementedError, ValueError, OverflowError,
 )  # fmt: skip
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-# Pictures hardly pack: what grows this much, and is not small, is made to fill a disk.
+# Images hardly shrink when packed: a large archive that grows this much is made to fill a disk.
 MAX_GROWTH, SMALL_BYTES = 100, 100_000_000
 MAX_MEMBERS = 1_000_000
-HEADER_BYTES = 1_000_000  # of a tar's member, its long name and its comments included
-PIECE = 4096  # of packed bytes; a zip's bzip2 and LZMA are unpacked without a limit, at most a few thousandfold
+HEADER_BYTES = 1_000_000  # the largest header of a tar's member, with its long name and its comments
+PIECE = 4096  # packed bytes read at a time; bzip2 and LZMA in a zip unpack a piece at most a few thousandfold
 NO_FILE = Failure("no regular file", "it is a link or a device")
 TWICE = Failure("twice in the archive", "which one is meant is not known")
 
 
 class Members:
-    """The files that an archive holds, by tidied name, and why some of them cannot be read.
+    """The files that an archive holds, by normalized name, and the reasons why some of them cannot be read.
 
     Raises:
-        ValueError: there are too many, or they would unpack to far too much.
+        ValueError: The archive has too many members, or they would unpack to far too many bytes.
     """
 
     def __init__(self, path: Path, entries: Iterable[tuple[str, int, bool, Any]]) -> None:
@@ -48,12 +49,12 @@ class Members:
                 raise ValueError(f"more than {MAX_MEMBERS} members")
             if size < 0 or unpacked > most:
                 raise ValueError(f"members of more than {most} bytes")
-            tidy = str(PurePosixPath(name.encode("utf-8", "replace").decode()))
-            if tidy in self.entries:
-                self.faults[tidy] = TWICE
+            member = str(PurePosixPath(name.encode("utf-8", "replace").decode()))
+            if member in self.entries:
+                self.faults[member] = TWICE
             elif not is_file:
-                self.faults[tidy] = NO_FILE
-            self.entries[tidy], self.sizes[tidy] = entry, size
+                self.faults[member] = NO_FILE
+            self.entries[member], self.sizes[member] = entry, size
 
 
 class _Zip:
@@ -72,7 +73,7 @@ class _Zip:
 
     @staticmethod
     def _describe(info: zipfile.ZipInfo) -> tuple[str, int, bool, zipfile.ZipInfo]:
-        kind = info.external_attr >> 28  # of the Unix mode: 8 is a file, 0 none was stored
+        kind = info.external_attr >> 28  # the file type of the Unix mode: 8 is a regular file, 0 is not stored
         return info.filename, info.file_size, kind in (0, 8), info
 
     def read(self, name: str, at_most: int) -> bytes:
@@ -84,7 +85,7 @@ class _Zip:
 
 
 class _Bounded:
-    """A stream of which no single reading is large: a tar's header may ask for gigabytes."""
+    """A stream that refuses large single reads, since a tar's header may ask for gigabytes."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
@@ -134,15 +135,15 @@ def _opened(path: Path) -> Iterator[_Zip | _Tar]:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the path ends like an archive that this module reads."""
+    """Return whether the path ends like an archive that this module reads."""
     return path.name.lower().endswith(ENDINGS)
 
 
 def listing(path: Path) -> Iterator[Listed]:
-    """What the archive holds, sorted by name; with a table, what that lists.
+    """Yield the archive's files, sorted by name; if it holds a table of images, yield the table's rows.
 
     Raises:
-        ValueError: it is no archive, one made to fill a disk, or its table is not one of images.
+        ValueError: The file is not a whole archive, is made to fill a disk, or holds a wrong table.
     """
     with _opened(path) as opened:
         sizes = opened.members.sizes
@@ -156,7 +157,7 @@ def listing(path: Path) -> Iterator[Listed]:
 
 
 def fetching(path: Path, listed: Iterable[Listed], max_bytes: int) -> Iterator[tuple[Listed, bytes | Failure]]:
-    """Each image's bytes, or why there are none."""
+    """Yield each listed image with its bytes or the reason why it has none."""
     with _opened(path) as opened:
         for image in listed:
             yield image, _read(opened, image.member, max_bytes)
@@ -170,7 +171,7 @@ def _read(opened: _Zip | _Tar, member: str, max_bytes: int) -> bytes | Failure:
     if is_archive(Path(member)):
         return Failure("archive in the archive", member)
     try:
-        # The header's size can lie, so that the limit holds for what is really unpacked.
+        # The size in a header can be wrong, so that the limit applies to the unpacked bytes.
         content = opened.read(member, max_bytes + 1)
     except DAMAGE as error:
         return Failure("damaged in the archive", f"{member}: {error}")

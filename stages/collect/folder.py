@@ -8,10 +8,10 @@ from stages.sources.listed_image import TABLE, Failure, Listed, list_table, list
 
 
 def listing(path: Path) -> Iterator[Listed]:
-    """What the folder holds, sorted by path; with a table, what that lists.
+    """Yield the folder's files, sorted by path; if it holds a table of images, yield the table's rows.
 
     Raises:
-        ValueError: the table is not one of images.
+        ValueError: The table is wrong.
     """
     files = [str(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file()]
     if (path / TABLE).is_file():
@@ -20,13 +20,13 @@ def listing(path: Path) -> Iterator[Listed]:
 
 
 def fetching(path: Path, listed: Iterable[Listed], max_bytes: int) -> Iterator[tuple[Listed, bytes | Failure]]:
-    """Each image's bytes, or why there are none."""
+    """Yield each listed image with its bytes or the reason why it has none."""
     for image in listed:
         yield image, read_bytes(path, image.member, max_bytes)
 
 
 def read_bytes(path: Path, member: str, max_bytes: int) -> bytes | Failure:
-    """The bytes of one file inside the folder, or why there are none."""
+    """Return the bytes of one file inside the folder, or the reason why they cannot be taken."""
     file = path / member
     if not file.is_file():
         return Failure("missing", f"{member} is listed in {TABLE} only")

@@ -13,7 +13,7 @@ NO_ADDRESS = Failure("no address", "its source gave none")
 def fetching(
     listed: Iterable[Listed], settings: Fetch, bounds: Bounds, store: Store
 ) -> Iterator[tuple[Listed, bytes | Failure]]:
-    """Each image's bytes, or why there are none; an address that several rows name is fetched once."""
+    """Yield each image with its bytes or the reason why it has none; fetch an address of several rows once."""
     by_url: dict[str, list[Listed]] = {}
     for image in listed:
         by_url.setdefault(image.url, []).append(image)

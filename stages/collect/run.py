@@ -1,4 +1,4 @@
-"""Collect: the source's images as received, each with its provenance."""
+"""Collect the images of a source as received, each with its provenance."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from stages.collect import manifest_images
-from stages.collect.counts_by_source import count
+from stages.collect.counts_by_source import count_by_source
 from stages.collect.source import source_of
 from stages.core import params
 from stages.core.cache import cache_folder
@@ -43,15 +43,15 @@ class Collect(params.Section):
 
 
 def run(settings: Collect, target: Path) -> dict[str, Any]:
-    """The counts, after the folder target holds the raw images, `images.csv` and `failures.csv`.
+    """Write the raw images, `images.csv` and `failures.csv` into the folder target, and return the counts.
 
     A raw image is `<class>/<first 16 digits of its SHA-256>.<ending>`, its bytes as received. `images.csv` has a row
-    for each listed image that came, copies included. Of a folder or archive, what no program can read is kept too:
-    `clean` rejects it. Of the web, it failed: it could be a host's excuse.
+    for each listed image that was received, copies included. A file of a folder or archive is kept even if it cannot be
+    read as an image, and `clean` rejects it; such an answer of the web has failed, since it may be an error page.
 
     Raises:
-        FileNotFoundError: the source is not there.
-        ValueError: the source cannot be read, or holds no image.
+        FileNotFoundError: The source does not exist.
+        ValueError: The source cannot be read, or holds no image.
     """
     path = Path(settings.source)
     listed = list(source_of(path).listing(path))
@@ -60,9 +60,9 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
         folder.mkdir()
         for image, content in progress_by_reason(fetch(listed, settings), len(listed), "collect", reason_of):
             if isinstance(content, Failure):
-                failures.append(describe_failure(image, path, content))
+                failures.append(failure_row(image, path, content))
             else:
-                images.append(store(image, path, content, folder))
+                images.append(store_image(image, path, content, folder))
         if not images:
             forget_failures(cache_folder("downloads"))
             raise ValueError(f"{path}: expected images in a folder per class, got {len(listed)} files and no image.")
@@ -70,12 +70,12 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
         write_rows(
             failures, FAILURE_COLUMNS, ["class", "source_id", "source", "reason", "detail"], folder / "failures.csv"
         )
-    forget_failures(cache_folder("downloads"))  # All is written: a further run is another try.
-    return count(images, failures)
+    forget_failures(cache_folder("downloads"))  # All is written, so that a further run asks them again.
+    return count_by_source(images, failures)
 
 
 def fetch(listed: list[Listed], settings: Collect) -> Iterator[tuple[Listed, bytes | Failure]]:
-    """Each image's bytes, or why there are none."""
+    """Yield each listed image with its bytes or the reason why it has none."""
     path = Path(settings.source)
     source = source_of(path)
     if source is manifest_file:
@@ -88,18 +88,18 @@ def fetch(listed: list[Listed], settings: Collect) -> Iterator[tuple[Listed, byt
 
 
 def reason_of(fetched: tuple[Listed, bytes | Failure]) -> str:
-    """Why an image has no bytes; empty where it has."""
+    """Return the reason why an image has no bytes, or "" if it has them."""
     return fetched[1].reason if isinstance(fetched[1], Failure) else ""
 
 
-def describe_failure(image: Listed, path: Path, failure: Failure) -> dict[str, str]:
-    """The image's row of `failures.csv`."""
+def failure_row(image: Listed, path: Path, failure: Failure) -> dict[str, str]:
+    """Return the image's row of `failures.csv`."""
     where = {"class": image.class_, "source": image.source or str(path), "source_id": image.source_id}
     return {**where, "reason": failure.reason, "detail": one_line(failure.detail)}
 
 
-def store(image: Listed, path: Path, content: bytes, folder: Path) -> dict[str, Any]:
-    """The image's row of `images.csv`, after its bytes lie in the folder."""
+def store_image(image: Listed, path: Path, content: bytes, folder: Path) -> dict[str, Any]:
+    """Write the image's bytes into the folder, and return its row of `images.csv`."""
     image_id = hashlib.sha256(content).hexdigest()
     header = read_header(content)
     file = Path(image.class_, f"{image_id[:16]}.{header['format'].lower() or 'bin'}")
@@ -113,7 +113,7 @@ def store(image: Listed, path: Path, content: bytes, folder: Path) -> dict[str, 
 
 
 def read_header(content: bytes) -> dict[str, Any]:
-    """Format, width and height as the file states them; empty and 0 where it is no image."""
+    """Return format, width and height as the file states them; "" and 0 if it is not an image."""
     try:
         with open_image(io.BytesIO(content)) as image:
             return {"format": image.format or "", "width": image.width, "height": image.height}
@@ -122,5 +122,5 @@ def read_header(content: bytes) -> dict[str, Any]:
 
 
 def write_rows(rows: list[dict[str, Any]], columns: list[str], order: list[str], path: Path) -> None:
-    """The rows are at the path as a table, sorted, also when there are none."""
+    """Write the sorted rows as a table to the path, also if there are no rows."""
     write_table(pd.DataFrame(rows, columns=columns).sort_values(order, kind="stable"), path)

@@ -1,4 +1,4 @@
-"""Which kind of source a path is: a folder, an archive or a manifest."""
+"""The choice of the module that reads a source: a folder, an archive or a manifest."""
 
 from pathlib import Path
 from types import ModuleType
@@ -8,11 +8,11 @@ from stages.sources import manifest_file
 
 
 def source_of(path: Path) -> ModuleType:
-    """The module that reads the path.
+    """Return the module that reads the path.
 
     Raises:
-        FileNotFoundError: nothing is there.
-        ValueError: it is neither a folder nor an archive nor a manifest.
+        FileNotFoundError: The path does not exist.
+        ValueError: The path is neither a folder nor an archive nor a manifest.
     """
     if path.is_dir():
         return folder

@@ -1,4 +1,4 @@
-"""Compare: all networks side by side, the champion, chosen on validation, and which of them really differ."""
+"""Compare: all networks side by side, the champion, which is chosen on validation, and which networks really differ."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="the folder of all evaluations")
     parser.add_argument("target", type=Path, help="the folder of metrics to write summary.* and cost.png to")
     arguments = parser.parse_args()
-    networks = list(params.find(params.load(), "networks"))
+    networks = list(params.find_table(params.load(), "networks"))
     run(params.read(Compare, "compare"), networks, arguments.source, arguments.target)
 
 

@@ -1,4 +1,4 @@
-"""Compare: all networks side by side, the champion, chosen on validation, and which of them really differ."""
+"""Compare: all networks side by side, the champion, which is chosen on validation, and which networks really differ."""
 
 from itertools import combinations
 from pathlib import Path
@@ -26,15 +26,15 @@ class Compare(params.Section):
 
 
 def run(settings: Compare, networks: list[str], source: Path, target: Path) -> None:
-    """Nothing, after `summary.json`, `summary.md`, `summary.png` and `cost.png` of the networks are in target.
+    """Write `summary.json`, `summary.md`, `summary.png` and `cost.png` about the networks into the folder target.
 
     Raises:
-        ValueError: an evaluation is missing, or one is there of a network that is not among them.
+        ValueError: The evaluation of a network is missing, or there is an evaluation of a network that is not listed.
     """
-    check(networks, source)
+    check_evaluations(networks, source)
     metrics = {name: read_json(source / name / "metrics.json") for name in networks}
     predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
-    values = summarise(metrics, compare(predictions, settings))
+    values = summarise(metrics, compare_pairs(predictions, settings))
     tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
     write_json(values, target / "summary.json")
     with replacing(target / "summary.md") as unfinished:
@@ -45,11 +45,11 @@ def run(settings: Compare, networks: list[str], source: Path, target: Path) -> N
         draw_cost(values, unfinished)
 
 
-def check(networks: list[str], source: Path) -> None:
-    """Nothing, where there is an evaluation of each network and of no other.
+def check_evaluations(networks: list[str], source: Path) -> None:
+    """Check that there is an evaluation of each network and of no other network.
 
     Raises:
-        ValueError: there is not.
+        ValueError: An evaluation is missing, or belongs to another network.
     """
     # git keeps the .gitignore of a folder that DVC has emptied.
     found = sorted(path.name for path in source.glob("[!.]*") if any(path.glob("[!.]*")))
@@ -63,29 +63,30 @@ def check(networks: list[str], source: Path) -> None:
             raise ValueError(f"{source}: expected evaluations of {', '.join(networks)}, got none of {name}.")
 
 
-def compare(predictions: dict[str, pd.DataFrame], settings: Compare) -> list[dict[str, Any]]:
-    """For validation and test, and every two networks, how far their accuracies differ and how sure that is.
+def compare_pairs(predictions: dict[str, pd.DataFrame], settings: Compare) -> list[dict[str, Any]]:
+    """Return for validation and test, and for every two networks, how far their accuracies differ.
 
-    `difference` is that of the first less the second, with its 95 % interval; `only_a` and `only_b` count images that
-    only one of them got right, and `p` is McNemar's exact test on these. `p_holm` allows for there being several pairs.
+    `difference` is the accuracy of the first network minus that of the second, with its 95 % interval. `only_a` and
+    `only_b` count the images that only one of the two networks got right, and `p` is the result of McNemar's exact
+    test on these images. `p_holm` is `p` adjusted for the number of pairs.
 
     Raises:
-        ValueError: the evaluations are of different images or splits.
+        ValueError: The evaluations are of different images or splits.
     """
-    found = []
+    compared = []
     for split in ("val", "test"):
         tables = {name: table[table["split"] == split] for name, table in predictions.items()}
         pairs = [compare_two(a, b, tables, settings) | {"split": split} for a, b in combinations(tables, 2)]
         adjusted = holm([pair["p"] for pair in pairs])
-        found += [pair | {"p_holm": p} for pair, p in zip(pairs, adjusted, strict=True)]
-    return found
+        compared += [pair | {"p_holm": p} for pair, p in zip(pairs, adjusted, strict=True)]
+    return compared
 
 
 def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compare) -> dict[str, Any]:
-    """One pair, as `compare` says.
+    """Return the comparison of two networks on one split, as `compare_pairs` describes it.
 
     Raises:
-        ValueError: their evaluations are of different images.
+        ValueError: The evaluations of the two networks are of different images.
     """
     facts = ["image_id", "class", "group"]
     if tables[a][facts].to_numpy().tolist() != tables[b][facts].to_numpy().tolist():
@@ -98,11 +99,11 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compa
 
 
 def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The champion and the runner-up by validation, the share of the largest class in test, and headline numbers.
+    """Return the champion and the runner-up by validation, the share of the largest class in test, and main numbers.
 
-    The data can tell the two apart where the interval of their difference on validation leaves out 0.
+    The champion and the runner-up are distinguishable if the interval of their difference on validation excludes 0.
     """
-    champion, *others = rank(metrics)
+    champion, *others = rank_networks(metrics)
     any_test = next(iter(metrics.values()))["test"]
     largest = max(one["count"] for one in any_test["classes"].values())
     top = [pair for pair in pairs if pair["split"] == "val" and {pair["a"], pair["b"]} == {champion, *others[:1]}]
@@ -117,8 +118,8 @@ def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]]) -
     }
 
 
-def rank(metrics: dict[str, dict[str, Any]]) -> list[str]:
-    """The networks by `RULE`, the best first."""
+def rank_networks(metrics: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the networks ordered by `RULE`, the best first."""
     return sorted(
         metrics,
         key=lambda name: (
@@ -128,7 +129,7 @@ def rank(metrics: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def headline(values: dict[str, Any]) -> dict[str, Any]:
-    """One network's accuracies with their intervals, and what it costs."""
+    """Return one network's accuracies with their intervals, and what the network costs."""
     accuracies = {}
     for split in ("val", "test"):
         low, high = values[split]["intervals"]["accuracy"]

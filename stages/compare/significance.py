@@ -1,4 +1,4 @@
-"""Whether two networks really differ, from which of the same images each has right."""
+"""Tests of whether two networks really differ, given which of the same images each network got right."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from scipy.stats import binomtest
 
 
 def mcnemar(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """The images that `only_a` and `only_b` have right, and the two-sided `p` of McNemar's exact test.
+    """Return how many images only a and only b got right, and the two-sided `p` of McNemar's exact test.
 
-    If both were equally often right, of the images that one alone has right each would have half (McNemar 1947; exact:
-    the binomial test). `p` is 1 where there are none. The test takes the images for independent. Those of a group of
-    near-duplicates are not: networks that differ on one of them mostly differ on the others too, one piece of evidence
-    counts several times, and p comes out too small. Where groups have more than one image, trust the interval of
-    `bootstrap.difference`, which draws them whole.
+    If both networks were right equally often, each would have half of the images that only one of them got right
+    (McNemar 1947; the exact form is the binomial test). `p` is 1 if there are no such images. The test assumes that
+    the images are independent. The images of a group of near-duplicates are not: networks that differ on one image of
+    a group mostly differ on its other images too, so one piece of evidence counts several times and `p` is too small.
+    Where groups have more than one image, trust the interval of `bootstrap.difference`, which draws whole groups.
     """
     only_a, only_b = int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
     p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
@@ -22,9 +22,10 @@ def mcnemar(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> d
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values, in their order, raised for being so many (Holm 1979, "A Simple Sequentially Rejective […]").
+    """Return the p-values in the given order, each raised for the number of tests (Holm 1979).
 
-    Calling those below 0.05 different is wrong about any pair at most once in 20 times.
+    The source is "A Simple Sequentially Rejective Multiple Test Procedure". If all pairs with an adjusted p-value below
+    0.05 are called different, then the chance that any of these calls is wrong is at most 5 %.
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")

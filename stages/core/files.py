@@ -1,4 +1,4 @@
-"""Tables, JSON and folders on disk: read whole, written whole or not at all."""
+"""Tables, JSON and folders on disk, which are written completely or not at all."""
 
 import hashlib
 import io
@@ -16,12 +16,13 @@ from stages.core.locks import locked
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A path to write to, file or folder, which takes the target's place when the block ends without an error.
+    """Yield a path for a file or folder that replaces the target when the block ends without an error.
 
-    The target is locked meanwhile: a killed `dvc` leaves its step running, and a second one must not mix with it.
+    The target is locked during the block, because a killed `dvc` leaves its step running, and the step of a second
+    `dvc` must not write to the same target.
 
     Raises:
-        ValueError: another process is writing the same target.
+        ValueError: Another process is writing the same target.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.part")
@@ -30,7 +31,7 @@ def replacing(target: Path) -> Iterator[Path]:
         remove(unfinished)
         try:
             yield unfinished
-            unfinished.stat()  # A block that wrote nothing ends here, and the old target stays.
+            unfinished.stat()  # Raises if the block wrote nothing, so that the old target stays.
             remove(target)
             unfinished.replace(target)
         finally:
@@ -38,7 +39,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Nothing is left at the path, whether a file, a folder or nothing was there."""
+    """Delete the file, link or folder at the path, if there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -46,11 +47,11 @@ def remove(path: Path) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The rows of a CSV file, as `parse_table` reads them.
+    """Read a CSV file with every value as text, as `parse_table` does.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no CSV table.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not a CSV table.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a table, got no such file.")
@@ -58,37 +59,41 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def parse_table(content: bytes, where: str) -> pd.DataFrame:
-    """The rows of CSV text with every value as text, so that a class called `007` or `NA` stays what it is.
+    """Parse CSV text with every value as text, so that a class called `007` or `NA` keeps its name.
+
+    Args:
+        content: The bytes of the table, in UTF-8.
+        where: The name of the table in error messages.
 
     Raises:
-        ValueError: it is no CSV table, or its rows are longer than its header.
+        ValueError: The text is not a CSV table, or its rows are longer than its header.
     """
     try:
         table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"{where}: expected a CSV table, got {error}.") from error
-    # With one field too many in every row, pandas takes the first for an index and shifts the others.
+    # If every row has one field too many, pandas takes the first field as an index and shifts the other fields.
     if not isinstance(table.index, pd.RangeIndex):
         raise ValueError(f"{where}: expected a CSV table, got rows longer than its header of {len(table.columns)}.")
     return table
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """The table is at the path as CSV, the same bytes on every system."""
+    """Write the table as CSV, with the same bytes on every system."""
     table.to_csv(path, index=False, lineterminator="\n")
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:
-    """The values are at the path as JSON that reads well in a diff."""
+    """Write the values as indented JSON, which reads well in a diff."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The values of a JSON file.
+    """Read the values of a JSON file.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: The file does not exist.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a JSON file, got no such file.")
@@ -97,6 +102,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of the file's bytes, in hexadecimal."""
+    """Return the SHA-256 hash of the file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Locks between processes and threads, so that two of them never write the same thing at once."""
+"""Locks between processes and threads, so that two of them never write to the same place at once."""
 
 import os
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ from filelock import FileLock, Timeout
 def locked(path: Path, refusal: str, *, is_inherited: bool = False) -> Iterator[None]:
     """Hold the lock file until the block ends.
 
-    The lock is the operating system's: it ends with the process that holds it, however that process ends.
+    The operating system keeps the lock, and releases it when the process that holds it ends for any reason.
 
     Args:
-        path: the lock file, which is created.
-        refusal: the error's text where another process or thread holds the lock.
-        is_inherited: whether processes started inside the block hold the lock too, and keep it when this one is killed.
+        path: The lock file, which is created.
+        refusal: The text of the error that is raised if another process or thread holds the lock.
+        is_inherited: Whether processes started inside the block hold the lock too, and keep it if this process is
+            killed.
 
     Raises:
         ValueError: Another process or thread holds the lock.

@@ -1,4 +1,4 @@
-"""Reading a section of params.yaml into a checked model."""
+"""The sections of params.yaml, read into checked models."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,17 +10,17 @@ from ruamel.yaml.error import YAMLError
 from stages.core.validation import first_problem
 
 PARAMS = Path("params.yaml")
-# The sections of params.yaml: a step's has its name, and several steps read the last three.
+# The sections of params.yaml. A step reads the section with its name; several steps read the last three.
 SECTIONS = (
     "collect", "collection_report", "clean", "preprocess", "split", "pretrained", "features", "suggest", "train",
     "evaluate", "explain", "compare", "study", "networks", "backbones", "augmentations",
 )  # fmt: skip
 
-MISSING = object()  # what `lookup` gives where there is no such key
+ABSENT = object()  # the result of `lookup` for a key that params.yaml does not have
 
 
 class Section(BaseModel):
-    """A section of params.yaml: unknown keys, wrong types and values out of range are errors."""
+    """A section of params.yaml, in which unknown keys, wrong types and values out of range are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -29,17 +29,19 @@ S = TypeVar("S", bound=Section)
 
 
 def read(kind: type[S], *sections: str) -> S:
-    """The named sections (`train.common`, `train.vgg`) as one checked model, later ones overriding earlier ones.
+    """Read the named sections, such as `train.common` and `train.vgg`, as one checked model.
+
+    A key of a later section overrides the same key of an earlier section.
 
     Raises:
-        FileNotFoundError: there is no params.yaml in the working directory.
-        ValueError: it is no YAML, lacks a section, or holds an unknown key or a value out of range.
+        FileNotFoundError: There is no params.yaml in the working directory.
+        ValueError: params.yaml is not YAML, lacks a section, or holds an unknown key or a value out of range.
     """
     document = load()
     origin: dict[str, str] = {}
     values: dict[str, Any] = {}
     for section in sections:
-        table = find(document, section)
+        table = find_table(document, section)
         values |= table
         origin |= dict.fromkeys(table, section)
     try:
@@ -57,18 +59,18 @@ def read(kind: type[S], *sections: str) -> S:
 
 
 def load() -> dict[str, Any]:
-    """The whole of params.yaml, read as YAML 1.2, the version that DVC writes.
+    """Read the complete params.yaml as YAML 1.2, the version that DVC writes.
 
     Raises:
-        FileNotFoundError: there is none in the working directory.
-        ValueError: it is no YAML, or holds a section that no step reads.
+        FileNotFoundError: There is no params.yaml in the working directory.
+        ValueError: params.yaml is not YAML, or holds a section that no step reads.
     """
     if not PARAMS.is_file():
         raise FileNotFoundError(f"{PARAMS}: expected a file in {Path.cwd()}, got none.")
     try:
         document = YAML(typ="safe").load(PARAMS)
     except (YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{PARAMS}{locate(error)}: expected YAML, got {getattr(error, 'problem', error)}.") from error
+        raise ValueError(f"{PARAMS}{line_of(error)}: expected YAML, got {getattr(error, 'problem', error)}.") from error
     if not isinstance(document, dict):
         raise ValueError(f"{PARAMS}: expected a table of sections, got {document!r}.")
     for section in document:
@@ -77,17 +79,17 @@ def load() -> dict[str, Any]:
     return document
 
 
-def locate(error: Exception) -> str:
-    """The line at which a YAML error says it lies, as words to follow the file's name; empty where it does not."""
+def line_of(error: Exception) -> str:
+    """Return " line <number>" for a YAML error that knows its line, to follow a file's name; else an empty text."""
     mark = getattr(error, "problem_mark", None)
     return f" line {mark.line + 1}" if mark else ""
 
 
-def find(document: dict[str, Any], section: str) -> dict[str, Any]:
-    """The table at a dotted name; an empty one counts as a table.
+def find_table(document: dict[str, Any], section: str) -> dict[str, Any]:
+    """Return the table at a dotted name; a section without keys is an empty table.
 
     Raises:
-        ValueError: there is none.
+        ValueError: params.yaml has no such section, or its value is not a table.
     """
     table: Any = document
     for key in section.split("."):
@@ -100,10 +102,10 @@ def find(document: dict[str, Any], section: str) -> dict[str, Any]:
 
 
 def lookup(document: dict[str, Any], key: str) -> Any:
-    """Return the value at a dotted key of params.yaml, or MISSING."""
+    """Return the value at a dotted key of params.yaml, or ABSENT if there is no such key."""
     table: Any = document
     for part in key.split("."):
         if not isinstance(table, dict) or part not in table:
-            return MISSING
+            return ABSENT
         table = table[part]
     return table

@@ -1,4 +1,4 @@
-"""What a person sees of a step: one line for what is wrong, a bar for what is going on."""
+"""The output of a step in the terminal: one line for an error, and a bar for the progress."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 def command(main: Callable[[], None]) -> None:
-    """Run a step; what a person got wrong becomes one line on standard error and exit status 1.
+    """Run a step, and turn an error of its user into one line on standard error and exit status 1.
 
-    With TRACEBACK=1 in the environment the traceback is shown instead.
+    If the environment has TRACEBACK=1, the traceback is shown instead.
     """
     try:
         main()
@@ -27,14 +27,18 @@ def command(main: Callable[[], None]) -> None:
 
 
 def progress(items: Iterable[T], total: int, title: str) -> Iterator[T]:
-    """The items, with a bar on standard error while they pass; silent where that is no terminal."""
+    """Yield the items, and show a progress bar on standard error if it is a terminal."""
     yield from tqdm(items, total=total, desc=title, unit="image", disable=not sys.stderr.isatty())
 
 
 def progress_by_reason(items: Iterable[T], total: int | None, title: str, reason_of: Callable[[T], str]) -> Iterator[T]:
-    """The items, with a bar on standard error while they pass; silent where that is no terminal.
+    """Yield the items, and show a bar that counts failures by reason on standard error if it is a terminal.
 
-    `total` is None where it is not known; `reason_of` says why an item failed, nothing where it did not.
+    Args:
+        items: The items to pass on.
+        total: The number of items; None if it is unknown.
+        title: The text before the bar.
+        reason_of: Returns the reason why an item failed; an empty text for an item that did not fail.
     """
     reasons: Counter[str] = Counter()
     with tqdm(total=total, desc=title, unit="image", disable=not sys.stderr.isatty()) as bar:

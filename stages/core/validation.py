@@ -1,10 +1,10 @@
-"""The errors of a pydantic model as one line for a person: where, what was expected, what was given."""
+"""The errors of a pydantic model as one line that says where, what was expected and what was given."""
 
 from collections.abc import Callable, Iterable
 
 from pydantic import ValidationError
 
-# What pydantic's types of errors expect, in our words.
+# What each of pydantic's error types expects, in our words.
 EXPECTED = {
     "greater_than": "a number > {gt}",
     "greater_than_equal": "a number >= {ge}",
@@ -28,12 +28,12 @@ def first_problem(
     """Return the first problem as `<where>: expected <what>, got <value>.`.
 
     Args:
-        error: what the model said.
-        where: gives the text before the colon for the keys that lead to the problem.
-        keys_of: gives the keys that are known where an unknown one stands; empty where they are too many to name.
+        error: The error that the model raised.
+        where: Returns the text before the colon for the keys that lead to the problem.
+        keys_of: Returns the known keys at the place of an unknown key; empty if they are too many to list.
     """
-    # A mistyped key is unknown, and the right one then missing: the first of the two says more.
-    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    # A mistyped key gives two errors: the key is unknown, and the right key is missing. The first one says more.
+    problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     keys, kind, context = [str(key) for key in problem["loc"]], problem["type"], problem.get("ctx", {})
     if kind == "value_error":
         return f"{where(keys)}: {problem['msg'].removeprefix('Value error, ')}"

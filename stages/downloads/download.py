@@ -1,4 +1,4 @@
-"""Many images at once, from their addresses into the store: what is there is not fetched again, what fails says why."""
+"""The download of many images at once into a store; an image that is in the store is not fetched again."""
 
 import io
 import os
@@ -22,9 +22,9 @@ from stages.web.addresses import redact
 from stages.web.client import Fetch, Fetcher, Task
 from stages.web.errors import UNANSWERED, FetchError
 
-# Pictures are decoded by as many threads as there are cores, at most 8, larger ones by one: that bounds the memory.
+# To bound the memory, as many threads as cores decode images, at most 8, and only one thread decodes large images.
 LARGE_PIXELS = 16_000_000
-PLACEHOLDER_BYTES = 100_000  # more than any host's picture for a deleted image has
+PLACEHOLDER_BYTES = 100_000  # more than any placeholder of a host for a deleted image
 GONE = ("gone", "deleted")
 _decoders = threading.BoundedSemaphore(min(os.cpu_count() or 1, 8))
 _large_decoder = threading.Lock()
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Bounds(Section):
-    """What is no longer taken: larger files, and pictures of more pixels."""
+    """The largest file and the most pixels of an image that are accepted."""
 
     max_megabytes: int = Field(ge=1)
     max_megapixels: int = Field(ge=1)
@@ -41,9 +41,9 @@ class Bounds(Section):
 def download(
     urls: Iterable[str], store: Store, settings: Fetch, bounds: Bounds
 ) -> Iterator[tuple[str, Failure | None]]:
-    """Each address once, in any order, and why it gave no image; where there is no such reason, the store has it.
+    """Yield each address once, in any order, with the reason why it gave no image, or None if the store has the image.
 
-    Leaving the iteration early stops the work; what is done by then is not done again.
+    Leaving the iteration early stops the work; a later call does not repeat the finished part.
     """
     fetcher = Fetcher(settings)
     terms = f"{bounds} {settings.allow_private} {settings.user_agent}"
@@ -51,16 +51,16 @@ def download(
     for url in dict.fromkeys(urls):
         if store.holds(url):
             yield url, find_excess(store.read(url), bounds)
-        elif failure := store.recall(url, terms) or line_up(url, fetcher):
+        elif failure := store.recall(url, terms) or queue_address(url, fetcher):
             yield url, failure
         else:
             number += 1
-    receive = partial(take_in, fetcher=fetcher, store=store, bounds=bounds)
-    yield from work_off(fetcher, number, receive, partial(settle, store=store, terms=terms))
+    receive = partial(receive_image, fetcher=fetcher, store=store, bounds=bounds)
+    yield from run_tasks(fetcher, number, receive, partial(record_failure, store=store, terms=terms))
 
 
 def find_excess(content: bytes, bounds: Bounds) -> Failure | None:
-    """Why an image that was fetched under other bounds is not taken under these, if it is not."""
+    """Return why an image that was fetched under other bounds exceeds these bounds, or None if it does not."""
     max_bytes = bounds.max_megabytes * 1_000_000
     if len(content) > max_bytes:
         return Failure("too many bytes", f"{len(content)} of at most {max_bytes}")
@@ -70,8 +70,8 @@ def find_excess(content: bytes, bounds: Bounds) -> Failure | None:
     return None
 
 
-def line_up(url: str, fetcher: Fetcher) -> Failure | None:
-    """Why the address cannot be asked; if there is no reason, it waits at the fetcher."""
+def queue_address(url: str, fetcher: Fetcher) -> Failure | None:
+    """Put the address into the fetcher's queue, or return the reason why it cannot be asked."""
     try:
         fetcher.add(url, {})
     except FetchError as error:
@@ -79,14 +79,21 @@ def line_up(url: str, fetcher: Fetcher) -> Failure | None:
     return None
 
 
-def work_off(
-    fetcher: Fetcher, number: int, receive: Callable[[Task], str], settle: Callable[[str, FetchError], T]
+def run_tasks(
+    fetcher: Fetcher, number: int, receive: Callable[[Task], str], explain_failure: Callable[[str, FetchError], T]
 ) -> Iterator[tuple[str, T | None]]:
-    """The outcomes of so many tasks of the fetcher as they come: the address, and what is made of its failure."""
+    """Run the fetcher's tasks in threads; yield each address with None, or with `explain_failure` of its error.
+
+    Args:
+        fetcher: Its queue holds the tasks.
+        number: The number of tasks.
+        receive: As in `Fetcher.work`.
+        explain_failure: Turns an address and its error into the result for this address.
+    """
     outcomes: SimpleQueue[tuple[str, T | Exception | None]] = SimpleQueue()
 
     def deliver(url: str, error: Exception | None) -> None:
-        outcomes.put((url, settle(url, error) if isinstance(error, FetchError) else error))
+        outcomes.put((url, explain_failure(url, error) if isinstance(error, FetchError) else error))
 
     for _ in range(min(fetcher.settings.threads, number)):
         threading.Thread(target=fetcher.work, args=(receive, deliver), daemon=True).start()
@@ -97,14 +104,14 @@ def work_off(
                 raise outcome
             yield url, outcome
     finally:
-        fetcher.turns.close()
+        fetcher.queue.close()
 
 
-def take_in(task: Task, fetcher: Fetcher, store: Store, bounds: Bounds) -> str:
-    """The address that the task is redirected to; or empty, and the store has its image.
+def receive_image(task: Task, fetcher: Fetcher, store: Store, bounds: Bounds) -> str:
+    """Fetch the task's image into the store and return "", or return the address that the task is redirected to.
 
     Raises:
-        FetchError: it gave none.
+        FetchError: The address gave no usable image.
     """
     with store.receiving() as stream:
         target = fetcher.send(task, stream, bounds.max_megabytes * 1_000_000)
@@ -116,12 +123,13 @@ def take_in(task: Task, fetcher: Fetcher, store: Store, bounds: Bounds) -> str:
 
 
 def check_image(path: Path, url: str, bounds: Bounds) -> None:
-    """Nothing, where the file is a whole picture, by its bytes and decoded to its end.
+    """Check that the file is a whole image, by its first bytes and by decoding it to its end.
 
-    What is none may be a page that asks for patience, or an answer that broke off: another try may do.
+    A file that is not an image may be a page that asks to wait, or an answer that broke off, so that the error counts
+    as passing.
 
     Raises:
-        FetchError: it is none, a host's picture for one that was deleted, or has more pixels than are taken.
+        FetchError: The file is not a whole image, is a host's placeholder for a deleted image, or has too many pixels.
     """
     with _decoders:
         content = path.read_bytes()
@@ -134,7 +142,7 @@ def check_image(path: Path, url: str, bounds: Bounds) -> None:
                 if pixels > bounds.max_megapixels * 1_000_000:
                     raise FetchError(redact(url), "too many pixels", f"{image.width}x{image.height}")
                 check_whole(content)
-                # A JPEG is read to its end at an eighth of its sides too, in a sixty-fourth of the memory.
+                # At an eighth of its sides a JPEG is still read to its end, with a sixty-fourth of the memory.
                 image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
                 with _large_decoder if pixels > LARGE_PIXELS else nullcontext():
                     decode(image)
@@ -142,8 +150,8 @@ def check_image(path: Path, url: str, bounds: Bounds) -> None:
             raise FetchError(redact(url), error.reason, error.detail, is_passing=True) from error
 
 
-def settle(url: str, error: FetchError, store: Store, terms: str) -> Failure:
-    """Why the address gave nothing, remembered where asking again under these terms would show the same."""
+def record_failure(url: str, error: FetchError, store: Store, terms: str) -> Failure:
+    """Return the failure; remember it in the store if asking again under the same terms would give the same."""
     failure = Failure(error.reason, error.detail)
     if error.reason not in UNANSWERED:
         store.remember(url, terms, failure)
@@ -151,23 +159,27 @@ def settle(url: str, error: FetchError, store: Store, terms: str) -> Failure:
 
 
 def find_gone(urls: Iterable[str], settings: Fetch) -> Iterator[tuple[str, str | None]]:
-    """Each address once, in any order, and the word for it where its image is gone or replaced by a host's picture.
+    """Yield each address once, in any order, with "gone" or "deleted" if its image is, and None if not.
 
-    What does not answer, or refuses to, is not gone. No more of an image is read than a placeholder has bytes.
+    An address that does not answer, or refuses to, is not gone. Only as many bytes of an image are read as the largest
+    placeholder has.
     """
     fetcher = Fetcher(settings)
     number = 0
     for url in dict.fromkeys(urls):
-        if line_up(url, fetcher):
+        if queue_address(url, fetcher):
             yield url, None
         else:
             number += 1
 
-    def look(task: Task) -> str:
+    def look_for_placeholder(task: Task) -> str:
         body = io.BytesIO()
         target = fetcher.send(task, body, PLACEHOLDER_BYTES)
         if not target and name_placeholder(task.url, body.getvalue()):
             raise FetchError(redact(task.url), "deleted")
         return target
 
-    yield from work_off(fetcher, number, look, lambda _, error: error.reason if error.reason in GONE else None)
+    def reason_if_gone(_: str, error: FetchError) -> str | None:
+        return error.reason if error.reason in GONE else None
+
+    yield from run_tasks(fetcher, number, look_for_placeholder, reason_if_gone)

@@ -1,4 +1,4 @@
-"""What was downloaded, kept by its address, outside of what DVC deletes."""
+"""A store of downloaded files by their address, in a folder that DVC does not delete."""
 
 import hashlib
 import json
@@ -13,15 +13,15 @@ from typing import IO
 from stages.core.files import sha256
 from stages.sources.listed_image import Failure
 
-STALE_S = 24 * 3600  # what a killed run left half-written is older than any request lasts
+STALE_S = 24 * 3600  # longer than any request lasts: an older unfinished file is left from a killed run
 
 
 class Store:
-    """Files in a folder, each `<2 digits>/<SHA-256 of its address>.<SHA-256 of its bytes>`, so that damage shows.
+    """Files in a folder, each at `<2 digits>/<SHA-256 of its address>.<SHA-256 of its bytes>`, so that damage is found.
 
     A file is there whole or not at all, whenever the process is killed, and several processes may share the folder.
-    What failed for good is remembered too, until `forget_failures`: a run that goes on under the same terms (what it
-    takes, as whom it asks) need not ask again.
+    Lasting failures are remembered too, until `forget_failures`: an interrupted run that goes on under the same terms
+    (its bounds and its user agent) does not ask these addresses again.
     """
 
     def __init__(self, root: Path) -> None:
@@ -36,7 +36,7 @@ class Store:
         self._files = {path.name.partition(".")[0]: path for path in sorted(root.glob("??/*.*"))}
 
     def holds(self, url: str) -> bool:
-        """Whether the address's bytes are there, as they came; damaged ones are removed."""
+        """Return whether the address's bytes are there, as received; remove damaged bytes."""
         path = self._files.get(key_of(url))
         if path is None:
             return False
@@ -46,12 +46,12 @@ class Store:
         return False
 
     def read(self, url: str) -> bytes:
-        """The bytes of an address that `holds` found."""
+        """Return the bytes of an address that `holds` found."""
         return self._files[key_of(url)].read_bytes()
 
     @contextmanager
     def receiving(self) -> Iterator[IO[bytes]]:
-        """A file to write to, gone after the block unless it was kept."""
+        """Yield a file to write to; it is removed after the block unless `keep` kept it."""
         with tempfile.NamedTemporaryFile(dir=self._unfinished, delete=False) as stream:
             try:
                 yield stream
@@ -59,26 +59,26 @@ class Store:
                 Path(stream.name).unlink(missing_ok=True)
 
     def keep(self, url: str, stream: IO[bytes]) -> None:
-        """What was written to the file is what the address holds."""
+        """Keep the written file as the bytes of the address."""
         stream.flush()
         written, key = Path(stream.name), key_of(url)
         path = self.root / key[:2] / f"{key}.{sha256(written)}"
         try:
             written.replace(path)
-        except FileNotFoundError:  # its folder is new
+        except FileNotFoundError:  # The folder does not exist yet.
             path.parent.mkdir(exist_ok=True)
             written.replace(path)
         self._files[key] = path
 
     def forget(self, url: str) -> None:
-        """Nothing of the address is left, nor what another process got of it."""
+        """Remove the address's bytes, also bytes that another process kept."""
         key = key_of(url)
         self._files.pop(key, None)
         for path in self.root.glob(f"{key[:2]}/{key}.*"):
             path.unlink(missing_ok=True)
 
     def remember(self, url: str, terms: str, failure: Failure) -> None:
-        """The address need not be asked again by a run that goes on under the same terms."""
+        """Remember the address's failure for a run that goes on under the same terms."""
         text = json.dumps([failure.reason, failure.detail])
         with self.receiving() as stream:
             stream.write(text.encode())
@@ -88,7 +88,7 @@ class Store:
                 Path(stream.name).replace(self._failed / key_of(f"{terms} {url}"))
 
     def recall(self, url: str, terms: str) -> Failure | None:
-        """Why the address gave nothing when an unfinished run asked it under these terms, if it did."""
+        """Return the failure of the address that an unfinished run remembered under these terms, or None."""
         try:
             return Failure(*json.loads((self._failed / key_of(f"{terms} {url}")).read_bytes()))
         except FileNotFoundError:
@@ -96,10 +96,10 @@ class Store:
 
 
 def forget_failures(root: Path) -> None:
-    """The next run that uses the store asks everything that failed again."""
+    """Forget all remembered failures, so that the next run asks their addresses again."""
     shutil.rmtree(root / "failed", ignore_errors=True)
 
 
 def key_of(url: str) -> str:
-    """SHA-256 of the address, in hexadecimal."""
+    """Return the SHA-256 of the address, in hexadecimal."""
     return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Evaluate: what a trained network says of every image, how often it is right, and how sure that is."""
+"""Evaluate: what a trained model predicts for every image, how often it is right, and how certain its scores are."""
 
 import argparse
 from pathlib import Path
@@ -10,9 +10,9 @@ from stages.evaluate.run import Evaluate, headline, run
 
 
 def main() -> None:
-    """Evaluate a trained network."""
+    """Evaluate a trained model."""
     parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
-    parser.add_argument("source", type=Path, help="the folder of pixels or activations that it was trained on")
+    parser.add_argument("source", type=Path, help="the folder of pixels or activations that the model was trained on")
     parser.add_argument("split", type=Path, help="the table of splits")
     parser.add_argument("trained", type=Path, help="the folder of the model")
     parser.add_argument("target", type=Path, help="the folder of predictions to write")

@@ -1,4 +1,4 @@
-"""Tables for plots: ROC and precision-recall curves, reliability and scores by class."""
+"""The tables behind the plots: ROC and precision-recall curves, reliability, and the scores of each class."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -18,9 +18,9 @@ Curve = tuple[Floats, Floats]
 
 
 def roc_points(labels: Labels, probabilities: Floats, classes: Sequence[str]) -> pd.DataFrame:
-    """Each class against the rest: `class`, `false_positive_rate` ascending, `true_positive_rate`.
+    """Return each class against the rest: `class`, `false_positive_rate` in ascending order, `true_positive_rate`.
 
-    At most 200 points a class; a class that no row or every row has is left out, as it has no such curve.
+    A class has at most 200 points. A class that no row or every row has is left out, because it has no ROC curve.
     """
 
     def curve(is_class: npt.NDArray[np.bool_], scores: Floats) -> Curve:
@@ -32,10 +32,10 @@ def roc_points(labels: Labels, probabilities: Floats, classes: Sequence[str]) ->
 
 
 def precision_recall_points(labels: Labels, probabilities: Floats, classes: Sequence[str]) -> pd.DataFrame:
-    """Each class against the rest: `class`, `recall` ascending, `precision`; at most 200 points a class.
+    """Return each class against the rest: `class`, `recall` in ascending order, `precision`.
 
-    The first point of each, recall 0 and precision 1, stands for no threshold. The same classes are left out as in
-    `roc_points`.
+    A class has at most 200 points. The first point of each class, recall 0 and precision 1, belongs to no threshold.
+    The classes that `roc_points` leaves out are left out here too.
     """
 
     def curve(is_class: npt.NDArray[np.bool_], scores: Floats) -> Curve:
@@ -51,7 +51,7 @@ def one_vs_rest(
     curve: Callable[[npt.NDArray[np.bool_], Floats], Curve],
     labels: Labels, probabilities: Floats, classes: Sequence[str],
 ) -> Iterator[tuple[str, float, float]]:  # fmt: skip
-    """The points of each class's curve, with its name."""
+    """Yield the points of each class's curve, with the name of the class."""
     for k, name in enumerate(classes):
         is_class = labels == k
         if is_class.any() and not is_class.all():
@@ -60,21 +60,25 @@ def one_vs_rest(
 
 
 def thin(x: Floats, y: Floats) -> Curve:
-    """The curve with at most 200 of its points, both ends among them.
+    """Return the curve with at most 200 of its points, both ends among them.
 
-    The way along the curve is cut into equal parts and the first point of each is kept, so that none that is left out
-    is farther than a 198th of that way from one that stays: at most 0.011 in an ROC curve.
+    The length of the curve, measured along its steps in x and y, is cut into 198 equal parts, and the first point of
+    each part is kept. A point that is left out is thus at most a 198th of that length from a point that stays, which
+    is at most 0.011 in an ROC curve.
     """
     if len(x) <= POINTS:
         return x, y
-    way = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    parts = np.floor(way / way[-1] * (POINTS - 2))
+    length = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    parts = np.floor(length / length[-1] * (POINTS - 2))
     kept = np.union1d(np.unique(parts, return_index=True)[1], len(x) - 1)
     return x[kept], y[kept]
 
 
 def reliability(labels: Labels, probabilities: Floats) -> pd.DataFrame:
-    """`confidence`, `accuracy` and `count` of each of 15 bins of the predicted class's probability that has rows."""
+    """Return `confidence`, `accuracy` and `count` of each non-empty bin of the predicted class's probability.
+
+    `scores.bin_confidence` defines the 15 bins.
+    """
     confidence, accuracy, count = bin_confidence(labels, probabilities)
     return pd.DataFrame({
         "confidence": confidence.round(DIGITS), "accuracy": accuracy.round(DIGITS), "count": count,
@@ -82,7 +86,7 @@ def reliability(labels: Labels, probabilities: Floats) -> pd.DataFrame:
 
 
 def per_class_bars(labels: Labels, probabilities: Floats, classes: Sequence[str]) -> pd.DataFrame:
-    """`class`, `metric` and `value` of each class's scores as in `scores.score`, without what is undefined."""
+    """Return `class`, `metric` and `value` of each class's scores as in `scores.score`, without undefined scores."""
     rows = [
         (name, metric, round(float(values[metric]), DIGITS))
         for name, values in zip(classes, score_classes(labels, probabilities), strict=True)

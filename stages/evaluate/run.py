@@ -1,4 +1,4 @@
-"""Evaluate: what a trained network says of every image, how often it is right, and how sure that is."""
+"""Evaluate: what a trained model predicts for every image, how often it is right, and how certain its scores are."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from stages.core import params
 from stages.core.files import read_json, read_table, replacing, write_json, write_table
 from stages.evaluate.curves import per_class_bars, precision_recall_points, reliability, roc_points
 from stages.networks.determinism import fix
-from stages.networks.inputs import Part, divide, read_inputs
+from stages.networks.inputs import SplitRows, divide, read_inputs
 from stages.networks.operations import count_multiply_adds
 from stages.networks.predicting import predict
 from stages.results.bootstrap import intervals
@@ -37,49 +37,49 @@ class Evaluate(params.Section):
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A network's probabilities `(n, n_classes)` of images, their true class numbers, and their duplicate groups."""
+class Predictions:
+    """A model's probabilities `(n, n_classes)` for images, their true class numbers, and their groups."""
 
     probabilities: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     groups: npt.NDArray[Any]
     classes: list[str]
 
-    def of(self, part: Part) -> "Answers":
-        """Those of one split."""
+    def of_split(self, part: SplitRows) -> "Predictions":
+        """Return the predictions for the images of one split."""
         rows = part.rows
-        return Answers(self.probabilities[rows], self.labels[rows], self.groups[rows], self.classes)
+        return Predictions(self.probabilities[rows], self.labels[rows], self.groups[rows], self.classes)
 
 
 def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Path) -> dict[str, Any]:
-    """The metrics, after the folder target holds `predictions.csv`, `metrics.json` and the tables of the test plots.
+    """Write `predictions.csv`, `metrics.json` and the tables of the test plots to target; return the metrics.
 
     Raises:
-        ValueError: the model knows other classes than the split, or none of them is the wanted one.
+        ValueError: The model knows other classes than the split, or the wanted class is not among them.
     """
     network = read_json(trained / "network.json")
     inputs, table = read_inputs(source), read_table(split)
     classes, parts = divide(inputs, table)
-    check(settings, classes, network["classes"], trained)
+    check_classes(settings, classes, network["classes"], trained)
     fix(0, settings.threads)
     model = keras.models.load_model(trained / "model.keras", compile=False)
     probabilities = predict(model, inputs.array, settings.batch_size)
     labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
-    answers = Answers(probabilities, labels, table["group"].to_numpy(), classes)
-    metrics = describe(model, network) | measure(settings, answers, parts)
+    predictions = Predictions(probabilities, labels, table["group"].to_numpy(), classes)
+    metrics = count_costs(model, network) | score_splits(settings, predictions, parts)
     with replacing(target) as folder:
         folder.mkdir()
-        write_table(as_table(answers, table, read_table(source / "index.csv")), folder / "predictions.csv")
-        write_plots(answers.of(parts["test"]), folder)
+        write_table(as_table(predictions, table, read_table(source / "index.csv")), folder / "predictions.csv")
+        write_plots(predictions.of_split(parts["test"]), folder)
         write_json(metrics, folder / "metrics.json")
     return metrics
 
 
-def check(settings: Evaluate, classes: list[str], known: list[str], trained: Path) -> None:
-    """Nothing, where the model's classes are those of the split, and the wanted one is among them.
+def check_classes(settings: Evaluate, classes: list[str], known: list[str], trained: Path) -> None:
+    """Check that the model has the classes of the split, and that the wanted class is one of them.
 
     Raises:
-        ValueError: they are not.
+        ValueError: The model has other classes, or the wanted class is none of them.
     """
     if classes != known:
         raise ValueError(f"{trained}: expected a model of {', '.join(classes)}, got {', '.join(known)}.")
@@ -89,8 +89,8 @@ def check(settings: Evaluate, classes: list[str], known: list[str], trained: Pat
         )
 
 
-def describe(model: keras.Model, network: dict[str, Any]) -> dict[str, Any]:
-    """What the network costs for one image, its frozen part included; megabytes are those of 32-bit weights."""
+def count_costs(model: keras.Model, network: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model costs for one image, with its frozen part; megabytes are counted for 32-bit weights."""
     return {
         "parameters": network["parameters"],
         "multiply_adds": count_multiply_adds(model) + network["backbone"].get("frozen_multiply_adds", 0),
@@ -99,29 +99,29 @@ def describe(model: keras.Model, network: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure(settings: Evaluate, answers: Answers, parts: dict[str, Part]) -> dict[str, Any]:
-    """The scores of each split, for validation and test with intervals, and what a wanted precision costs."""
+def score_splits(settings: Evaluate, predictions: Predictions, parts: dict[str, SplitRows]) -> dict[str, Any]:
+    """Return the scores of each split, with intervals for validation and test, and the wanted class if one is set."""
     metrics: dict[str, Any] = {}
     for name, part in parts.items():
-        each = answers.of(part)
-        metrics[name] = score(each.labels, each.probabilities, each.classes)
+        own = predictions.of_split(part)
+        metrics[name] = score(own.labels, own.probabilities, own.classes)
         if name != "train":
-            drawn = intervals(each.labels, each.probabilities, each.groups, settings.draws, settings.seed)
+            drawn = intervals(own.labels, own.probabilities, own.groups, settings.draws, settings.seed)
             metrics[name]["intervals"] = drawn
     if settings.wanted_class:
-        metrics["wanted"] = reach(settings, answers, parts)
+        metrics["wanted"] = reach_precision(settings, predictions, parts)
     return metrics
 
 
-def reach(settings: Evaluate, answers: Answers, parts: dict[str, Part]) -> dict[str, Any]:
-    """The threshold of the wanted class, chosen on validation, and its precision and recall there and on test.
+def reach_precision(settings: Evaluate, predictions: Predictions, parts: dict[str, SplitRows]) -> dict[str, Any]:
+    """Return the threshold of the wanted class, chosen on validation, and its precision and recall on both splits.
 
-    A threshold of null says that no one reaches the precision on validation.
+    The threshold is None if no threshold reaches the wanted precision on validation.
     """
-    number = answers.classes.index(settings.wanted_class or "")
-    split = {name: answers.of(parts[name]) for name in ("val", "test")}
-    is_wanted = {name: each.labels == number for name, each in split.items()}
-    scores = {name: each.probabilities[:, number] for name, each in split.items()}
+    number = predictions.classes.index(settings.wanted_class or "")
+    split = {name: predictions.of_split(parts[name]) for name in ("val", "test")}
+    is_wanted = {name: own.labels == number for name, own in split.items()}
+    scores = {name: own.probabilities[:, number] for name, own in split.items()}
     threshold = threshold_for(is_wanted["val"], scores["val"], settings.wanted_precision)
     found: dict[str, Any] = {
         "class": settings.wanted_class, "precision": settings.wanted_precision, "threshold": threshold,
@@ -131,32 +131,32 @@ def reach(settings: Evaluate, answers: Answers, parts: dict[str, Part]) -> dict[
     return found
 
 
-def as_table(answers: Answers, split: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
-    """A row for each image: class, split, answer, loss, every class's probability, and where the image is from."""
-    predicted = [answers.classes[i] for i in answers.probabilities.argmax(axis=1)]
-    columns = {f"p_{name}": answers.probabilities[:, i].round(DIGITS) for i, name in enumerate(answers.classes)}
+def as_table(predictions: Predictions, split: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each image: class, split, predicted class, loss, all probabilities, and the image's origin."""
+    classes, probabilities = predictions.classes, predictions.probabilities
+    columns = {f"p_{name}": probabilities[:, i].round(DIGITS) for i, name in enumerate(classes)}
     return split[["image_id", "class", "split", "group"]].assign(
-        predicted=predicted,
-        loss=losses(answers.labels, answers.probabilities).round(DIGITS),
+        predicted=[classes[i] for i in probabilities.argmax(axis=1)],
+        loss=losses(predictions.labels, probabilities).round(DIGITS),
         **columns,
         **{name: index.get(name, "") for name in PROVENANCE},
     )
 
 
-def write_plots(answers: Answers, folder: Path) -> None:
-    """The tables behind the plots of the test images are in the folder."""
-    names = np.array(answers.classes, dtype=object)
-    confusion = {"class": names[answers.labels], "predicted": names[answers.probabilities.argmax(axis=1)]}
+def write_plots(predictions: Predictions, folder: Path) -> None:
+    """Write the tables behind the plots of the test images into the folder."""
+    names = np.array(predictions.classes, dtype=object)
+    confusion = {"class": names[predictions.labels], "predicted": names[predictions.probabilities.argmax(axis=1)]}
     write_table(pd.DataFrame(confusion), folder / "confusion.csv")
-    given = (answers.labels, answers.probabilities)
-    write_table(roc_points(*given, answers.classes), folder / "roc.csv")
-    write_table(precision_recall_points(*given, answers.classes), folder / "precision_recall.csv")
+    given = (predictions.labels, predictions.probabilities)
+    write_table(roc_points(*given, predictions.classes), folder / "roc.csv")
+    write_table(precision_recall_points(*given, predictions.classes), folder / "precision_recall.csv")
     write_table(reliability(*given), folder / "reliability.csv")
-    write_table(per_class_bars(*given, answers.classes), folder / "classes.csv")
+    write_table(per_class_bars(*given, predictions.classes), folder / "classes.csv")
 
 
 def headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The numbers that `dvc metrics diff` shows on one screen; the others stay in the evaluation's folder."""
+    """Return the numbers that `dvc metrics diff` shows on one screen; the others stay in the evaluation's folder."""
     cost = {key: metrics[key] for key in ("parameters", "multiply_adds", "megabytes", "pretrained")}
     scores = {split: {key: metrics[split][key] for key in HEADLINE} for split in ("val", "test")}
     wanted = {"wanted": metrics["wanted"]} if "wanted" in metrics else {}

@@ -14,7 +14,7 @@ from pydantic import Field
 from stages.core import params
 from stages.core.files import read_json, read_table, replacing, write_table
 from stages.explain.embedding import NAMES, Method, draw_embedding, embed
-from stages.images.sheets import CAPTION, INK, Section, Tile, draw_sheet
+from stages.images.sheets import CAPTION, INK, SheetSection, Tile, draw_sheet
 from stages.networks.determinism import fix
 from stages.networks.gradcam import View, heatmaps, overlay
 from stages.networks.inputs import FILTERS, Inputs, read_inputs
@@ -107,14 +107,14 @@ def choose(rows: pd.DataFrame, column: str, number: int) -> pd.DataFrame:
 
 def pair_up(
     words: tuple[str, str], shown: pd.DataFrame, meant: pd.DataFrame, test: pd.DataFrame, views: Views
-) -> list[Section]:
+) -> list[SheetSection]:
     """What the page says and shows: of the images that are meant, some of each class, each beside its heat map."""
     did, rank = words
-    sections = [Section(f"{did} {len(meant) or 'none'} of {len(test)} test images", [draw_key()])]
+    sections = [SheetSection(f"{did} {len(meant) or 'none'} of {len(test)} test images", [draw_key()])]
     for name, rows in shown.groupby("class"):
         number, total = ((table["class"] == name).sum() for table in (meant, test))
         tiles = [tile for row in rows.to_dict("records") for tile in draw_pair(row, views[row["image_id"]])]
-        sections.append(Section(f"{name}: {number} of {total}, the {len(rows)} {rank}", tiles))
+        sections.append(SheetSection(f"{name}: {number} of {total}, the {len(rows)} {rank}", tiles))
     return sections
 
 
@@ -134,7 +134,7 @@ def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:
     true = "" if row["predicted"] == row["class"] else f"true {row['p_' + row['class']]:.0%} {row['class']}"
     blank = "" if view.heat.any() else "Grad-CAM finds no place"
     origin = (row["title"] or Path(row["source_id"]).name, row["author"], row["licence"])
-    return Tile(view.picture(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (said, true, blank))))
+    return Tile(view.image(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (said, true, blank))))
 
 
 def save_mistakes(mistakes: pd.DataFrame, views: Views, folder: Path) -> None:
@@ -162,7 +162,7 @@ def draw_filters(name: str, kernels: dict[str, npt.NDArray[np.float32]], path: P
         height, width, _, number = kernel.shape
         tiles = [Tile(draw_filter(kernel[..., i])) for i in range(min(number, MOST_FILTERS))]
         what = f"{len(tiles)} of {number} filters of {height}x{width} pixels, each in its own range"
-        sections.append(Section(f"{name}, {layer}: {what}", tiles))
+        sections.append(SheetSection(f"{name}, {layer}: {what}", tiles))
     draw_sheet(sections, path, FILTER_SIDE, FILTER_COLUMNS)
 
 

@@ -12,7 +12,7 @@ from stages.classifier.model_facts import Facts
 from stages.classifier.open_classifier import Classifier
 from stages.core.files import read_table, replacing
 from stages.export.formats import FORMATS, convert, in_32_bits, is_mixed
-from stages.images.preprocessing import describe
+from stages.images.preprocessing import dump_settings
 from stages.networks.inputs import divide, read_inputs
 from stages.networks.predicting import predict
 
@@ -94,7 +94,7 @@ def explain(facts: Facts) -> dict[str, Any]:
         "classes": facts.classes,
         "image_shape": facts.image_shape,
         "pixels": "RGB, 0 to 255",
-        "preprocessing": describe(facts.preprocessing),
+        "preprocessing": dump_settings(facts.preprocessing),
     }
 
 

@@ -1,8 +1,6 @@
-"""Cascades that find faces, of OpenCV's own, from a path or from a URL, as its `CascadeClassifier` reads them."""
+"""Cascades that find faces: OpenCV's own ones, or XML files at a path or a URL that its `CascadeClassifier` reads."""
 
 import hashlib
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 
 import cv2
@@ -10,23 +8,22 @@ from cv2.data import haarcascades
 
 from stages.core.cache import cache_folder
 from stages.core.files import replacing, sha256
-from stages.web.plain_client import read_body
+from stages.web.fetch_once import fetch_once
 
-KEPT_CASCADES = cache_folder("cascades")
-TIMEOUT_S = 30
 MAX_MEGABYTES = 20
 
 
 def is_url(cascade: str) -> bool:
-    """Whether the cascade is to be downloaded."""
+    """Return whether the cascade has to be downloaded."""
     return cascade.startswith(("http://", "https://"))
 
 
 def locate(cascade: str, expected: str | None) -> Path:
-    """The cascade's file: one of OpenCV's own, with or without `.xml`, one at a path, or one kept from a URL.
+    """Return the file of a cascade: one of OpenCV's own, with or without `.xml`, one at a path, or one kept from a URL.
 
     Raises:
-        ValueError: there is none, it cannot be downloaded, or its SHA-256 is not the expected one, where one is.
+        ValueError: The cascade does not exist, cannot be downloaded, or does not have the expected SHA-256, if one is
+            given.
     """
     if is_url(cascade):
         return download(cascade, expected or "")
@@ -41,10 +38,10 @@ def locate(cascade: str, expected: str | None) -> Path:
 
 
 def check_hash(found: str, expected: str, where: str) -> None:
-    """Nothing, where both are the same.
+    """Check that the cascade has the expected SHA-256.
 
     Raises:
-        ValueError: they are not.
+        ValueError: The hashes differ.
     """
     if found != expected:
         raise ValueError(f"{where}: expected a cascade with SHA-256 {expected}, got {found}.")
@@ -56,36 +53,24 @@ def download(url: str, expected: str) -> Path:
     Raises:
         ValueError: the URL does not answer with it.
     """
-    kept = KEPT_CASCADES / f"{expected}.xml"
+    kept = cache_folder("cascades") / f"{expected}.xml"
     if kept.is_file() and sha256(kept) == expected:
         return kept
     try:
-        content = fetch(url)
-    except (OSError, HTTPException, ValueError) as error:
-        raise ValueError(f"{url}: expected a cascade, got {str(error).strip('<>')}.") from error
+        content = fetch_once(url, MAX_MEGABYTES)
+    except ValueError as error:
+        raise ValueError(f"{url}: expected a cascade, got {error}.") from error
     check_hash(hashlib.sha256(content).hexdigest(), expected, url)
     with replacing(kept) as unfinished:
         unfinished.write_bytes(content)
     return kept
 
 
-def fetch(url: str) -> bytes:
-    """What the URL answers.
-
-    Raises:
-        OSError: it does not answer, or with an error.
-        HTTPException: it does not speak HTTP.
-        ValueError: it takes too long, or is too much or less than announced.
-    """
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-        return read_body(response, MAX_MEGABYTES, TIMEOUT_S)
-
-
 def read_cascade(path: Path) -> cv2.CascadeClassifier:
-    """The cascade in an XML file.
+    """Return the cascade in an XML file.
 
     Raises:
-        ValueError: there is none in it.
+        ValueError: OpenCV cannot read a cascade from the file.
     """
     cascade = cv2.CascadeClassifier()
     try:

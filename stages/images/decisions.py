@@ -1,4 +1,4 @@
-"""A person's decisions on single images: a table that only grows, one line a decision, read strictly."""
+"""The table of a person's decisions on single images: it only grows, one row per decision, and is read strictly."""
 
 import csv
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Decision:
-    """One row: `keep` or `reject` an image of a class, `move` it to a class, or `undo` what stands on it."""
+    """One row: `keep` or `reject` an image of a class, `move` it to a class, or `undo` the standing decision on it."""
 
     image_id: str
     decision: str
@@ -28,7 +28,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Collected:
-    """The classes that each image was collected in, by image_id, and the names of all classes, sorted."""
+    """The classes in which each image was collected, by image_id, and the sorted names of all classes."""
 
     classes: dict[str, set[str]]
     names: list[str]
@@ -37,8 +37,8 @@ class Collected:
 Standing = dict[str, tuple[int, Decision]]
 
 
-def collected(images: pd.DataFrame) -> Collected:
-    """What a table with the columns `image_id` and `class` says; an image may have several rows."""
+def collect_classes(images: pd.DataFrame) -> Collected:
+    """Return the classes in a table with the columns `image_id` and `class`; an image may have several rows."""
     classes: dict[str, set[str]] = {}
     for image_id, class_ in zip(images["image_id"], images["class"], strict=True):
         classes.setdefault(image_id, set()).add(class_)
@@ -46,24 +46,25 @@ def collected(images: pd.DataFrame) -> Collected:
 
 
 def read_decisions(path: Path, images: pd.DataFrame) -> dict[str, Decision]:
-    """The standing decisions by image_id, in the order of the file; what was undone is not among them.
+    """Return the standing decisions by image_id, in the order of the file, without the decisions that were undone.
 
     Args:
-        path: the table of decisions.
-        images: the data's images, with the columns `image_id` and `class`.
+        path: The table of decisions.
+        images: The images of the data, with the columns `image_id` and `class`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a line is no decision on one of the images, contradicts a standing one, or was not written whole.
+        FileNotFoundError: The file does not exist.
+        ValueError: A line is not a decision on one of the images, contradicts a standing decision, or was not written
+            to its end.
     """
-    return {image_id: decision for image_id, (_, decision) in read_standing(path, collected(images)).items()}
+    return {image_id: decision for image_id, (_, decision) in read_standing(path, collect_classes(images)).items()}
 
 
 def read_standing(path: Path, images: Collected) -> Standing:
-    """As `read_decisions`, each decision with the number of its line."""
+    """Return what `read_decisions` returns, each decision together with the number of its line."""
     standing: Standing = {}
     for line, decision in read_rows(path):
-        check(decision, standing, images, f"{path} line {line}")
+        check_decision(decision, standing, images, f"{path} line {line}")
         if decision.decision == "undo":
             del standing[decision.image_id]
         else:
@@ -72,7 +73,12 @@ def read_standing(path: Path, images: Collected) -> Standing:
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Decision]]:
-    """Each row with the number of its line, checked by itself."""
+    """Yield each row with the number of its line; each row is checked by itself, not against the other rows.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The header is wrong, a line is not a decision, or the last row was not written to its end.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a table of decisions, got no such file.")
     header, *lines = path.read_bytes().removeprefix(BYTE_ORDER_MARK).split(b"\n")
@@ -81,21 +87,21 @@ def read_rows(path: Path) -> Iterator[tuple[int, Decision]]:
         raise ValueError(f"{path} line 1: expected the columns {HEADER.decode()}, got {got!r}.")
     for number, line in enumerate(lines, start=2):
         where = f"{path} line {number}"
-        if number == len(lines) + 1 and not is_whole(line):  # No newline follows the last one.
+        if number == len(lines) + 1 and not is_whole(line):  # The last row has no newline after it.
             if line:
                 raise ValueError(
                     f"{where}: expected a whole row, got one that was not written to its end; "
                     "`python -m stages.review` mends it."
                 )
             return
-        yield number, parse(line, where)
+        yield number, parse_row(line, where)
 
 
-def parse(line: bytes, where: str) -> Decision:
-    """The decision on a line without its newline.
+def parse_row(line: bytes, where: str) -> Decision:
+    """Return the decision on a line that is given without its newline.
 
     Raises:
-        ValueError: it is not five fields of CSV, or its decision, image_id or time is none.
+        ValueError: The line does not have five fields of CSV, or its decision, image_id or time is not valid.
     """
     try:
         fields = next(csv.reader([line.removesuffix(b"\r").decode()], strict=True), [])
@@ -114,7 +120,7 @@ def parse(line: bytes, where: str) -> Decision:
 
 
 def is_time(text: str) -> bool:
-    """Whether the text is a time of the calendar in exactly the format of the column `time`."""
+    """Return whether the text is a time of the calendar in exactly the format of the column `time`."""
     try:
         return datetime.strptime(text, TIME).strftime(TIME) == text
     except ValueError:
@@ -122,18 +128,19 @@ def is_time(text: str) -> bool:
 
 
 def is_whole(line: bytes) -> bool:
-    """Whether a row was written to its end: its last field, the time, is whole only then."""
+    """Return whether a row was written to its end: only then is its last field, the time, complete."""
     try:
-        return bool(parse(line, ""))
+        return bool(parse_row(line, ""))
     except ValueError:
         return False
 
 
-def check(decision: Decision, standing: Standing, images: Collected, where: str) -> None:
-    """Nothing, where the decision fits the images and what stands.
+def check_decision(decision: Decision, standing: Standing, images: Collected, where: str) -> None:
+    """Check that a decision fits the images and the standing decisions.
 
     Raises:
-        ValueError: it does not.
+        ValueError: The image or the class is unknown, the undo has nothing to undo, or the decision contradicts a
+            standing decision.
     """
     image_id, class_ = decision.image_id, decision.class_
     if image_id not in images.classes:

@@ -1,4 +1,4 @@
-"""Faces in pictures: where they lie, and the largest one's pixels."""
+"""Faces in images: where they lie, and the pixels of the largest face."""
 
 import re
 import threading
@@ -23,7 +23,7 @@ class Face(params.Section):
 
     cascade: str
     sha256: str | None
-    # The search window grows by this factor from search to search: at 1.01 a thousandfold takes 700 of them.
+    # The search window grows by this factor from search to search: at 1.01 a thousandfold growth takes 700 searches.
     scale_factor: float = Field(ge=1.01, allow_inf_nan=False)
     neighbours: int = Field(ge=0, le=1000)
     min_side: int = Field(ge=1, le=100_000)
@@ -32,10 +32,10 @@ class Face(params.Section):
     @field_validator("sha256")
     @classmethod
     def check_sha256(cls, digits: str | None, others: ValidationInfo) -> str | None:
-        """The hash in lower case; a URL needs one, since what stands there may change.
+        """Return the hash in lower case; a URL needs a hash, because the file at the URL may change.
 
         Raises:
-            ValueError: it is no SHA-256, or a URL has none.
+            ValueError: The text is not a SHA-256, or a URL has no hash.
         """
         is_needed = is_url(others.data.get("cascade", ""))
         if (digits or is_needed) and not re.fullmatch("[0-9a-fA-F]{64}", digits or ""):
@@ -44,7 +44,7 @@ class Face(params.Section):
 
 
 class Box(NamedTuple):
-    """A rectangle in pixels of an upright picture."""
+    """A rectangle in the pixels of an upright image."""
 
     left: int
     top: int
@@ -53,49 +53,52 @@ class Box(NamedTuple):
 
 
 class Detector(threading.local):
-    """How to find faces. OpenCV's cascades cannot be shared, so each thread that uses the detector reads its own."""
+    """The settings and the cascade that find faces, for several threads.
+
+    OpenCV's cascades cannot be shared, so each thread that uses the detector reads its own.
+    """
 
     def __init__(self, settings: Face, path: Path) -> None:
-        # The pictures are already spread over threads; and with one, OpenCV finds the same in every run.
+        # The images are spread over threads already, and with one thread OpenCV finds the same faces in every run.
         cv2.setNumThreads(1)
         self.settings = settings
         self.cascade = read_cascade(path)
 
 
 def open_detector(settings: Face) -> Detector:
-    """What finds faces as the params say.
+    """Return a detector that finds faces as the params say.
 
     Raises:
-        ValueError: the cascade cannot be had, has another SHA-256, or is none.
+        ValueError: The cascade cannot be found or downloaded, has another SHA-256, or cannot be read.
     """
     return Detector(settings, locate(settings.cascade, settings.sha256))
 
 
 def read_face(path: Path, size: tuple[int, int], detector: Detector) -> tuple[Pixels, list[Box]]:
-    """The largest face as uint8 `(height, width, 3)` RGB of exactly the size `(height, width)`, and all faces.
+    """Return the largest face as uint8 `(height, width, 3)` RGB of exactly the size `(height, width)`, and all faces.
 
-    They are looked for in the upright picture at full size. The largest one's box grows by the params' margin and is
-    cut like `center`; its pixels are resampled once, with Lanczos, from the original.
+    Faces are looked for in the upright image at full size. The box of the largest face grows by the params' margin and
+    is cut as `center` cuts an image; its pixels are resampled once, with Lanczos, from the original.
 
     Raises:
-        UnusableImage: it cannot be decoded, or no face is found.
+        UnusableImage: The image cannot be decoded, or no face is found in it.
     """
-    picture = read_upright(path)
-    faces = find_faces(picture, detector)
+    image = read_upright(path)
+    faces = find_faces(image, detector)
     if not faces:
         raise UnusableImage(NO_FACE, f"expected one of at least {detector.settings.min_side} pixels")
-    box = grow(faces[0], detector.settings.margin, picture.size)
-    return np.asarray(resample(picture, box, size[::-1], "center")), faces
+    box = grow(faces[0], detector.settings.margin, image.size)
+    return np.asarray(resample(image, box, size[::-1], "center")), faces
 
 
-def find_faces(picture: Image.Image, detector: Detector) -> list[Box]:
-    """The faces in an RGB picture, the largest first, of equal ones the topmost, then the leftmost.
+def find_faces(image: Image.Image, detector: Detector) -> list[Box]:
+    """Return the faces in an RGB image, the largest first; of equally large faces the topmost first, then the leftmost.
 
-    The histogram of greys is left as it is; whether anime_characters equalised it is not known.
+    The histogram of grey levels is left as it is; whether anime_characters equalised it is not known.
     """
     settings = detector.settings
     found = detector.cascade.detectMultiScale(
-        np.asarray(picture.convert("L")),
+        np.asarray(image.convert("L")),
         scaleFactor=settings.scale_factor,
         minNeighbors=settings.neighbours,
         minSize=(settings.min_side, settings.min_side),
@@ -104,23 +107,23 @@ def find_faces(picture: Image.Image, detector: Detector) -> list[Box]:
 
 
 def rank(box: Box) -> tuple[int, int, int, int]:
-    """What sorts the largest box first, of equal ones the topmost, then the leftmost, then the narrowest."""
+    """Return a key that sorts the largest box first; of equals the topmost, then the leftmost, then the narrowest."""
     return (-box.width * box.height, box.top, box.left, box.width)
 
 
 def grow(box: Box, margin: float, size: tuple[int, int]) -> Edges:
-    """The box's edges, moved out by `margin` of its sides, but not out of a picture of the size (width, height)."""
+    """Return the edges of a box moved out by `margin` of its sides, but kept within an image of (width, height)."""
     x, y = margin * box.width, margin * box.height
     right, bottom = box.left + box.width + x, box.top + box.height + y
     return (max(0.0, box.left - x), max(0.0, box.top - y), min(float(size[0]), right), min(float(size[1]), bottom))
 
 
-def outline(picture: Image.Image, faces: list[Box], side: int) -> Image.Image:
-    """The picture, at most `side` pixels wide and high, with a frame around each face, thick around the first."""
-    small = picture.copy()
+def outline(image: Image.Image, faces: list[Box], side: int) -> Image.Image:
+    """Return a copy at most `side` pixels wide and high with a frame around each face, a thick one around the first."""
+    small = image.copy()
     small.thumbnail((side, side))
     draw = ImageDraw.Draw(small)
-    x, y = small.width / picture.width, small.height / picture.height
+    x, y = small.width / image.width, small.height / image.height
     for number, box in reversed(list(enumerate(faces))):
         left, top = box.left * x, box.top * y
         # The last pixel belongs to the frame, which is one pixel at least.

@@ -1,4 +1,4 @@
-"""What a file is by its bytes, and whether it is whole where Pillow does not look and other decoders do."""
+"""What type a file has by its bytes, and whether it is whole in places that Pillow ignores and other decoders check."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from stages.images.reading import UnusableImage
 
 PNG, GIF, BMP = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"BM"
-# First bytes of what is often saved under the name of a picture; of text the first that are no space.
+# The first bytes of files that are often saved under an image's name; of text, the first bytes after white space.
 OTHER_TYPES = {
     b"%PDF": "a PDF", b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip file", b"\x1aE\xdf\xa3": "a Matroska video",
     b"<!doctype html": "an HTML page", b"<html": "an HTML page", b"<svg": "an SVG drawing", b"<?xml": "an XML file",
@@ -16,10 +16,10 @@ OTHER_TYPES = {
 
 
 def check_type(content: bytes) -> None:
-    """Nothing, where the bytes do not begin like a type of file that is no picture.
+    """Check that the bytes do not begin like a type of file that is not an image.
 
     Raises:
-        UnusableImage: they do.
+        UnusableImage: The bytes begin like a file of another type.
     """
     if content[4:8] == b"ftyp" and content[8:12] not in (b"avif", b"avis", b"mif1", b"heic", b"heix"):
         raise UnusableImage("wrong type", "an MP4 video")
@@ -30,12 +30,12 @@ def check_type(content: bytes) -> None:
 
 
 def check_whole(content: bytes) -> None:
-    """Nothing, where a PNG, GIF or BMP file is whole; the other formats are checked by decoding them.
+    """Check that a PNG, GIF or BMP file is whole; files of other formats are checked by decoding them.
 
     Pillow decodes such files without their end or with wrong checksums, TensorFlow does not.
 
     Raises:
-        UnusableImage: a part is missing, damaged or too much.
+        UnusableImage: A part of the file is missing or damaged, or the file has too many bytes.
     """
     checks: dict[bytes | tuple[bytes, ...], Callable[[bytes], None]] = {PNG: check_png, GIF: check_gif, BMP: check_bmp}
     for signature, check in checks.items():
@@ -47,13 +47,13 @@ def check_whole(content: bytes) -> None:
 
 
 def check_png(content: bytes) -> None:
-    """Nothing, where chunks of right checksums lead to the one that ends the picture.
+    """Check that chunks with correct checksums lead to the chunk that ends the image.
 
     Source: https://www.w3.org/TR/png-3/#5Chunk-layout
 
     Raises:
-        UnusableImage: a checksum is wrong.
-        struct.error: the file ends too early.
+        UnusableImage: A checksum is wrong.
+        struct.error: The file ends too early.
     """
     position, kind = len(PNG), b""
     while kind != b"IEND":
@@ -65,19 +65,19 @@ def check_png(content: bytes) -> None:
 
 
 def check_gif(content: bytes) -> None:
-    """Nothing, where blocks lead to the trailer.
+    """Check that known blocks lead to the trailer.
 
     Source: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 
     Raises:
-        UnusableImage: a block is of no known kind.
-        IndexError: the file ends too early.
+        UnusableImage: A block is of an unknown kind.
+        IndexError: The file ends too early.
     """
-    position = 13 + colours(content[10])
+    position = 13 + colour_table_size(content[10])
     while content[position] != 0x3B:
         kind = content[position]
         if kind == 0x2C:  # an image: its descriptor, its colours and the width of its codes
-            position += 11 + colours(content[position + 9])
+            position += 11 + colour_table_size(content[position + 9])
         elif kind == 0x21:  # an extension and its label
             position += 2
         else:
@@ -87,17 +87,17 @@ def check_gif(content: bytes) -> None:
         position += 1
 
 
-def colours(flags: int) -> int:
-    """The bytes of the table of colours that the flags announce."""
+def colour_table_size(flags: int) -> int:
+    """Return the number of bytes in the colour table that the flags announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def check_bmp(content: bytes) -> None:
-    """Nothing, where as many bytes of pixels follow the header as it says, or it does not say.
+    """Check that the header is followed by as many bytes of pixels as it announces, if it announces a number.
 
     Raises:
-        UnusableImage: there are more or fewer.
-        struct.error: the file ends within its header.
+        UnusableImage: The file has more or fewer bytes of pixels.
+        struct.error: The file ends within its header.
     """
     start, header, width, height, _, depth, compression = struct.unpack_from("<IIiiHHI", content, 10)
     expected = start + (width * depth + 31) // 32 * 4 * abs(height)

@@ -1,4 +1,4 @@
-"""All pairs of 64-bit hashes that lie close, and the groups that such pairs form."""
+"""All pairs of 64-bit hashes that lie close together, and the groups that such pairs form."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -21,11 +21,11 @@ LOOKED_AT_ONCE = 100_000  # pairs in a band: what a processor's cache holds
 
 
 def near_pairs(hashes: Hashes, max_distance: int) -> Pairs:
-    """All pairs first < second of rows whose hashes differ in at most `max_distance` bits, and in how many.
+    """Return all pairs first < second of rows whose hashes differ in at most `max_distance` bits, and their distances.
 
-    Sorted by first, then second row. Few hashes are compared each with each; of many only those that agree nearly in
-    one of several bands of bits, which misses none: multi-index hashing, Norouzi et al. 2012,
-    https://arxiv.org/abs/1307.2982.
+    The pairs are sorted by the first, then by the second row. Few hashes are all compared with each other. Of many
+    hashes, only pairs that nearly agree in one of several bands of bits are compared, which misses no pair: multi-index
+    hashing, Norouzi et al. 2012, https://arxiv.org/abs/1307.2982.
     """
     bands = choose_bands(len(hashes), max_distance)
     found = list(pairs_in_bands(hashes, max_distance, bands) if bands else pairs_in_blocks(hashes, max_distance))
@@ -35,9 +35,9 @@ def near_pairs(hashes: Hashes, max_distance: int) -> Pairs:
 
 
 def choose_bands(n: int, max_distance: int) -> list[tuple[int, int]]:
-    """(width, radius) in bits of the bands that cost least, or none where comparing each with each costs less.
+    """Return the (width, radius) in bits of the cheapest bands, or an empty list if comparing all pairs is cheaper.
 
-    With radii whose sum, each plus one, is `max_distance` + 1, a pair within the distance is within the radius of at
+    The radii, each plus one, add up to `max_distance` + 1. So a pair within the distance is within the radius of at
     least one band: otherwise its bits would differ by more.
     """
     best, cheapest = [], n * n / 2
@@ -47,19 +47,19 @@ def choose_bands(n: int, max_distance: int) -> list[tuple[int, int]]:
         bands = [(width, radius) for width, radius in zip(widths, radii, strict=True) if width <= 24]
         if len(bands) < count:
             continue
-        cost = sum(n * neighbours(*band) * (LOOKUP_COST + n / 2 ** band[0]) / 2 for band in bands)
+        cost = sum(n * count_neighbours(*band) * (LOOKUP_COST + n / 2 ** band[0]) / 2 for band in bands)
         if cost < cheapest:
             best, cheapest = bands, cost
     return best
 
 
-def neighbours(width: int, radius: int) -> int:
-    """How many keys of so many bits differ from one in at most `radius`."""
+def count_neighbours(width: int, radius: int) -> int:
+    """Return how many keys of `width` bits differ from a given key in at most `radius` bits."""
     return sum(comb(width, changed) for changed in range(radius + 1))
 
 
 def pairs_in_blocks(hashes: Hashes, max_distance: int) -> Iterator[Pairs]:
-    """The pairs, by comparing each hash with all later ones, a block of rows at a time."""
+    """Yield the pairs, found by comparing each hash with all later hashes, a block of rows at a time."""
     rows = max(1, COMPARED_AT_ONCE // max(1, len(hashes)))
     for start in range(0, max(1, len(hashes)), rows):
         block = np.bitwise_count(hashes[start : start + rows, None] ^ hashes[None, start:])
@@ -68,7 +68,7 @@ def pairs_in_blocks(hashes: Hashes, max_distance: int) -> Iterator[Pairs]:
 
 
 def pairs_in_bands(hashes: Hashes, max_distance: int, bands: list[tuple[int, int]]) -> Iterator[Pairs]:
-    """The pairs, by looking up in each band the keys that differ in at most its radius; each pair once."""
+    """Yield the pairs, found by looking up in each band the keys within its radius; each pair comes once."""
     shifts = np.cumsum([0, *(width for width, _ in bands)])
     parts = [
         (np.uint64(shift), np.uint64(2**width - 1), radius)
@@ -78,7 +78,7 @@ def pairs_in_bands(hashes: Hashes, max_distance: int, bands: list[tuple[int, int
         keys = ((hashes >> shift) & mask).astype(np.int64)
         order = np.argsort(keys, kind="stable")
         index = Index(keys[order], hashes[order], np.searchsorted(keys[order], np.arange(int(mask) + 2)))
-        work = (joblib.delayed(index.near)(change, max_distance) for change in changes(bands[number][0], radius))
+        work = (joblib.delayed(index.near)(change, max_distance) for change in bit_changes(bands[number][0], radius))
         for first, second in joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator_unordered")(work):
             differing = index.hashes[first] ^ index.hashes[second]
             is_new = np.ones(len(first), dtype=bool)
@@ -88,8 +88,8 @@ def pairs_in_bands(hashes: Hashes, max_distance: int, bands: list[tuple[int, int
             yield rows[0], rows[1], np.bitwise_count(differing[is_new]).astype(np.int64)
 
 
-def changes(width: int, radius: int) -> Iterator[int]:
-    """Every way to change at most `radius` of so many bits, as an integer to combine by exclusive or."""
+def bit_changes(width: int, radius: int) -> Iterator[int]:
+    """Yield every way to change at most `radius` of `width` bits, as an integer to combine by exclusive or."""
     for changed in range(radius + 1):
         for bits in combinations(range(width), changed):
             yield sum(1 << bit for bit in bits)
@@ -102,7 +102,7 @@ class Index:
         self.keys, self.hashes, self.starts = keys, hashes, starts
 
     def near(self, change: int, max_distance: int) -> tuple[Integers, Integers]:
-        """The rows of each pair within the distance whose keys differ in exactly the bits of `change`."""
+        """Return the rows of each pair within the distance whose keys differ in exactly the bits of `change`."""
         if change:
             # Of the two orders of each pair, the one in which the highest changed bit is not set.
             first = np.flatnonzero(self.keys & (1 << (change.bit_length() - 1)) == 0)
@@ -122,7 +122,7 @@ class Index:
         return pairs[0], pairs[1]
 
     def compare(self, first: Integers, begin: Integers, counts: Integers, max_distance: int) -> Integers:
-        """The pairs `(2, n)` within the distance of each row `first` with the `counts` rows from `begin`."""
+        """Return the pairs `(2, n)` within the distance of each row in `first` with `counts` rows from `begin` on."""
         ends = np.cumsum(counts)
         right = np.arange(ends[-1] if len(ends) else 0) + np.repeat(begin - ends + counts, counts)
         differing = np.repeat(self.hashes[first], counts) ^ self.hashes[right]
@@ -131,7 +131,7 @@ class Index:
 
 
 def components(n: int, first: Integers, second: Integers) -> Integers:
-    """For each of n rows the number of the group that the pairs, taken transitively, put it in."""
+    """Return for each of n rows the number of its group; pairs connect rows transitively."""
     graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
     labels: Integers = connected_components(graph, directed=False)[1].astype(np.int64)
     return labels

@@ -1,4 +1,4 @@
-"""Perceptual hashes, all pairs of them that lie close, and the groups that such pairs form."""
+"""Perceptual hashes of images, and of their mirrored and rotated forms."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,25 +6,26 @@ import scipy.fft
 
 Hashes = npt.NDArray[np.uint64]
 
-SIDE, LOW = 32, 8  # of the picture that is transformed, and of the block of lowest frequencies that is kept
+SIDE, LOW = 32, 8  # of the thumbnail that is transformed, and of the block of lowest frequencies that is kept
 BITS = LOW * LOW
 MIRROR = (-1.0) ** np.arange(LOW)  # a mirrored signal has the cosines of odd frequencies with the other sign
 
 
 def phash(thumbnails: npt.NDArray[np.uint8]) -> Hashes:
-    """The 64 bits of `imagehash.phash` of each grey thumbnail `(n, 32, 32)`.
+    """Return for each grey thumbnail `(n, 32, 32)` the 64 bits that `imagehash.phash` gives.
 
-    They are the signs of the 8x8 lowest coefficients of the cosine transform (DCT-II, horizontal frequency last)
-    against their median. Source: https://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html
+    Each bit says whether one of the 8x8 lowest coefficients of the cosine transform (DCT-II, horizontal frequency last)
+    is above their median. Source: https://www.hackerfactor.com/blog/index.php?/archives/432-Looks-Like-It.html
     """
     return signs(low_frequencies(thumbnails))
 
 
 def phash_forms(thumbnails: npt.NDArray[np.uint8], mirrored: bool, rotated: bool) -> dict[str, Hashes]:
-    """The hashes of each thumbnail's other forms, by name, from one transform.
+    """Return the hashes of each thumbnail's other forms, by the name of the form, from one transform.
 
-    `mirror` swaps left and right; `90`, `180` and `270` are turned counter-clockwise; with both asked for there are
-    also `mirror 90` and so on, mirrored first. Rounding in the resampling aside, they are the hashes of such pictures.
+    `mirror` swaps left and right; `90`, `180` and `270` are turned counter-clockwise; if both are asked for there are
+    also `mirror 90` and so on, mirrored first. Apart from rounding in the resampling, they are the hashes of the images
+    in these forms.
     """
     low = low_frequencies(thumbnails)
     flips = {"": low, "mirror": low * MIRROR} if mirrored else {"": low}
@@ -38,7 +39,7 @@ def phash_forms(thumbnails: npt.NDArray[np.uint8], mirrored: bool, rotated: bool
 
 
 def low_frequencies(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """The block `(n, 8, 8)` of lowest frequencies, vertical ones first."""
+    """Return the block `(n, 8, 8)` of lowest frequencies, the vertical axis first."""
     # The order of the axes and the type are imagehash's: its bits at a tie depend on them.
     columns = scipy.fft.dct(thumbnails.astype(np.float64), axis=1)[:, :LOW]
     low: npt.NDArray[np.float64] = scipy.fft.dct(columns, axis=2)[:, :, :LOW]
@@ -46,14 +47,14 @@ def low_frequencies(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64
 
 
 def turn_left(low: npt.NDArray[np.float64], times: int) -> npt.NDArray[np.float64]:
-    """The frequencies of the picture turned counter-clockwise by 90 degrees so many times."""
+    """Return the frequencies of the image turned counter-clockwise by 90 degrees, `times` times."""
     for _ in range(times):
         low = low.transpose(0, 2, 1) * MIRROR[:, None]
     return low
 
 
 def signs(low: npt.NDArray[np.float64]) -> Hashes:
-    """For each block whether its numbers are above their median, as the bits of one integer, the first one highest."""
+    """Return an integer for each block, whose bits say which numbers are above the median, the first bit highest."""
     flat = low.reshape(len(low), BITS)
     bits = flat > np.median(flat, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)

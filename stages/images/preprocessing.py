@@ -1,4 +1,4 @@
-"""How one picture becomes the pixels that a network is fed: of params.yaml, and again of a trained model."""
+"""How an image becomes the pixels that a network is fed, both by params.yaml and by the settings of a trained model."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,10 +15,10 @@ Reader = Callable[[Path], tuple[Pixels, list[Box]]]
 
 
 def check_sides(size: Any) -> Any:
-    """The size as [height, width].
+    """Return the size as [height, width].
 
     Raises:
-        ValueError: it is neither an integer nor two.
+        ValueError: The size is neither an integer nor two integers, or a side is smaller than 1.
     """
     sides = size if isinstance(size, list) else [size, size]
     if len(sides) != 2 or not all(type(side) is int and side >= 1 for side in sides):
@@ -27,7 +27,7 @@ def check_sides(size: Any) -> Any:
 
 
 class Preprocessing(params.Section):
-    """Size and crop of the pixels, and how faces are found where they are cut out."""
+    """The size and the crop of the pixels, and how faces are found if they are cut out."""
 
     size: Annotated[list[int], BeforeValidator(check_sides)]
     crop: Literal[Crop, "face"]
@@ -35,10 +35,10 @@ class Preprocessing(params.Section):
 
     @model_validator(mode="after")
     def check_face(self) -> "Preprocessing":
-        """The same.
+        """Check that there are settings for faces if faces are to be cut out, and return the section itself.
 
         Raises:
-            ValueError: faces are to be cut out, and nothing says how.
+            ValueError: The crop is `face` and the table `face` is missing.
         """
         if self.crop == "face" and self.face is None:
             raise ValueError("expected a table `face` for crop: face, got none.")
@@ -50,16 +50,16 @@ class Preprocessing(params.Section):
         return (self.size[0], self.size[1])
 
 
-def describe(settings: Preprocessing) -> dict[str, Any]:
-    """The settings that count, for JSON: `Preprocessing` can be read from it."""
+def dump_settings(settings: Preprocessing) -> dict[str, Any]:
+    """Return the settings that matter for the crop, ready for JSON; `Preprocessing` can be read from them again."""
     named = {"size", "crop", "face"} if settings.crop == "face" else {"size", "crop"}
     return settings.model_dump(include=named)
 
 
 def open_reader(settings: Preprocessing) -> Reader:
-    """What gives the pixels of a file, and the faces in it, the largest first; none where they are not looked for.
+    """Return a function that reads a file's pixels and its faces, the largest first; only the crop `face` finds any.
 
-    The reader raises `UnusableImage` for a file that has no such pixels.
+    The function raises `UnusableImage` for a file that has no such pixels.
     """
     crop, face, shape = settings.crop, settings.face, settings.shape
     if crop != "face" or face is None:

@@ -1,4 +1,4 @@
-"""What files hold, each seen by itself: whether it is a picture fit for use, and what it looks like."""
+"""What each file holds by itself: whether it is an image fit for use, and what the image looks like."""
 
 import io
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from stages.images.perceptual_hash import SIDE
 from stages.images.reading import UnusableImage, open_image
 from stages.images.thumbnails import Look, Small, Thumbnail, look_at, read_small
 
-# Formats that hold films. The second picture of the others is a smaller version, a depth map or a page.
+# Formats that hold animations. In other formats the second image is a smaller version, a depth map or a page.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-HELD = 1_000_000  # pixels that a picture may have while others are decoded; long strips are hardly made smaller
+HELD = 1_000_000  # pixels that an image may have while others are decoded; long strips are hardly reduced
 
 
 class Limits(Section):
-    """What a picture must be to be fit for use."""
+    """The limits that an image must meet to be fit for use."""
 
     min_side: int = Field(ge=1)
     max_megapixels: float = Field(gt=0)
@@ -31,10 +31,10 @@ class Limits(Section):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A picture's grey thumbnail `(32, 32)`, perhaps its colours, and what speaks against it, if anything.
+class Inspection:
+    """An image's grey thumbnail `(32, 32)`, sometimes its colours, and the reason against it, if there is one.
 
-    `can_be_kept` says whether a person may decide to keep it all the same: it can be decoded.
+    `can_be_kept` says whether a person may decide to keep the image in spite of the reason: it can be decoded.
     """
 
     thumbnail: Thumbnail = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.uint8))
@@ -44,19 +44,20 @@ class Finding:
     colours: Thumbnail | None = None
 
 
-def inspect(paths: list[Path], limits: Limits) -> list[Finding]:
-    """What each file holds.
+def inspect_files(paths: list[Path], limits: Limits) -> list[Inspection]:
+    """Return the inspection of each file.
 
-    All are decoded before the first is looked at: done in turn, either slows the other down by a few per cent.
+    All files are decoded before the first is assessed: doing both in turn slows either down by a few per cent.
     """
-    found = [read(path, limits) for path in paths]
+    found = [read_file(path, limits) for path in paths]
     return [assess(each, limits) if isinstance(each, Small) else each for each in found]
 
 
-def read(path: Path, limits: Limits) -> Small | Finding:
-    """The file's picture, to be assessed; what is found where it has none, or one too large to wait for others.
+def read_file(path: Path, limits: Limits) -> Small | Inspection:
+    """Return the file's decoded image, to be assessed later, or the inspection of an unusable or very large one.
 
-    A header too large is refused before anything is decoded.
+    A very large image is assessed at once, so that it does not stay in memory. A file whose header announces too many
+    pixels is refused before anything is decoded.
     """
     try:
         content = path.read_bytes()
@@ -67,36 +68,36 @@ def read(path: Path, limits: Limits) -> Small | Finding:
             check_whole(content)
             small = read_small(image)
     except UnusableImage as error:
-        return Finding(reason=error.reason, detail=error.detail)
-    return small if small.picture.width * small.picture.height <= HELD else assess(small, limits)
+        return Inspection(reason=error.reason, detail=error.detail)
+    return small if small.image.width * small.image.height <= HELD else assess(small, limits)
 
 
-def assess(small: Small, limits: Limits) -> Finding:
-    """What is found of a picture."""
+def assess(small: Small, limits: Limits) -> Inspection:
+    """Return the inspection of a decoded image."""
     look = look_at(small)
     try:
         check_shape(*small.size, limits)
         check_look(look, limits)
     except UnusableImage as error:
-        return Finding(look.thumbnail, error.reason, error.detail, can_be_kept=True, colours=look.colours)
-    return Finding(look.thumbnail, colours=look.colours)
+        return Inspection(look.thumbnail, error.reason, error.detail, can_be_kept=True, colours=look.colours)
+    return Inspection(look.thumbnail, colours=look.colours)
 
 
 def check_area(width: int, height: int, limits: Limits) -> None:
-    """Nothing, where the picture can be decoded in bounded memory.
+    """Check that the image can be decoded in bounded memory.
 
     Raises:
-        UnusableImage: it has too many pixels.
+        UnusableImage: The image has too many pixels.
     """
     if width * height > limits.max_megapixels * 1e6:
         raise UnusableImage("too large", f"{width}x{height}, expected at most {limits.max_megapixels:g} megapixels")
 
 
 def check_frames(image: Image.Image, limits: Limits) -> None:
-    """Nothing, where the picture is none of a film. Frames are looked for no further than the limit.
+    """Check that the image is not part of an animation; frames are counted only up to the limit.
 
     Raises:
-        UnusableImage: it has too many of them, or damaged ones.
+        UnusableImage: The file has too many frames, or damaged ones.
     """
     if image.format not in ANIMATED:
         return
@@ -111,10 +112,10 @@ def check_frames(image: Image.Image, limits: Limits) -> None:
 
 
 def check_shape(width: int, height: int, limits: Limits) -> None:
-    """Nothing, where the sides are within the limits.
+    """Check that the sides are within the limits.
 
     Raises:
-        UnusableImage: the shorter one is too small, or the longer one too long for it.
+        UnusableImage: The shorter side is too small, or the longer side is too long for it.
     """
     shorter, longer = sorted((width, height))
     if shorter < limits.min_side:
@@ -124,10 +125,10 @@ def check_shape(width: int, height: int, limits: Limits) -> None:
 
 
 def check_look(look: Look, limits: Limits) -> None:
-    """Nothing, where there is something to be seen.
+    """Check that there is something to be seen.
 
     Raises:
-        UnusableImage: the picture is nearly of one grey, or has no edges.
+        UnusableImage: The image has nearly one grey level, or no edges.
     """
     if look.contrast < limits.min_contrast:
         raise UnusableImage("blank", f"contrast {look.contrast:.1f}, expected at least {limits.min_contrast:g}")

@@ -1,4 +1,4 @@
-"""Reading any picture into RGB pixels of the asked size."""
+"""Reading any image file into RGB pixels of a given size."""
 
 import math
 import warnings
@@ -11,10 +11,10 @@ from PIL import Image, ImageOps
 
 Crop = Literal["center", "letterbox", "none"]
 Pixels = npt.NDArray[np.uint8]
-Edges = tuple[float, float, float, float]  # left, top, right and bottom of a part of a picture, in its pixels
+Edges = tuple[float, float, float, float]  # left, top, right, bottom of a part of an image, in its pixels
 
 ORIENTATION = 0x0112  # the EXIF tag; https://exiftool.org/TagNames/EXIF.html
-# How to turn a picture stored in each orientation upright, as ImageOps.exif_transpose does.
+# How to turn an image stored in each orientation upright, as ImageOps.exif_transpose does.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -22,12 +22,12 @@ UPRIGHT = {
 }  # fmt: skip
 WHITE = (255, 255, 255)
 
-# Pillow's own limit only warns below 179 megapixels; `check_size` refuses by the header, before anything is decoded.
+# Pillow's own limit only warns below 179 megapixels; `check_area` refuses by the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 
 class UnusableImage(ValueError):
-    """A picture that cannot be used: `reason` is one of few, to be counted; `detail` is about this one."""
+    """An image that cannot be used: `reason` is one of a few words, to be counted; `detail` is about this image."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -36,10 +36,10 @@ class UnusableImage(ValueError):
 
 
 def open_image(source: Path | IO[bytes]) -> Image.Image:
-    """The picture with its header read and nothing decoded.
+    """Return the image with its header read and nothing decoded.
 
     Raises:
-        UnusableImage: it is no picture that Pillow knows.
+        UnusableImage: Pillow does not know the format.
     """
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -49,10 +49,10 @@ def open_image(source: Path | IO[bytes]) -> Image.Image:
 
 
 def decode(image: Image.Image) -> Image.Image:
-    """The same picture, decoded to its last pixel.
+    """Decode the image to its last pixel and return it.
 
     Raises:
-        UnusableImage: a part is missing or damaged.
+        UnusableImage: A part of the image is missing or damaged.
     """
     try:
         image.load()
@@ -63,10 +63,10 @@ def decode(image: Image.Image) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The picture in RGB: transparency over white, 16 bits scaled to 8, palettes, CMYK and grey converted.
+    """Return the image in RGB: transparency over white, 16 bits scaled to 8; palettes, CMYK and grey converted.
 
     Raises:
-        UnusableImage: its pixels are floating-point numbers, whose range no format states.
+        UnusableImage: The pixels are floating-point numbers, whose range no format states.
     """
     if image.mode == "F":
         raise UnusableImage("unsupported", "floating-point pixels")
@@ -80,15 +80,15 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The decoded picture, turned as its EXIF orientation asks."""
+    """Return the decoded image, turned as its EXIF orientation says."""
     return ImageOps.exif_transpose(image)
 
 
 def read_upright(path: Path) -> Image.Image:
-    """The whole picture in RGB, upright.
+    """Return the whole image in RGB, upright.
 
     Raises:
-        UnusableImage: it cannot be decoded.
+        UnusableImage: The image cannot be decoded.
     """
     with open_image(path) as image:
         orientation = read_orientation(image)
@@ -97,17 +97,17 @@ def read_upright(path: Path) -> Image.Image:
 
 
 def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
-    """The picture as uint8 `(height, width, 3)` RGB of exactly the size `(height, width)`, upright.
+    """Return the image as uint8 `(height, width, 3)` RGB of exactly the size `(height, width)`, upright.
 
-    `center` scales the shorter side and cuts the longer one around the middle, `letterbox` fits the whole picture
-    onto white, `none` stretches. Pixels are resampled once, with Lanczos, from the exact box of the original.
+    `center` scales the shorter side and cuts the longer one around the middle, `letterbox` fits the whole image onto
+    white, `none` stretches. Pixels are resampled once, with Lanczos, from the exact box of the original.
 
     Raises:
-        UnusableImage: it cannot be decoded.
+        UnusableImage: The image cannot be decoded.
     """
     with open_image(path) as image:
         orientation = read_orientation(image)
-        # The small picture is turned instead of the large one, so its sides are asked for as they are stored.
+        # The small image is turned instead of the large one, so its sides are requested as they are stored.
         width, height = size if orientation >= 5 else size[::-1]
         extent = reduce_decoding(image, (width, height))
         small = resample(to_rgb(decode(image)), (0, 0, *extent), (width, height), crop)
@@ -117,7 +117,7 @@ def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
 
 
 def read_orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, none that can be read, or Pillow turns by itself (TIFF)."""
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing or unreadable, or if Pillow applies it itself (TIFF)."""
     if image.format == "TIFF":
         return 1
     try:
@@ -128,10 +128,10 @@ def read_orientation(image: Image.Image) -> int:
 
 
 def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
-    """The picture's exact width and height in the pixels that decoding will give.
+    """Ask for a reduced decoding, and return the image's exact width and height in the pixels that decoding will give.
 
-    A JPEG decodes at 1/2, 1/4 or 1/8 for less work; twice the asked size is left for the resampling (54 dB against a
-    full decode, at a quarter of the time). The decoded sides are rounded up, the exact ones are not.
+    A JPEG decodes at 1/2, 1/4 or 1/8 for less work; twice the given size is left for the resampling (54 dB against a
+    full decode, at a quarter of the time). The decoded sides are rounded up, the exact sides are not.
     """
     scale = 2 * max(size[0] / image.width, size[1] / image.height)
     asked = (math.ceil(image.width * scale), math.ceil(image.height * scale))
@@ -140,9 +140,9 @@ def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, f
 
 
 def resample(image: Image.Image, box: Edges, size: tuple[int, int], crop: Crop) -> Image.Image:
-    """The box of an RGB picture at the size (width, height), cut as `read_pixels` says.
+    """Return the box of an RGB image at the size (width, height), cut as `read_pixels` describes.
 
-    With `letterbox` one of its sides may be shorter.
+    With `letterbox` one of the sides may be shorter.
     """
     width, height = box[2] - box[0], box[3] - box[1]
     if crop == "letterbox":
@@ -157,7 +157,7 @@ def resample(image: Image.Image, box: Edges, size: tuple[int, int], crop: Crop) 
 
 
 def center_on_white(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The RGB picture in the middle of a white page of the size (width, height); an odd pixel goes right and below."""
+    """Return the RGB image in the middle of a white page of (width, height); an odd pixel goes right and below."""
     if image.size == size:
         return image
     page = Image.new("RGB", size, WHITE)

@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures on one page, in titled sections, the same bytes for the same pictures."""
+"""Contact sheets: many small images on one page, in titled sections; the same images give the same bytes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ LINE = 14  # height of a line of a caption
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture, at most `side` pixels wide and high, and one caption for each line under it."""
+    """An image, at most `side` pixels wide and high, and the lines of caption under it."""
 
     image: Image.Image
     captions: tuple[str, ...] = ()
@@ -21,17 +21,17 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A title, and what is shown under it."""
+class SheetSection:
+    """A title and the tiles that are shown under it."""
 
     title: str
     tiles: list[Tile]
 
 
-def draw_sheet(sections: list[Section], path: Path, side: int = 112, columns: int = 8) -> None:
-    """The sections, one under the other, are at the path as a PNG file; without any, a page that says so."""
-    shown = [section for section in sections if section.tiles] or [Section("nothing to show", [])]
-    heights = [measure(section, side, columns) for section in shown]
+def draw_sheet(sections: list[SheetSection], path: Path, side: int = 112, columns: int = 8) -> None:
+    """Write the sections, one under the other, to a PNG file; without any tile, write a page that says so."""
+    shown = [section for section in sections if section.tiles] or [SheetSection("nothing to show", [])]
+    heights = [section_height(section, side, columns) for section in shown]
     page = Image.new("RGB", (2 * MARGIN + columns * (side + GAP) - GAP, 2 * MARGIN + sum(heights)), PAPER)
     draw = ImageDraw.Draw(page)
     top = MARGIN
@@ -40,36 +40,36 @@ def draw_sheet(sections: list[Section], path: Path, side: int = 112, columns: in
         for number, tile in enumerate(section.tiles):
             row, column = divmod(number, columns)
             left = MARGIN + column * (side + GAP)
-            place(tile, page, (left, top + 2 * TITLE + row * tile_height(section, side)), side)
+            place_tile(tile, page, (left, top + 2 * TITLE + row * tile_height(section, side)), side)
         top += height
     page.save(path, format="PNG", optimize=True)
 
 
-def tile_height(section: Section, side: int) -> int:
-    """The height of a section's rows, captions and gap included."""
+def tile_height(section: SheetSection, side: int) -> int:
+    """Return the height of one row of the section in pixels, captions and gap included."""
     return side + GAP + LINE * max((len(tile.captions) for tile in section.tiles), default=0)
 
 
-def measure(section: Section, side: int, columns: int) -> int:
-    """The section's height, title included."""
+def section_height(section: SheetSection, side: int, columns: int) -> int:
+    """Return the height of the section in pixels, title included."""
     rows = -(-len(section.tiles) // columns)
     return 3 * TITLE + rows * tile_height(section, side)
 
 
-def place(tile: Tile, page: Image.Image, corner: tuple[int, int], side: int) -> None:
-    """The tile is on the page: its picture in the middle of a frame, its captions cut to the frame's width."""
+def place_tile(tile: Tile, page: Image.Image, corner: tuple[int, int], side: int) -> None:
+    """Draw the tile on the page: its image in the middle of a frame, its captions cut to the width of the frame."""
     draw = ImageDraw.Draw(page)
     left, top = corner
     image = tile.image
     page.paste(image, (left + (side - image.width) // 2, top + (side - image.height) // 2))
     draw.rectangle((left - 1, top - 1, left + side, top + side), outline=tile.colour)
     for line, caption in enumerate(tile.captions):
-        text = fit(caption, side)
+        text = shorten(caption, side)
         draw.text((left, top + side + 2 + line * LINE), text, fill=PALE, font=ImageFont.load_default(CAPTION))
 
 
-def fit(text: str, width: int) -> str:
-    """The text, shortened to a width in pixels."""
+def shorten(text: str, width: int) -> str:
+    """Return the text, shortened to a width in pixels."""
     font = ImageFont.load_default(CAPTION)
     if font.getlength(text) <= width:
         return text

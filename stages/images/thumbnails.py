@@ -1,4 +1,4 @@
-"""Small versions of pictures, decoded no further than they need: what is hashed, measured and compared."""
+"""Small versions of images that are hashed, measured and compared, decoded no further than that needs."""
 
 import io
 from dataclasses import dataclass
@@ -15,23 +15,22 @@ from stages.images.reading import UPRIGHT, decode, open_image, read_orientation,
 
 Thumbnail = npt.NDArray[np.uint8]
 
-FOCUS_SIDE = 128  # pixels of the longer side at which sharpness is measured: about what networks see
+FOCUS_SIDE = 128  # pixels of the longer side at which sharpness is measured: about what networks are fed
 COLOUR_SIDE = 64
-WHOLE = 1 << 30  # bytes of a file that Pillow hands to a decoder at once; by its 64 KB a JPEG takes 2 to 4 % more
+WHOLE = 1 << 30  # bytes of a file that Pillow gives a decoder at once; with the usual 64 KB a JPEG takes 2 to 4 % more
 
-
-# What a picture is read into, and its exact width and height in those pixels: the last row and column are parts of one.
+# A reduced image, and its exact width and height in these pixels: the last row and column can be fractions of a pixel.
 Reduced = tuple[Image.Image, tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture looks like: a grey thumbnail `(32, 32)` to be hashed, two measures, and perhaps its colours.
+    """What an image looks like: a grey thumbnail `(32, 32)` to be hashed, two measures, and sometimes its colours.
 
     `contrast` is the standard deviation of the thumbnail's grey levels, 0 to 128. `sharpness` is the variance of the
-    Laplacian (Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548) over the variance of the grey
-    levels, both of the picture at 128 pixels on its longer side: so neither its contrast nor its size counts.
-    `colours` is what `read_colours` gives, of formats that can only be decoded whole: once is enough.
+    Laplacian (Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548) over the variance of the grey levels,
+    both of the image at 128 pixels on its longer side: so neither its contrast nor its size counts. `colours` is what
+    `read_colours` returns. It is kept for formats that can only be decoded whole, so that they are decoded once.
     """
 
     thumbnail: Thumbnail
@@ -42,19 +41,19 @@ class Look:
 
 @dataclass(frozen=True)
 class Small:
-    """A picture decoded as far as its look needs: a JPEG to grey, others to RGB, and the size that the file states."""
+    """An image decoded as far as its look needs (a JPEG to grey, others to RGB), and the size that the file states."""
 
-    picture: Image.Image
+    image: Image.Image
     extent: tuple[float, float]
     orientation: int
     size: tuple[int, int]
 
 
 def read_small(image: Image.Image) -> Small:
-    """An opened picture, decoded; a JPEG to grey at 1/8, 1/4 or 1/2 where that is enough.
+    """Decode an opened image and return it; a JPEG is decoded to grey at 1/8, 1/4 or 1/2 if that is enough.
 
     Raises:
-        UnusableImage: it cannot be decoded.
+        UnusableImage: The image cannot be decoded.
     """
     size, orientation = image.size, read_orientation(image)
     mode = "L" if image.format == "JPEG" else "RGB"
@@ -62,21 +61,21 @@ def read_small(image: Image.Image) -> Small:
 
 
 def look_at(small: Small) -> Look:
-    """The look of a picture, upright."""
-    has_colours = small.picture.mode == "RGB"
-    grey = small.picture.convert("L") if has_colours else small.picture
+    """Return the look of an image, upright."""
+    has_colours = small.image.mode == "RGB"
+    grey = small.image.convert("L") if has_colours else small.image
     thumbnail = shrink(grey, small.extent, SIDE, small.orientation)
-    colours = shrink(small.picture, small.extent, COLOUR_SIDE, small.orientation) if has_colours else None
+    colours = shrink(small.image, small.extent, COLOUR_SIDE, small.orientation) if has_colours else None
     return Look(thumbnail, deviation(thumbnail), measure_sharpness(grey), colours)
 
 
 def scale_for(image: Image.Image) -> float:
-    """The scale at which a picture holds what is measured of it and 64 pixels on its shorter side."""
+    """Return the scale at which an image is large enough to be measured and has 64 pixels on its shorter side."""
     return max(FOCUS_SIDE / max(image.size), 2 * SIDE / min(image.size))
 
 
 def measure_sharpness(grey: Image.Image) -> float:
-    """The sharpness of a grey picture, as `Look` defines it."""
+    """Return the sharpness of a grey image, as `Look` defines it."""
     scale = min(1, FOCUS_SIDE / max(grey.size))
     sides = [max(1, round(side * scale)) for side in grey.size]
     seen = cv2.resize(np.asarray(grey), sides, interpolation=cv2.INTER_LINEAR)
@@ -85,15 +84,15 @@ def measure_sharpness(grey: Image.Image) -> float:
 
 
 def deviation(levels: npt.NDArray[Any]) -> float:
-    """The standard deviation; OpenCV's takes a tenth of NumPy's time for so few numbers."""
+    """Return the standard deviation; for so few numbers OpenCV takes a tenth of NumPy's time."""
     return float(cv2.meanStdDev(levels)[1][0, 0])
 
 
 def read_colours(path: Path) -> Thumbnail:
-    """The picture as uint8 `(64, 64, 3)` RGB, upright and stretched to a square, to be compared with others.
+    """Return the image as uint8 `(64, 64, 3)` RGB, upright and stretched to a square, to be compared with others.
 
     Raises:
-        UnusableImage: it cannot be decoded.
+        UnusableImage: The image cannot be decoded.
     """
     with open_image(io.BytesIO(path.read_bytes())) as image:
         orientation = read_orientation(image)
@@ -101,17 +100,17 @@ def read_colours(path: Path) -> Thumbnail:
         return shrink(reduced, extent, COLOUR_SIDE, orientation)
 
 
-def shrink(picture: Image.Image, extent: tuple[float, float], side: int, orientation: int) -> Thumbnail:
-    """The picture upright and stretched to a square."""
-    small = picture.resize((side, side), Image.Resampling.LANCZOS, box=(0, 0, *extent))
+def shrink(image: Image.Image, extent: tuple[float, float], side: int, orientation: int) -> Thumbnail:
+    """Return the image upright and stretched to a square."""
+    small = image.resize((side, side), Image.Resampling.LANCZOS, box=(0, 0, *extent))
     return np.asarray(small.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else small)
 
 
 def decode_reduced(image: Image.Image, mode: str, least: float) -> Reduced:
-    """The picture in the mode `L` or `RGB`, at least at the scale, as a JPEG decoded so, others by averaging squares.
+    """Return the image in the mode `L` or `RGB`, at no less than the scale: a JPEG decoded small, others averaged.
 
     Raises:
-        UnusableImage: it cannot be decoded.
+        UnusableImage: The image cannot be decoded.
     """
     asked = (max(1, round(image.width * least)), max(1, round(image.height * least)))
     drafted = image.draft(mode, asked) if image.mode in ("RGB", "L") and least < 1 else None

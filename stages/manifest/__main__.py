@@ -1,4 +1,4 @@
-"""Manifest: list what live sources offer, remove what is gone, and fetch whole data sets of Kaggle."""
+"""List the images that live sources offer, remove images that are gone, or download a data set of Kaggle."""
 
 import argparse
 from pathlib import Path
@@ -12,10 +12,10 @@ from stages.manifest.settings import Listings
 
 
 def parse() -> argparse.Namespace:
-    """The arguments of the command line."""
+    """Read the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m stages.manifest", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="ask the sources of collect.listings, and add what they list")
+    listing = commands.add_parser("list", help="ask the sources of collect.listings, and add the images that they list")
     listing.add_argument("manifest", type=Path, help="the CSV file of listed images to write")
     purging = commands.add_parser("purge", help="remove images that are gone from their hosts")
     purging.add_argument("manifest", type=Path, help="the CSV file of listed images to change")
@@ -25,7 +25,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Run the subcommand `list`, `purge` or `kaggle`."""
     arguments = parse()
     settings = params.read(Listings, "collect")
     if arguments.command == "list":

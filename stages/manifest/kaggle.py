@@ -1,7 +1,9 @@
-"""Kaggle: one version of a data set, as the archive that it is. https://www.kaggle.com/docs/api
+"""Download one version of a Kaggle data set as an archive.
 
-An archive is no listing, so this is no live source: it is downloaded into the cache folder, and `collect.source` names
-the file, as that of any other archive.
+https://www.kaggle.com/docs/api
+
+An archive is not a listing, so that Kaggle is not a live source. The archive lies in the cache folder, and
+`collect.source` names it like any other archive.
 """
 
 import base64
@@ -14,22 +16,22 @@ from typing import IO
 from stages.core.cache import cache_folder
 from stages.core.files import replacing
 from stages.sources.json_answers import secret
-from stages.web.client import Fetch, Fetcher, FetchError, Task
+from stages.web.client import Fetch, Fetcher, FetchError
 
 ADDRESS = "https://www.kaggle.com"
 CREDENTIALS = ("KAGGLE_USERNAME", "KAGGLE_KEY")
-DEADLINE_S = 6 * 3600  # a data set is no page, but its connection must not stay for ever
+DEADLINE_S = 6 * 3600  # A data set takes long, but its connection must end at some time.
 
 
 def download(handle: str, settings: Fetch, address: str = ADDRESS) -> Path:
-    """Where the archive of `owner/name/versions/3` lies; one that an earlier call downloaded is not asked for again.
+    """Download the archive of `owner/name/versions/3`, unless an earlier call did, and return its path.
 
-    A data set changes from version to version, so that one has to be named. Of the settings the deadline does not
-    count; `max_megabytes` is the largest archive that is taken.
+    A data set changes from version to version, so that the handle has to name the version. The settings' deadline does
+    not apply; `max_megabytes` limits the size of the archive.
 
     Raises:
-        ValueError: the handle is none, KAGGLE_USERNAME or KAGGLE_KEY is missing in the environment, Kaggle does not
-            answer, or not with a zip archive.
+        ValueError: The handle does not name a version of a data set, KAGGLE_USERNAME or KAGGLE_KEY is missing in the
+            environment, or Kaggle gives no whole zip archive.
     """
     parts = re.fullmatch(r"([\w-]+/[\w-]+)/versions/(\d+)", handle, re.ASCII)
     if not parts:
@@ -56,23 +58,16 @@ def _credentials() -> dict[str, str]:
 
 
 def _fetch(url: str, headers: dict[str, str], stream: IO[bytes], settings: Fetch) -> None:
-    """The stream has what the address, or where it redirects to, gives; only the address itself gets the headers.
+    """Write the answer into the stream; only the address itself gets the headers, not a host that it redirects to.
 
     Raises:
-        FetchError: that is nothing.
+        FetchError: The address gives no usable answer.
+        ValueError: Kaggle does not accept the account.
     """
-    outcome: list[Exception | None] = []
-
-    def receive(task: Task) -> str:
-        stream.seek(0)
-        stream.truncate()
-        return fetcher.send(task, stream, settings.max_megabytes * 1_000_000)
-
-    fetcher = Fetcher(settings)
-    fetcher.add(url, headers)
-    fetcher.work(receive, lambda _, error: outcome.append(error))
-    if isinstance(outcome[0], FetchError) and outcome[0].detail in ("HTTP 401", "HTTP 403"):
+    try:
+        Fetcher(settings).fetch(url, headers, stream, settings.max_megabytes * 1_000_000)
+    except FetchError as error:
+        if error.detail not in ("HTTP 401", "HTTP 403"):
+            raise
         names = " and ".join(CREDENTIALS)
-        raise ValueError(f"environment {names}: expected what opens this data set, got {outcome[0].detail}.")
-    if outcome[0] is not None:
-        raise outcome[0]
+        raise ValueError(f"environment {names}: expected what opens this data set, got {error.detail}.") from None

@@ -1,11 +1,11 @@
-"""Ask the live sources, and add what they list to a manifest."""
+"""Ask the live sources, and add the images that they list to a manifest."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from stages.core.terminal import progress_by_reason
 from stages.manifest.live_sources import live_entries
-from stages.manifest.merge import explain, merge
+from stages.manifest.merge import describe_changes, merge
 from stages.manifest.settings import Listings
 from stages.sources import manifest_file
 from stages.sources.listed_image import Listed
@@ -13,10 +13,10 @@ from stages.web.client import Client
 
 
 def relist(settings: Listings, path: Path) -> str:
-    """What changed, in lines to read, after the manifest at the path has what the live sources list now.
+    """Add the images that the live sources list now to the manifest, and return its changes as text.
 
     Raises:
-        ValueError: a listing's params are wrong, a source does not answer, or the file is no manifest.
+        ValueError: A listing's params are wrong, a source does not answer, or the file is not a manifest.
     """
     client = Client(settings.fetch)
     entries = list(live_entries(settings.listings))  # All are checked before one is asked.
@@ -29,9 +29,9 @@ def relist(settings: Listings, path: Path) -> str:
     ]
     merger = merge(manifest_file.listing(path) if path.exists() else [], listed)
     manifest_file.write(merger.rows, path)
-    return explain(merger, path)
+    return describe_changes(merger, path)
 
 
 def no_reason(_: Listed) -> str:
-    """Empty: what is listed has not failed yet."""
+    """Return "", since a listed image has not failed yet."""
     return ""

@@ -12,15 +12,15 @@ from stages.core.params import Section
 from stages.core.validation import first_problem
 from stages.sources.listed_image import names_folder
 
-# Imported only where `collect.listings` names them: PRAW alone takes longer than all of `collect`.
+# Modules that are imported only if `collect.listings` names them: importing PRAW takes longer than all of `collect`.
 LIVE = ("bing", "danbooru", "openverse", "reddit", "safebooru", "urls", "wikimedia")
 
 
 def live_entries(listings: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, ModuleType, Section, str]]:
-    """Name and module of the source, checked params and class of each item of `collect.listings`.
+    """Yield name and module of the source, checked params and class of each item of `collect.listings`.
 
     Raises:
-        ValueError: a class cannot name a folder, a source is unknown, or one of its params is wrong.
+        ValueError: A class cannot name a folder, a source is unknown, or one of its params is wrong.
     """
     for class_, items in listings.items():
         if not names_folder(class_):
@@ -33,7 +33,7 @@ def live_entries(listings: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[st
                 raise ValueError(f"params.yaml {where}.source: expected one of {choices}, got {source!r}.")
             module = import_module(f"stages.sources.{source}")
             entry = read_entry(module, {key: value for key, value in item.items() if key != "source"}, where)
-            yield name_of(source, entry), module, entry, class_
+            yield name_source(source, entry), module, entry, class_
 
 
 def read_entry(module: ModuleType, values: dict[str, Any], where: str) -> Section:
@@ -50,8 +50,8 @@ def read_entry(module: ModuleType, values: dict[str, Any], where: str) -> Sectio
     return entry
 
 
-def name_of(source: str, entry: Section) -> str:
-    """The source's name, with the host of another instance than its own: each of them numbers its images from 1."""
+def name_source(source: str, entry: Section) -> str:
+    """Return the source's name, with the host if it is another instance: each instance numbers its images from 1."""
     address = getattr(entry, "address", "")
-    own = type(entry).model_fields["address"].default if address else ""
-    return source if address == own else f"{source} {urlsplit(address).netloc}"
+    default = type(entry).model_fields["address"].default if address else ""
+    return source if address == default else f"{source} {urlsplit(address).netloc}"

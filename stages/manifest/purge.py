@@ -1,4 +1,4 @@
-"""Remove from a manifest and the downloads what is gone from its host."""
+"""Remove images that are gone from their hosts from a manifest and from the downloads."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ from stages.web.client import Fetch
 
 
 def purge(settings: Fetch, path: Path) -> str:
-    """What was removed, in lines to read, after manifest and store lack every image that is gone from its host.
+    """Remove every image that is gone from its host from manifest and store, and return the removed ones as text.
 
     Raises:
-        ValueError: the file is no manifest.
+        ValueError: The file is not a manifest.
     """
     rows = list(manifest_file.listing(path))
     urls = sorted({image.url for image in rows if image.url})
-    found = progress_by_reason(find_gone(urls, settings), len(urls), "purge", lambda each: each[1] or "")
+    found = progress_by_reason(find_gone(urls, settings), len(urls), "purge", lambda item: item[1] or "")
     gone = {url: reason for url, reason in found if reason}
-    kept = Store(cache_folder("downloads"))
+    store = Store(cache_folder("downloads"))
     for url in gone:
-        kept.forget(url)
+        store.forget(url)
     manifest_file.write([image for image in rows if image.url not in gone], path)
-    lines = [f"{gone[image.url]}: {manifest_file.name(image)}" for image in rows if image.url in gone]
+    lines = [f"{gone[image.url]}: {manifest_file.describe_image(image)}" for image in rows if image.url in gone]
     return "\n".join([*lines, f"{path}: {len(rows) - len(lines)} images, {len(lines)} removed."])

@@ -1,4 +1,4 @@
-"""The params of listings: which live sources are asked for each class, and how."""
+"""The params of listings: the live sources to ask for each class, and the limits of fetching."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from stages.web.client import Fetch
 
 
 class Listings(Section, extra="ignore"):
-    """Those keys of the section `collect` of params.yaml that a listing needs."""
+    """The keys of the section `collect` of params.yaml that a listing needs."""
 
     listings: dict[str, list[dict[str, Any]]]
     fetch: Fetch

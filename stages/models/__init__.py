@@ -1,13 +1,13 @@
-"""The networks, one file each; a network's name is its file's.
+"""The networks, one module each. A network has the name of its module. The modules import `networks` and `core`.
 
-A network is a module with
+The module of a network has
 
-    MIN_SIDE                                shortest image side in pixels that its layers leave something of
-    Params                                  its section of params.yaml, on top of `train.common`
-    build(shape, n_classes, params)         the model, from images to class probabilities
+    MIN_SIDE                                the smallest image side in pixels that the layers can take
+    Params                                  the network's section of params.yaml, added to `train.common`
+    build(shape, n_classes, params)         returns the network, from images to class probabilities
 
-A network that can also be fed the activations of its frozen part has `make_backbone(image_shape, weights)`, and its
-`Params` are `TransferParams`: then a head of `stages/networks/heads.py` stands on the activations.
+A network that can also be fed the activations of its frozen part has `make_backbone(image_shape, weights)` too, and its
+`Params` are `TransferParams`. On the activations it has a head of `stages/networks/heads.py`.
 """
 
 from importlib import import_module
@@ -16,15 +16,15 @@ from types import ModuleType
 
 
 def names() -> list[str]:
-    """The networks there are, sorted."""
+    """Return the names of all networks, sorted."""
     return sorted(module.name for module in iter_modules(__path__))
 
 
 def load(name: str) -> ModuleType:
-    """The network's module.
+    """Import the module of a network.
 
     Raises:
-        ValueError: there is no such network.
+        ValueError: There is no network with this name.
     """
     if name not in names():
         raise ValueError(f"params.yaml networks: expected networks of {', '.join(names())}, got {name}.")

@@ -1,8 +1,9 @@
-"""AlexNet: five convolutions, three overlapping max poolings, three dense layers, dropout before each of these.
+"""AlexNet: five convolutions, three overlapping max poolings, and three dense layers with dropout before each.
 
-After Krizhevsky, Sutskever and Hinton 2012 (https://papers.nips.cc/paper/4824), in one tower and without local
-response normalisation, as later practice has it. The paper's 227 pixels leave 6x6 positions before the dense layers;
-at 96 pixels 1x1 is left. film_genres has up to three dropout layers, the paper two; we drop before each dense layer.
+After Krizhevsky, Sutskever and Hinton 2012 (https://papers.nips.cc/paper/4824). Unlike the paper, and like most later
+implementations, it has one tower and no local response normalisation. At the paper's 227 pixels 6x6 positions are left
+before the dense layers, at 96 pixels 1x1. film_genres has up to three dropout layers and the paper has two; this
+network has one before each dense layer.
 """
 
 import keras
@@ -28,7 +29,7 @@ class Params(NetworkParams):
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
     model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="alexnet")
     for filters, kernel_size, strides, padding, is_pooled in TABLE:
         model.add(convolution(scaled(filters, params.width), kernel_size, strides, padding))

@@ -1,10 +1,10 @@
-"""ConvNet: five blocks of convolution, batch normalisation, leaky ReLU and max pooling, under one softmax layer.
+"""ConvNet: five blocks of convolution, batch normalisation, leaky ReLU and max pooling, and one softmax layer.
 
-kuroko_kagami does not list its layers; these are those of its data's author
-(https://github.com/developer0hye/Custom-CNN-based-Image-Classification-in-PyTorch), and the kernel size is what
-kuroko_kagami varied, from 3 to 25. The readings are ours where nothing is given: same padding, PyTorch's slope of 0.01
-and its batch statistics that move by a tenth a step (Keras's hundredth is slow for 15 steps an epoch), and the head:
-flatten, dropout, softmax.
+kuroko_kagami does not list its layers. These are the layers of the author of its data
+(https://github.com/developer0hye/Custom-CNN-based-Image-Classification-in-PyTorch). The kernel size is what
+kuroko_kagami varied, from 3 to 25. Neither source gives the following, which we chose: "same" padding, PyTorch's
+slope of 0.01, PyTorch's momentum of the batch statistics (a tenth for each step, because Keras's hundredth is slow for
+15 steps an epoch), and the head of flatten, dropout and softmax.
 """
 
 import keras
@@ -27,7 +27,7 @@ class Params(NetworkParams):
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
     model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="convnet")
     for filters in BLOCKS:
         model.add(layers.Conv2D(scaled(filters, params.width), params.kernel_size, padding="same"))

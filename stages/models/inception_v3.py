@@ -1,9 +1,9 @@
-"""InceptionV3 with ImageNet weights, frozen up to its last `trainable_layers` layers, under a small head.
+"""InceptionV3 with ImageNet weights, frozen except for its last `trainable_layers` layers, under a small head.
 
 Szegedy, Vanhoucke, Ioffe, Shlens and Wojna 2015 (https://arxiv.org/abs/1512.00567), built by `keras.applications`.
-anime_characters froze all of it under the head `linear`: at 96 pixels with four classes 21,810,980 parameters, 8,196 of
-them trainable. It applied a softmax twice, here there is one; and it divided pixels by 255, the scaling `unit`, where
-the weights were trained with `signed`.
+anime_characters froze all layers under the head `linear`, which gives 21,810,980 parameters at 96 pixels with four
+classes, 8,196 of them trainable. anime_characters applied a softmax twice, and this network applies it once.
+anime_characters divided pixels by 255 (the scaling `unit`), although the weights were trained with `signed`.
 """
 
 import keras
@@ -20,13 +20,18 @@ class Params(TransferParams):
 
 
 def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-    """The network without its top: images `(batch, *image_shape)` in [-1, 1] to `(batch, h, w, 2048)`.
+    """Return the network without its top, from images `(batch, *image_shape)` in [-1, 1] to `(batch, h, w, 2048)`.
 
-    Its weights are random, or those that Keras publishes, for `imagenet`.
+    Args:
+        image_shape: Height, width and channels of the images.
+        weights: `imagenet` for the weights that Keras publishes; None for random weights.
     """
     return keras.applications.InceptionV3(weights=weights, include_top=False, input_shape=image_shape)
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`, with random weights throughout."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`.
+
+    All its weights are random.
+    """
     return heads.put_on(make_backbone(shape), scaling_layer(params.scaling), n_classes, params)

@@ -1,8 +1,8 @@
-"""PeetzNet: two towers over one image, one with kernels from large to small, one from small to large.
+"""PeetzNet: two towers over one image, one with kernels from large to small and one from small to large.
 
 From cars_tanks (https://github.com/AdamPeetz/CustomImageClassifierTools). Its text says "small to large" for the second
-tower, its notebook has kernels 3, 4, 3: `tower_b` holds either, and the text's by default. With the notebook's, at 224
-pixels, width 1 and two classes, it has 414,797,954 parameters.
+tower, but its notebook has the kernels 3, 4, 3. `tower_b` can be set to either, and params.yaml has the text's. With
+the notebook's kernels, at 224 pixels, width 1 and two classes, the network has 414,797,954 parameters.
 """
 
 from typing import Annotated
@@ -23,14 +23,14 @@ Kernels = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=len(BLOC
 
 
 class Params(NetworkParams):
-    """The section `train.peetznet`; a tower is its blocks' kernel sizes."""
+    """The section `train.peetznet`; a tower is the list of its blocks' kernel sizes."""
 
     tower_a: Kernels
     tower_b: Kernels
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
     images = keras.Input(shape)
     pixels = scaling_layer(params.scaling)(images)
     towers = [_tower(pixels, kernels, params) for kernels in (params.tower_a, params.tower_b)]

@@ -1,8 +1,8 @@
-"""VGG as cars_tanks built it: three blocks of two convolutions, two dense layers.
+"""VGG as cars_tanks built it: three blocks of two convolutions, and two dense layers.
 
-After Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556), whose blocks stack small convolutions and end in a
-pooling. The report takes kernels of 4 where the paper has 3, and drops units after each block. At 224 pixels, width 1
-and two classes it has 208,609,154 parameters.
+After Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556), whose blocks stack small convolutions and end with
+a pooling. cars_tanks has kernels of 4 instead of the paper's 3, and dropout after each block. At 224 pixels, width 1
+and two classes the network has 208,609,154 parameters.
 """
 
 import keras
@@ -23,7 +23,7 @@ class Params(NetworkParams):
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
     model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="vgg")
     for filters in BLOCKS:
         for _ in range(CONVOLUTIONS):

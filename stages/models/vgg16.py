@@ -1,8 +1,9 @@
-"""VGG16, as film_genres built it or as in the paper: blocks of 3x3 convolutions, two dense layers with dropout.
+"""VGG16 as in film_genres or as in the paper: blocks of 3x3 convolutions, and two dense layers with dropout.
 
 After Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556), table 1, column D. film_genres counts 12
-convolutions and 4 max poolings where the paper has 13 and 5; its blocks of 2, 2, 4, 4 are our reading. It has four
-fully connected layers in one place, two and the softmax in another: two and the softmax, as in the paper.
+convolutions and 4 max poolings, and the paper has 13 and 5; we read film_genres's blocks as 2, 2, 4 and 4 convolutions.
+In one place film_genres names four fully connected layers, in another place two and the softmax. This network has two
+and the softmax, as in the paper.
 """
 
 from typing import Literal
@@ -13,7 +14,7 @@ from keras import layers
 from stages.networks.layers import add_blocks, add_dense, probabilities, scaling_layer
 from stages.networks.network_params import TransferParams
 
-MIN_SIDE = 32  # of the paper's five poolings; film_genres's four would leave something of 16
+MIN_SIDE = 32  # for the paper's five poolings; film_genres's four poolings could take 16
 #   filters, convolutions
 FORMS = {
     "film_genres": ((64, 2), (128, 2), (256, 4), (512, 4)),
@@ -23,21 +24,28 @@ DENSE = (4096, 4096)
 
 
 class Params(TransferParams):
-    """The section `train.vgg16`; `form` counts on images alone, `trainable_layers` and `head` on activations alone."""
+    """The section `train.vgg16`: `form` is for training on images, `trainable_layers` and `head` for activations."""
 
     form: Literal["film_genres", "paper"]
 
 
 def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-    """The paper's convolutions: images `(batch, *image_shape)`, scaled `imagenet_bgr`, to `(batch, h, w, 512)`.
+    """Return the paper's convolutions, from images `(batch, *image_shape)` to `(batch, h, w, 512)`.
 
-    Its weights are random, or those that Keras publishes, for `imagenet`.
+    The images are scaled `imagenet_bgr`.
+
+    Args:
+        image_shape: Height, width and channels of the images.
+        weights: `imagenet` for the weights that Keras publishes; None for random weights.
     """
     return keras.applications.VGG16(weights=weights, include_top=False, input_shape=image_shape)
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`, with random weights throughout."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`.
+
+    All its weights are random.
+    """
     model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="vgg16")
     add_blocks(model, FORMS[params.form], params.width)
     model.add(layers.Flatten())

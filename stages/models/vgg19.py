@@ -1,7 +1,7 @@
-"""VGG19: five blocks of 3x3 convolutions, 16 in all, and two dense layers with dropout.
+"""VGG19: five blocks of 3x3 convolutions, together 16, and two dense layers with dropout.
 
-After Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556), table 1, column E. asuka_tag names it and says no
-more; the dense layers and their dropout are the paper's.
+After Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556), table 1, column E. asuka_tag names the network
+and gives no details; the dense layers and their dropout are the paper's.
 """
 
 import keras
@@ -17,19 +17,24 @@ DENSE = (4096, 4096)
 
 
 class Params(TransferParams):
-    """The section `train.vgg19`; `trainable_layers` and `head` count on activations alone."""
+    """The section `train.vgg19`: `trainable_layers` and `head` have an effect only in a training on activations."""
 
 
 def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-    """The convolutions: images `(batch, *image_shape)`, scaled `imagenet_bgr`, to `(batch, h, w, 512)`.
+    """Return the convolutions, from images `(batch, *image_shape)`, scaled `imagenet_bgr`, to `(batch, h, w, 512)`.
 
-    Its weights are random, or those that Keras publishes, for `imagenet`.
+    Args:
+        image_shape: Height, width and channels of the images.
+        weights: `imagenet` for the weights that Keras publishes; None for random weights.
     """
     return keras.applications.VGG19(weights=weights, include_top=False, input_shape=image_shape)
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`, with random weights throughout."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`.
+
+    All its weights are random.
+    """
     model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="vgg19")
     add_blocks(model, BLOCKS, params.width)
     model.add(layers.Flatten())

@@ -1,7 +1,7 @@
-"""Xception with ImageNet weights, frozen up to its last `trainable_layers` layers, under a small head.
+"""Xception with ImageNet weights, frozen except for its last `trainable_layers` layers, under a small head.
 
 Chollet 2017 (https://arxiv.org/abs/1610.02357), built by `keras.applications`. cars_tanks trained the last 6 layers
-under the head `dense`; the head `linear` is the one of anime_characters.
+under the head `dense`; the head `linear` is from anime_characters.
 """
 
 import keras
@@ -18,13 +18,18 @@ class Params(TransferParams):
 
 
 def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-    """The network without its top: images `(batch, *image_shape)` in [-1, 1] to `(batch, h, w, 2048)`.
+    """Return the network without its top, from images `(batch, *image_shape)` in [-1, 1] to `(batch, h, w, 2048)`.
 
-    Its weights are random, or those that Keras publishes, for `imagenet`.
+    Args:
+        image_shape: Height, width and channels of the images.
+        weights: `imagenet` for the weights that Keras publishes; None for random weights.
     """
     return keras.applications.Xception(weights=weights, include_top=False, input_shape=image_shape)
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`, with random weights throughout."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`.
+
+    All its weights are random.
+    """
     return heads.put_on(make_backbone(shape), scaling_layer(params.scaling), n_classes, params)

@@ -1,4 +1,4 @@
-"""Cutting a pretrained backbone into a frozen part and a tail that is trained on."""
+"""The two parts of a pretrained backbone: a frozen part, and a tail whose training goes on."""
 
 import hashlib
 from pathlib import Path
@@ -13,9 +13,10 @@ TAIL_WEIGHTS = "tail.weights.h5"
 
 
 def valid_cuts(backbone: keras.Model) -> list[int]:
-    """The numbers n for which one single tensor enters the last n layers, so that the rest can be frozen and cached.
+    """Return each number n for which exactly one tensor enters the last n layers.
 
-    0, for the whole backbone frozen, is always among them.
+    For these numbers the layers before can be frozen and their activations kept. 0 is always among them: then the whole
+    backbone is frozen.
     """
     position = {id(layer.output): i for i, layer in enumerate(backbone.layers)}
     last_use = dict.fromkeys(range(len(backbone.layers)), -1)
@@ -28,10 +29,12 @@ def valid_cuts(backbone: keras.Model) -> list[int]:
 
 
 def cut(backbone: keras.Model, trainable_layers: int) -> tuple[keras.Model, keras.Model | None]:
-    """The frozen part, and the last `trainable_layers` layers as a model of its output; None for 0.
+    """Cut off the last `trainable_layers` layers, and return the frozen part and the tail; for 0 the tail is None.
+
+    The tail is a model from the frozen part's output to the backbone's output.
 
     Raises:
-        ValueError: several tensors enter those layers.
+        ValueError: Not exactly one tensor enters the last `trainable_layers` layers.
     """
     cuts = valid_cuts(backbone)
     if trainable_layers not in cuts:
@@ -48,8 +51,8 @@ def cut(backbone: keras.Model, trainable_layers: int) -> tuple[keras.Model, kera
     return keras.Model(backbone.input, boundary), keras.Model(boundary, backbone.output, name=f"{backbone.name}_tail")
 
 
-def see(frozen: keras.Model, scaling: str, shape: tuple[int, ...]) -> keras.Model:
-    """The frozen part, from pixels in [0, 255], with batch statistics as they were trained."""
+def on_pixels(frozen: keras.Model, scaling: str, shape: tuple[int, ...]) -> keras.Model:
+    """Return a model that scales pixels in [0, 255] and applies the frozen part, with its trained batch statistics."""
     pixels = keras.Input(shape)
     return keras.Model(pixels, frozen(scaling_layer(scaling)(pixels), training=False))
 
@@ -57,9 +60,9 @@ def see(frozen: keras.Model, scaling: str, shape: tuple[int, ...]) -> keras.Mode
 def read_tail(
     network: ModuleType, image_shape: tuple[int, ...], trainable_layers: int, source: Path
 ) -> keras.Model | None:
-    """The tail with the weights that `features` left in the source folder; None for 0 layers."""
+    """Return the tail with the weights that the step `features` wrote to the source folder; None for 0 layers."""
     if trainable_layers == 0:
-        return None  # without building the whole backbone for nothing
+        return None  # before the backbone is built, which takes seconds
     _, tail = cut(network.make_backbone(image_shape), trainable_layers)
     if tail is not None:
         tail.load_weights(source / TAIL_WEIGHTS)
@@ -67,9 +70,9 @@ def read_tail(
 
 
 def sha256_of(model: keras.Model) -> str:
-    """SHA-256 over the shapes and the float32 values of the model's weights, in the model's order.
+    """Return the SHA-256 hash of the shapes and float32 values of the model's weights, in the model's order.
 
-    Independent of file formats and of layer names, which Keras numbers by what was built before.
+    The hash does not depend on the file format, nor on layer names, which Keras numbers across all models of a process.
     """
     digest = hashlib.sha256()
     for weight in model.get_weights():

@@ -1,21 +1,21 @@
-"""The same numbers in every run on one type of machine."""
+"""Seeds and threads, fixed so that each run on one type of machine gives the same numbers."""
 
 import keras
 
 
 def fix(seed: int, threads: int) -> None:
-    """Everything that draws is seeded, and operations add up in one order with so many threads.
+    """Seed all random generators, and make operations add numbers in a fixed order with this number of threads.
 
-    Results differ between 1 and 2 threads, and are bit-identical at a fixed count. To be called before the first
-    tensor is made.
+    Results differ between 1 and 2 threads, and are identical to the bit for one number of threads. Call this before
+    the first tensor is made.
 
     Raises:
-        RuntimeError: tensors were made already, with another number of threads.
+        RuntimeError: Tensors were made before, with another number of threads.
     """
-    keras.utils.clear_session()  # Layers' numbers stand in saved files, and count from what was built before.
+    keras.utils.clear_session()  # Saved files hold the numbers of layers, which go on from the models built before.
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # Keras has no call for these.
+        import tensorflow as tf  # Keras has no function for these settings.
 
         threading = tf.config.threading
         if (threads, threads) != (

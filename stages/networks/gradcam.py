@@ -1,4 +1,4 @@
-"""Grad-CAM: where in a picture a network saw a class.
+"""Grad-CAM: a heat map of the positions in an image that speak for a class.
 
 Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra 2017 (https://arxiv.org/abs/1610.02391), equations 1 and 2.
 """
@@ -16,21 +16,22 @@ from PIL import Image, ImageOps
 from stages.networks.layer_graph import halves
 from stages.networks.predicting import predict
 
-COLOURS = "viridis"  # its lightness rises evenly, so that it reads in grey and to the colour-blind
+COLOURS = "viridis"  # its lightness rises evenly, so that it can be read in grey and by colour-blind people
 OPACITY = 0.6
 
 
 def heatmaps(
     model: keras.Model, rows: npt.NDArray[Any], class_numbers: Sequence[int], batch_size: int
 ) -> npt.NDArray[np.float32]:
-    """How much each place of a row speaks for the row's class, `(n, h, w)` in [0, 1], 1 being the row's most.
+    """Return how much each position of a row speaks for the row's class, `(n, h, w)` in [0, 1].
 
-    The channels of the network's maps, weighted by the mean gradient of the class's score before the softmax; what
-    speaks against the class is 0, and a row in which nothing speaks for it is 0 throughout. `h` and `w` are those of
-    the maps. At one batch size and thread count, a row's map depends on nothing but that row.
+    A heat map is the sum over the channels of the network's maps, each weighted by the mean gradient of the class's
+    score before the softmax. Negative values become 0, and each heat map is divided by its maximum. If no position
+    speaks for the class, the whole heat map is 0. `h` and `w` are the height and width of the network's maps. For one
+    batch size and number of threads, the heat map of a row depends only on the row.
 
     Raises:
-        ValueError: nothing in the network looks at places of a picture.
+        ValueError: The network has no maps with height and width.
     """
     front, back = halves(model)
     maps = np.asarray(predict(front, rows, batch_size), np.float32)
@@ -44,8 +45,8 @@ def heatmaps(
 def gradients(
     back: keras.Model, maps: npt.NDArray[np.float32], class_numbers: Sequence[int], batch_size: int
 ) -> npt.NDArray[np.float32]:
-    """The derivative of each row's class score by its maps, of their shape; the last batch is filled up."""
-    import tensorflow as tf  # Keras has no call for gradients.
+    """Return the derivative of each row's class score with respect to its maps; the last batch is filled with zeros."""
+    import tensorflow as tf  # Keras has no function for gradients.
 
     missing = -len(maps) % batch_size
     filled = np.concatenate([maps, np.zeros((missing, *maps.shape[1:]), np.float32)])
@@ -61,7 +62,7 @@ def gradients(
 
 
 def overlay(pixels: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]) -> Image.Image:
-    """The picture `(height, width, 3)` in grey under its heat map, from purple for 0 to yellow for 1."""
+    """Return the image `(height, width, 3)` in grey under its heat map, from purple for 0 to yellow for 1."""
     height, width = pixels.shape[:2]
     smooth = Image.fromarray(heatmap, mode="F").resize((width, height), Image.Resampling.BICUBIC)
     heat = matplotlib.colormaps[COLOURS](np.clip(np.asarray(smooth), 0, 1), bytes=True)[..., :3]
@@ -71,15 +72,15 @@ def overlay(pixels: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]) -> 
 
 @dataclass(frozen=True)
 class View:
-    """A picture `(height, width, 3)`, and the heat map of what a network saw in it."""
+    """An image `(height, width, 3)` and its heat map `(h, w)`."""
 
     pixels: npt.NDArray[np.uint8]
     heat: npt.NDArray[np.float32]
 
-    def picture(self, side: int) -> Image.Image:
-        """The picture, its longer side so many pixels."""
+    def image(self, side: int) -> Image.Image:
+        """Return the image, resized so that its longer side has this number of pixels."""
         return ImageOps.contain(Image.fromarray(self.pixels), (side, side))
 
     def overlaid(self, side: int) -> Image.Image:
-        """The heat map on the picture, likewise."""
-        return overlay(np.asarray(self.picture(side)), self.heat)
+        """Return the image under its heat map, resized so that its longer side has this number of pixels."""
+        return overlay(np.asarray(self.image(side)), self.heat)

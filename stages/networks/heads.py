@@ -1,4 +1,4 @@
-"""What stands on a backbone: its activations to class probabilities."""
+"""Heads: the layers from a backbone's activations to class probabilities."""
 
 import keras
 from keras import layers
@@ -10,10 +10,10 @@ DENSE = (1024, 1024)
 
 
 def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> keras.Model:
-    """Activations `(batch, *shape)` to probabilities `(batch, n_classes)`.
+    """Return a head from activations `(batch, *shape)` to probabilities `(batch, n_classes)`.
 
-    `linear` is global average pooling and dropout (anime_characters); `dense` flattens, normalises the batch and has
-    two dense layers, each with dropout (cars_tanks).
+    The head `linear` has global average pooling and dropout (anime_characters). The head `dense` flattens, normalises
+    the batch and has two dense layers, each with dropout (cars_tanks).
     """
     model = keras.Sequential([keras.Input(shape)], name=f"{params.head}_head")
     if params.head == "linear":
@@ -28,7 +28,7 @@ def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> ker
 
 
 def put_on(backbone: keras.Model, scaling: keras.layers.Layer, n_classes: int, params: TransferParams) -> keras.Model:
-    """Images in [0, 255] to probabilities `(batch, n_classes)`: scaled, through the backbone, through its head."""
+    """Return the network from images in [0, 255] to probabilities `(batch, n_classes)`: scaling, backbone and head."""
     images = keras.Input(backbone.input_shape[1:])
     head = build(backbone.output_shape[1:], n_classes, params)
     return keras.Model(images, head(backbone(scaling(images))), name=backbone.name)

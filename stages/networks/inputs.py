@@ -1,4 +1,4 @@
-"""What a network is fed: an array of pixels or of activations, and whose row is whose."""
+"""The inputs of a network: an array of pixels or activations, and the image and split of each row."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stages.core.counts import SPLITS
 from stages.core.files import read_json, read_table
 
-SPLITS = ("train", "val", "test")
-PIXELS, FEATURES, VIEWS, BACKBONE = "images.npy", "features.npy", "views.npy", "backbone.json"
+PIXELS, FEATURES, VIEWS, BACKBONE_FACTS = "images.npy", "features.npy", "views.npy", "backbone.json"
 PREPROCESSING, FILTERS = "preprocessing.json", "filters.npy"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Rows `array[i]` of image `image_ids[i]`; `backbone` says where activations come from, empty for pixels.
+    """The pixels or activations `array[i]` of each image `image_ids[i]`.
 
-    `preprocessing` says how the pictures were read from their files.
-    `views[v, i]`, if there are any, are activations of augmented versions of the image.
+    `backbone` says how activations were made, and is empty for pixels. `preprocessing` says how the images were read
+    from their files. `views[v, i]`, if there are views, are the activations of augmented version `v` of image `i`.
     """
 
     array: npt.NDArray[Any]
@@ -31,25 +31,25 @@ class Inputs:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one row."""
+        """Shape of one row."""
         return self.array.shape[1:]
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Height, width and channels of the pictures, also where the rows are activations of them."""
+        """Height, width and channels of the images, also if the rows are activations."""
         return tuple(self.backbone["image_shape"]) if self.backbone else self.shape
 
 
 def read_inputs(folder: Path) -> Inputs:
-    """The folder's pixels or activations, memory-mapped.
+    """Read the folder's pixels or activations; the arrays are memory-mapped.
 
     Raises:
-        FileNotFoundError: it holds neither.
+        FileNotFoundError: The folder holds neither pixels nor activations.
     """
     image_ids = list(read_table(folder / "index.csv")["image_id"])
     for name in (PIXELS, FEATURES):
         if (folder / name).is_file():
-            backbone = read_json(folder / BACKBONE) if name == FEATURES else {}
+            backbone = read_json(folder / BACKBONE_FACTS) if name == FEATURES else {}
             views = np.load(folder / VIEWS, mmap_mode="r") if (folder / VIEWS).is_file() else None
             preprocessing = read_json(folder / PREPROCESSING)
             return Inputs(np.load(folder / name, mmap_mode="r"), image_ids, backbone, preprocessing, views)
@@ -57,10 +57,10 @@ def read_inputs(folder: Path) -> Inputs:
 
 
 def check_side(image_shape: tuple[int, ...], smallest: int, network: str) -> None:
-    """Nothing, where the network can take images of that height and width.
+    """Check that the network can take images of this height and width.
 
     Raises:
-        ValueError: their shorter side is under its smallest.
+        ValueError: The shorter side of the images is under the smallest side of the network.
     """
     if min(image_shape[:2]) < smallest:
         size = "x".join(map(str, image_shape[:2]))
@@ -68,18 +68,18 @@ def check_side(image_shape: tuple[int, ...], smallest: int, network: str) -> Non
 
 
 @dataclass(frozen=True)
-class Part:
-    """The rows of one split: where they lie in the inputs, and their class numbers."""
+class SplitRows:
+    """The rows of one split: their positions in the inputs, and their class numbers."""
 
     rows: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
 
 
-def divide(inputs: Inputs, split: pd.DataFrame) -> tuple[list[str], dict[str, Part]]:
-    """The class names, sorted, and for each split its rows.
+def divide(inputs: Inputs, split: pd.DataFrame) -> tuple[list[str], dict[str, SplitRows]]:
+    """Return the class names, sorted, and the rows of each split.
 
     Raises:
-        ValueError: the split table is about other images.
+        ValueError: The split table and the inputs are about different images.
     """
     if list(split["image_id"]) != inputs.image_ids:
         raise ValueError(f"split: expected the {len(inputs.image_ids)} images of the inputs, got {len(split)} others.")
@@ -88,5 +88,5 @@ def divide(inputs: Inputs, split: pd.DataFrame) -> tuple[list[str], dict[str, Pa
     parts = {}
     for name in SPLITS:
         rows = np.flatnonzero(split["split"] == name)
-        parts[name] = Part(rows, labels[rows])
+        parts[name] = SplitRows(rows, labels[rows])
     return classes, parts

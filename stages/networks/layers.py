@@ -1,11 +1,11 @@
-"""Layers that several networks share."""
+"""Layers that several networks share: scaling, convolutions, dense layers and the softmax."""
 
 from collections.abc import Iterable
 
 import keras
 
-# Scale and offset that take pixels [0, 255] to the range a network is trained with. Those of `imagenet_bgr` are the
-# means over ImageNet of blue, green and red, from `keras.applications.imagenet_utils`, after Simonyan and Zisserman.
+# Scale and offset from pixels [0, 255] to the range that a network is trained with. The offsets of `imagenet_bgr` are
+# the means of blue, green and red over ImageNet, from `keras.applications.imagenet_utils` (Simonyan and Zisserman).
 SCALINGS: dict[str, tuple[float, float | list[float]]] = {
     "unit": (1 / 255, 0.0),
     "signed": (1 / 127.5, -1.0),
@@ -14,9 +14,10 @@ SCALINGS: dict[str, tuple[float, float | list[float]]] = {
 
 
 def scaling_layer(scaling: str) -> keras.layers.Layer:
-    """RGB pixels [0, 255] to [0, 1] (`unit`), [-1, 1] (`signed`) or BGR less its means, saved with the model.
+    """Return a layer from RGB pixels [0, 255] to [0, 1] (`unit`), [-1, 1] (`signed`) or BGR minus its means.
 
-    In 32 bits whatever the network computes in: bfloat16 would round the means to 104, 117 and 123.5.
+    The layer is saved with the model. It computes in 32 bits also if the network does not, because bfloat16 would round
+    the means to 104, 117 and 123.5.
     """
     scale, offset = SCALINGS[scaling]
     rescaling = keras.layers.Rescaling(scale, offset, dtype="float32", name=f"scale_{scaling}")
@@ -27,22 +28,22 @@ def scaling_layer(scaling: str) -> keras.layers.Layer:
 
 
 def scaled(units: int, width: float) -> int:
-    """So many filters or units at a width, at least one."""
+    """Return the number of filters or units at a width, at least 1."""
     return max(1, round(units * width))
 
 
 def convolution(filters: int, kernel_size: int, strides: int = 1, padding: str = "same") -> keras.layers.Layer:
-    """A ReLU convolution, initialised as Keras does by default, since all the documents left that alone."""
+    """Return a ReLU convolution with Keras's default initialisation, which no document changed."""
     return keras.layers.Conv2D(filters, kernel_size, strides, padding, activation="relu")
 
 
 def dense(units: int) -> keras.layers.Layer:
-    """A fully connected ReLU layer."""
+    """Return a fully connected ReLU layer."""
     return keras.layers.Dense(units, activation="relu")
 
 
 def add_blocks(model: keras.Sequential, blocks: Iterable[tuple[int, int]], width: float) -> None:
-    """The model goes on with VGG's blocks, `(filters, convolutions)`: 3x3 convolutions and a max pooling of 2."""
+    """Append VGG's blocks, given as `(filters, convolutions)`: 3x3 convolutions and a max pooling of 2."""
     for filters, convolutions in blocks:
         for _ in range(convolutions):
             model.add(convolution(scaled(filters, width), 3))
@@ -50,12 +51,12 @@ def add_blocks(model: keras.Sequential, blocks: Iterable[tuple[int, int]], width
 
 
 def add_dense(model: keras.Sequential, table: Iterable[int], width: float, dropout: float) -> None:
-    """The model goes on with fully connected layers of so many units, dropout after each."""
+    """Append fully connected layers with the given numbers of units, and dropout after each."""
     for units in table:
         model.add(dense(scaled(units, width)))
         model.add(keras.layers.Dropout(dropout))
 
 
 def probabilities(n_classes: int) -> keras.layers.Layer:
-    """The class probabilities `(batch, n_classes)`, in 32 bits whatever the network computes in."""
+    """Return the softmax layer `(batch, n_classes)`, which computes in 32 bits also if the network does not."""
     return keras.layers.Dense(n_classes, activation="softmax", dtype="float32", name="probabilities")

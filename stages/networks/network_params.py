@@ -1,4 +1,4 @@
-"""What params.yaml says about the layers of a network; what it says about its training is `train.hyperparams`."""
+"""The params of a network's layers; the params of its training are in `stages/train/hyperparams.py`."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ class NetworkParams(Section):
 
 
 class TransferParams(NetworkParams):
-    """The same for a network with published weights, under a head of its own."""
+    """The keys of `train.<network>` for a network with published weights under a new head."""
 
     trainable_layers: int = Field(ge=0)
     head: Literal["linear", "dense"]

@@ -1,4 +1,4 @@
-"""What a network costs: counted, so that it is the same on every machine."""
+"""The cost of a network as a number of operations, which is the same on every machine."""
 
 import math
 from collections.abc import Iterator
@@ -7,10 +7,11 @@ import keras
 
 
 def count_multiply_adds(model: keras.Model) -> int:
-    """Multiplications with an addition each on one image's way through convolutions and dense layers.
+    """Return the number of multiply-adds of the convolutions and dense layers for one image.
 
-    A floating-point operation is half of one. What the other layers do (normalisation, pooling, activation) is left
-    out, as in the tables of the networks' papers: it is about 1 % of the work.
+    A multiply-add is one multiplication and one addition, so two floating-point operations. Other layers
+    (normalisation, pooling, activation) are left out, as in the tables of the networks' papers: they are about 1 % of
+    the work.
     """
     return sum(
         math.prod(weight.shape) * math.prod(layer.output.shape[1:-1])
@@ -21,7 +22,7 @@ def count_multiply_adds(model: keras.Model) -> int:
 
 
 def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The layers that are no models, those of nested models in their place."""
+    """Yield all layers; a nested model yields its layers instead of itself."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from leaves(layer)

@@ -1,4 +1,4 @@
-"""A network's probabilities, the same bits for an image whichever others stand beside it in its batch."""
+"""The outputs of a network, identical to the bit for an image whatever other images are in its batch."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 
 def predict(model: keras.Model, rows: npt.NDArray[Any], batch_size: int, verbose: int = 0) -> npt.NDArray[np.float32]:
-    """The model's output `(n, …)` for rows `(n, …)`; nothing is augmented or dropped out.
+    """Return the model's output `(n, …)` for rows `(n, …)`, without augmentation and dropout.
 
-    The last batch is filled up, because matrix products of one row add up in another order than those of many, which
-    moves the seventh digit. At one batch size and thread count the output for a row depends on nothing but that row
-    and its place in the batch. On processors with AVX-512 the place does not matter either; on others (seen on one
-    with AVX2 alone) it moves the last digits.
+    The last batch is filled with zeros, because a matrix product of one row adds numbers in another order than a
+    product of many rows, which changes the seventh digit. For one batch size and number of threads, the output for a
+    row depends only on the row and on its position in the batch. On processors with AVX-512 the position has no effect;
+    on other processors (seen on one with AVX2 only) it changes the last digits.
     """
     whole = len(rows) // batch_size * batch_size
     rest = rows[whole:]

@@ -20,7 +20,7 @@ from stages.images.reading import Pixels
 from stages.networks.gradcam import heatmaps, overlay
 from stages.predict.page import MAX_MEGABYTES
 from stages.sources.listed_image import is_hidden
-from stages.web.plain_client import fetch, is_url
+from stages.web.fetch_once import fetch_once, is_url
 
 AT_ONCE = 256  # pictures held in memory
 DIGITS = 6  # of a probability, as in predictions.csv
@@ -71,7 +71,7 @@ def read(classifier: Classifier, file: str) -> Pixels | str:
     """The picture, or why there is none."""
     try:
         if is_url(file):
-            return classifier.read_bytes(fetch(file, MAX_MEGABYTES))
+            return classifier.read_bytes(fetch_once(file, MAX_MEGABYTES))
         path = Path(file)
         if not path.is_file():
             return "a folder without files" if path.is_dir() else "no such file"

@@ -1,4 +1,4 @@
-"""Pretrained: a backbone's published weights, checked tensor by tensor."""
+"""Pretrained: the published weights of a backbone, checked by the hash of their tensors."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from stages.pretrained.run import Pretrained, run
 
 
 def main() -> None:
-    """Fetch the named network's weights."""
+    """Get the weights of a network."""
     parser = argparse.ArgumentParser(prog="python -m stages.pretrained", description=__doc__)
     parser.add_argument("network", help="a transfer network of stages/models")
     parser.add_argument("target", type=Path, help="the folder of weights to write")

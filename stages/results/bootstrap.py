@@ -1,9 +1,10 @@
-"""Intervals by the bootstrap over groups: near-duplicates are drawn together, being one piece of evidence.
+"""Intervals by the bootstrap over groups: near-duplicates are drawn together, because they are one piece of evidence.
 
-Groups are drawn with replacement, as many as there are, each with all its rows (Davison and Hinkley 1997, "Bootstrap
-Methods and their Application", section 3.8; Field and Welsh 2007, "Bootstrapping clustered data"). An interval goes
-from the 2.5th to the 97.5th percentile of what the draws give. It holds for this trained network and other images of
-the same kind; what another seed or split would change is not in it, and with few groups it is too narrow.
+Each draw takes as many groups as there are, with replacement, and each group with all its rows (Davison and Hinkley
+1997, "Bootstrap Methods and their Application", section 3.8; Field and Welsh 2007, "Bootstrapping clustered data"). An
+interval goes from the 2.5th to the 97.5th percentile of the draws' values. It is valid for this trained model on other
+images of the same kind. It does not contain what another seed or split would change, and with few groups it is too
+narrow.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from scipy.sparse import csr_array
 from stages.results.scores import DIGITS, losses
 
 PERCENTILES = (2.5, 97.5)
-ENTRIES = 2**18  # of rows times draws at once, 2 MB; more is not faster
+ENTRIES = 2**18  # rows times draws that are held at once, 2 MB; more is not faster
 Doubles = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
@@ -26,9 +27,9 @@ Ranking = tuple[csr_array, csr_array]
 def intervals(
     labels: Labels, probabilities: Floats, groups: Sequence[str] | npt.NDArray[Any], draws: int, seed: int
 ) -> dict[str, list[float] | None]:
-    """The 95 % intervals `[low, high]` of accuracy, balanced accuracy, macro F1, log loss and macro one-vs-rest AUC.
+    """Return 95 % intervals `[low, high]` of accuracy, balanced accuracy, macro F1, log loss and macro one-vs-rest AUC.
 
-    None is that of the AUC where no draw has two classes. Rounded to 4 digits.
+    The interval of the AUC is None if no draw has two classes. The ends are rounded to 4 digits.
     """
     values = replicate(labels, probabilities, groups, draws, seed)
     return {name: bounds(each) for name, each in values.items()}
@@ -38,11 +39,11 @@ def difference(
     right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_], groups: Sequence[str] | npt.NDArray[Any],
     draws: int, seed: int,
 ) -> tuple[float, float]:  # fmt: skip
-    """The 95 % interval of the accuracy of a minus that of b, both from the same images in each draw."""
-    n_groups, group = number(groups)
+    """Return the 95 % interval of the accuracy of a minus that of b; each draw takes the same images for both."""
+    n_groups, group = number_groups(groups)
     gain = np.subtract(right_a, right_b, dtype=np.float64)
     sums = np.stack([np.bincount(group, gain), np.bincount(group)])  # (2, n_groups)
-    parts = [sums @ weights for weights in draw(n_groups, draws, seed, chunk(len(group)))]
+    parts = [sums @ weights for weights in draw_groups(n_groups, draws, seed, draws_at_once(len(group)))]
     total, count = np.concatenate(parts, axis=1)
     low, high = np.percentile(total / count, PERCENTILES)
     return round(float(low), DIGITS), round(float(high), DIGITS)
@@ -51,35 +52,37 @@ def difference(
 def replicate(
     labels: Labels, probabilities: Floats, groups: Sequence[str] | npt.NDArray[Any], draws: int, seed: int
 ) -> dict[str, Doubles]:
-    """What each draw gives, `(draws,)` for each of the five metrics, as `scores.score` defines them.
+    """Return the values of each draw, `(draws,)` for each of the five metrics, as `scores.score` defines them.
 
-    So a class that a draw leaves out does not count in that draw's means, nor does the AUC of one that all its rows
-    have; the AUC of a draw with a single class is NaN. Memory beyond three numbers a class and row does not grow with
-    the draws.
+    A class that a draw leaves out does not count in the means of this draw. The AUC of a draw with a single class is
+    NaN. Apart from the values, memory does not grow with the number of draws.
     """
-    n_groups, group = number(groups)
+    n_groups, group = number_groups(groups)
     sums = sum_by_group(labels, probabilities, group, n_groups)
-    rankings = [rank(labels == k, probabilities[:, k], group, n_groups) for k in range(probabilities.shape[1])]
+    rankings = [rank_scores(labels == k, probabilities[:, k], group, n_groups) for k in range(probabilities.shape[1])]
     parts = [
         {**measure(sums @ weights), "roc_auc": mean_defined(np.stack([areas(each, weights) for each in rankings]))}
-        for weights in draw(n_groups, draws, seed, chunk(len(labels)))
+        for weights in draw_groups(n_groups, draws, seed, draws_at_once(len(labels)))
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def number(groups: Sequence[str] | npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.intp]]:
-    """How many groups there are, and each row's number among them in the order of their names."""
+def number_groups(groups: Sequence[str] | npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.intp]]:
+    """Return the number of groups, and for each row the position of its group in the order of the groups' names."""
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     return len(names), group
 
 
-def chunk(rows: int) -> int:
-    """How many draws are held at once."""
+def draws_at_once(rows: int) -> int:
+    """Return how many draws are held in memory at once."""
     return max(1, ENTRIES // rows)
 
 
-def draw(n_groups: int, draws: int, seed: int, at_once: int) -> Iterator[Doubles]:
-    """How often each draw took each group, `(n_groups, up to at_once)` draws at a time, the same for any `at_once`."""
+def draw_groups(n_groups: int, draws: int, seed: int, at_once: int) -> Iterator[Doubles]:
+    """Yield how often each draw took each group, as arrays `(n_groups, at_once or fewer)`.
+
+    The draws do not depend on `at_once`.
+    """
     random = np.random.default_rng(seed)
     for start in range(0, draws, at_once):
         width = min(at_once, draws - start)
@@ -89,9 +92,11 @@ def draw(n_groups: int, draws: int, seed: int, at_once: int) -> Iterator[Doubles
 
 
 def sum_by_group(labels: Labels, probabilities: Floats, group: npt.NDArray[np.intp], n_groups: int) -> Doubles:
-    """Sums `(1 + 3 n_classes, n_groups)`: the loss, then by class the rows of it, predicted as it, and both.
+    """Return sums over the rows of each group, shape `(1 + 3 n_classes, n_groups)`.
 
-    These are the diagonal and the margins of the confusion matrix, all that the metrics take from it.
+    The first row is the loss. Then follow, each with a row for each class: the count of rows of the class, of rows
+    predicted as the class, and of rows that are both. These counts are the diagonal and the margins of the confusion
+    matrix, which are all that the metrics need of it.
     """
     classes, predicted = np.arange(probabilities.shape[1])[:, None], probabilities.argmax(axis=1)
     is_class, is_predicted = labels == classes, predicted == classes
@@ -100,7 +105,7 @@ def sum_by_group(labels: Labels, probabilities: Floats, group: npt.NDArray[np.in
 
 
 def measure(sums: Doubles) -> dict[str, Doubles]:
-    """Accuracy, balanced accuracy, macro F1 and log loss of each draw, `(draws,)`, from sums `(…, draws)`."""
+    """Return accuracy, balanced accuracy, macro F1 and log loss of each draw, `(draws,)`, from sums `(…, draws)`."""
     loss, (count, predicted, right) = sums[0], sums[1:].reshape(3, -1, sums.shape[1])
     total = count.sum(axis=0)
     return {
@@ -111,11 +116,12 @@ def measure(sums: Doubles) -> dict[str, Doubles]:
     }
 
 
-def rank(is_class: npt.NDArray[np.bool_], scores: Floats, group: npt.NDArray[np.intp], n_groups: int) -> Ranking:
-    """Where the class's rows stand among all, as two tables of counts that `areas` weighs.
+def rank_scores(is_class: npt.NDArray[np.bool_], scores: Floats, group: npt.NDArray[np.intp], n_groups: int) -> Ranking:
+    """Return the position of the class's rows among all rows, as two tables of counts that `areas` weighs.
 
-    One `(m, n_groups)`: the class's rows at each of its m distinct scores, ascending. One `(2 m + 1, n_groups)`: all
-    rows below the first score, at it, between it and the second, and so on.
+    The first, `(m, n_groups)`, counts the class's rows at each of the class's m distinct scores, in ascending order.
+    The second, `(2 m + 1, n_groups)`, counts all rows below the first score, at the first score, between the first and
+    the second score, and so on.
     """
     levels = np.unique(scores[is_class])
     slot = np.searchsorted(levels, scores) + np.searchsorted(levels, scores, side="right")
@@ -126,10 +132,11 @@ def rank(is_class: npt.NDArray[np.bool_], scores: Floats, group: npt.NDArray[np.
 
 
 def areas(ranking: Ranking, weights: Doubles) -> Doubles:
-    """The class's area under the ROC curve for each column of weights `(n_groups, draws)`; NaN where undefined.
+    """Return the class's area under the ROC curve for each column of weights `(n_groups, draws)`; NaN if undefined.
 
-    Exact also with ties: Mann and Whitney's U over the product of the two weights, U being the sum of the class's
-    weighted mid-ranks among all rows, less that among its own (half of its weight squared).
+    The area is exact, also with ties. It is Mann and Whitney's U divided by the product of the weights of the class and
+    of the other classes. U is the sum of the class's weighted mid-ranks among all rows, minus the same sum among the
+    rows of the class alone, which is half of the square of the class's weight.
     """
     at, below = ranking
     own = at @ weights  # (m, draws)
@@ -140,18 +147,18 @@ def areas(ranking: Ranking, weights: Doubles) -> Doubles:
 
 
 def divide(part: Doubles, whole: Doubles) -> Doubles:
-    """The quotients; NaN where the whole is 0."""
+    """Return the quotients; NaN where the whole is 0."""
     quotients = np.full(whole.shape, np.nan)
     np.divide(part, whole, out=quotients, where=whole > 0)
     return quotients
 
 
 def mean_defined(values: Doubles) -> Doubles:
-    """The means `(draws,)` over the classes of `(n_classes, draws)`, without NaN; NaN where all are."""
+    """Return the means `(draws,)` over the classes of `(n_classes, draws)`, without NaN; NaN where all are NaN."""
     return divide(np.nansum(values, axis=0), (~np.isnan(values)).sum(axis=0))
 
 
 def bounds(values: Doubles) -> list[float] | None:
-    """The lower and the upper end of the interval; None where no value is defined."""
+    """Return the lower and the upper end of the interval, or None if no value is defined."""
     defined = values[~np.isnan(values)]
     return [round(float(end), DIGITS) for end in np.percentile(defined, PERCENTILES)] if len(defined) else None

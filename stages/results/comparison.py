@@ -1,4 +1,4 @@
-"""The comparison of networks as text that reads well on a page and in a terminal."""
+"""The comparison of networks as Markdown that is easy to read on a page and in a terminal."""
 
 from typing import Any
 
@@ -6,19 +6,22 @@ from stages.results.markdown_table import to_markdown
 
 
 def as_markdown(values: dict[str, Any]) -> str:
-    """What `compare` found, as tables and the sentences that one needs to read them."""
+    """Return the summary of `compare` as Markdown: tables, and the sentences that explain them."""
     parts = ["\n".join(verdict(values)), networks_table(values)]
     if values["pairs"]:
-        parts += ["Differences of accuracy on the test images, first less second:", pairs_table(values["pairs"])]
+        parts += [
+            "Differences in accuracy on the test images, the first network minus the second:",
+            pairs_table(values["pairs"]),
+        ]
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
-NOTE = """Intervals are at 95 %, from draws of whole groups of look-alikes, for one training and one split.
-McNemar's exact test asks whether two networks are right equally often; Holm's p allows for several pairs."""
+NOTE = """Intervals are at 95 %, from bootstrap draws of whole groups, for one training and one split.
+McNemar's exact test asks whether two networks are right equally often. Holm's p is adjusted for several pairs."""
 
 
 def verdict(values: dict[str, Any]) -> list[str]:
-    """The champion, whether it is one, and what guessing would reach."""
+    """Return the champion, whether it is clearly better than the runner-up, and the share of the largest class."""
     baseline = values["baseline"]["test"]
     lines = [f"Champion, by {values['rule'].split(';')[0]}: **{values['champion']}**."]
     if values["runner_up"]:
@@ -26,12 +29,12 @@ def verdict(values: dict[str, Any]) -> list[str]:
         lines.append(f"The validation images {can} tell it from the runner-up, {values['runner_up']}.")
     return [
         *lines,
-        f"There are {baseline['count']} test images, of which the largest class is {baseline['accuracy']:.3f}.",
+        f"There are {baseline['count']} test images. The share of the largest class is {baseline['accuracy']:.3f}.",
     ]
 
 
 def networks_table(values: dict[str, Any]) -> str:
-    """A row for each network."""
+    """Return a table with a row for each network."""
     rows = [
         [
             name, "yes" if one["pretrained"] else "no",
@@ -45,12 +48,12 @@ def networks_table(values: dict[str, Any]) -> str:
 
 
 def with_interval(accuracy: dict[str, float]) -> str:
-    """An accuracy with the ends of its interval."""
+    """Return an accuracy with the ends of its interval as text."""
     return f"{accuracy['accuracy']:.3f} ({accuracy['low']:.3f}-{accuracy['high']:.3f})"
 
 
 def pairs_table(pairs: list[dict[str, Any]]) -> str:
-    """A row for each two networks, on test."""
+    """Return a table with a row for each pair of networks, on test."""
     rows = [
         [
             f"{pair['a']} - {pair['b']}", f"{pair['difference']:+.3f} ({pair['low']:+.3f} to {pair['high']:+.3f})",

@@ -1,4 +1,4 @@
-"""Figures, the same bytes for the same numbers."""
+"""The figures of a comparison as PNG files; the same numbers give the same bytes."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ DARK, PALE, ACCENT = "#1f3a5f", "#9db4d0", "#d1495b"
 
 
 def draw_summary(values: dict[str, Any], confusions: dict[str, pd.DataFrame], path: Path) -> None:
-    """The networks' accuracies over the share of the largest class, and their confusion matrices, as a PNG file."""
+    """Draw the networks' accuracies, the share of the largest class and the confusion matrices, as a PNG file."""
     matplotlib.use("Agg")
     sns.set_theme(style="whitegrid", font_scale=0.9)
     columns = max(2, -(-len(confusions) // 2))
@@ -28,7 +28,7 @@ def draw_summary(values: dict[str, Any], confusions: dict[str, pd.DataFrame], pa
 
 
 def draw_accuracies(values: dict[str, Any], networks: list[str], axes: Axes) -> None:
-    """Test accuracy with its interval, and validation accuracy, for each network."""
+    """Draw for each network the test accuracy with its interval, and the validation accuracy."""
     for row, name in enumerate(networks):
         test = values["networks"][name]["test"]
         axes.plot([test["low"], test["high"]], [row, row], color=PALE, linewidth=7, solid_capstyle="round")
@@ -44,10 +44,10 @@ def draw_accuracies(values: dict[str, Any], networks: list[str], axes: Axes) -> 
 
 
 def draw_cost(values: dict[str, Any], path: Path) -> None:
-    """The networks' test accuracies, with intervals, against what one image costs, as a PNG file.
+    """Draw the networks' test accuracies, with intervals, against the cost of one image, as a PNG file.
 
-    A circle's area goes with the number of parameters. Costs are counted, not timed, so that the figure is the same
-    on every machine.
+    The area of a circle grows with the number of parameters. Costs are counted, not timed, so that the figure is the
+    same on every machine.
     """
     matplotlib.use("Agg")
     sns.set_theme(style="whitegrid", font_scale=0.9)
@@ -66,7 +66,7 @@ def draw_cost(values: dict[str, Any], path: Path) -> None:
     axes.set(
         xscale="log",
         ylim=(0, 1),
-        xlabel="GFLOP for an image",
+        xlabel="GFLOP per image",
         ylabel="test accuracy, 95 %",
         title="What accuracy costs (M: millions of parameters)",
     )
@@ -76,7 +76,7 @@ def draw_cost(values: dict[str, Any], path: Path) -> None:
 
 
 def draw_confusion(name: str, confusion: pd.DataFrame, axes: Axes) -> None:
-    """How many test images of each class were taken for which; shades are shares of the true class."""
+    """Draw the counts of test images by true and predicted class; shades are shares of the true class."""
     classes = sorted({*confusion["class"], *confusion["predicted"]})
     counts = pd.crosstab(confusion["class"], confusion["predicted"]).reindex(
         index=classes, columns=classes, fill_value=0

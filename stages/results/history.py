@@ -1,24 +1,27 @@
-"""What each epoch of a training came to, and which one was best."""
+"""The history of a training: the values of each epoch, and the best epoch."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
-History = dict[str, list[float]]  # loss, accuracy, val_loss, val_accuracy, learning_rate, seconds: for each epoch
+History = dict[str, list[float]]  # loss, accuracy, val_loss, val_accuracy, learning_rate, seconds: a value per epoch
 
 
 def add(history: History, epoch: Mapping[str, float]) -> History:
-    """The history with one epoch more."""
+    """Return the history with one more epoch."""
     return {key: [*history.get(key, []), float(value)] for key, value in epoch.items()}
 
 
 def count_epochs(history: History) -> int:
-    """How many epochs there were."""
+    """Return the number of epochs."""
     return len(history.get("loss", []))
 
 
 def best_epoch(history: History, monitor: str) -> int:
-    """The epoch, from 1, with the lowest loss or highest accuracy on validation; of equals the first; 0 without any."""
+    """Return the epoch, counted from 1, with the lowest loss or the highest accuracy on validation.
+
+    The first of equal epochs counts. The result is 0 if there are no epochs.
+    """
     values = history.get(monitor, [])
     if not values:
         return 0
@@ -26,7 +29,7 @@ def best_epoch(history: History, monitor: str) -> int:
 
 
 def as_table(history: History) -> pd.DataFrame:
-    """A row for each epoch, from 1, and split: loss, accuracy and the rate at the epoch's end."""
+    """Return a row for each epoch, counted from 1, and split: loss, accuracy and learning rate at the epoch's end."""
     epochs = range(1, count_epochs(history) + 1)
     halves = [
         pd.DataFrame({

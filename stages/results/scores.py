@@ -1,4 +1,4 @@
-"""Scores of predicted probabilities against the classes, and thresholds for a wanted precision."""
+"""Scores of predicted probabilities against the true classes, and thresholds for a wanted precision."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,20 +24,21 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def score(labels: Labels, probabilities: Floats, classes: Sequence[str]) -> dict[str, Any]:
-    """The scores of rows whose true class is `classes[label]`, from probabilities `(n, n_classes)`.
+    """Return the scores of rows whose true class is `classes[label]`, from probabilities `(n, n_classes)`.
 
-    The predicted class is the most probable one, of equals the first. A class that no row has gets None for all but
-    its count, and the means over the classes (`balanced_accuracy`, `macro_f1`, `roc_auc`, `average_precision`) leave it
-    out; so does one that all rows have for its `roc_auc`. The precision of a class never predicted is 0, and so is its
-    F1. Rounded to 4 digits, which is finer than any of these data can tell.
+    The predicted class is the most probable class, and the first of equally probable ones. A class that no row has
+    gets None for everything but its count, and the means over the classes (`balanced_accuracy`, `macro_f1`, `roc_auc`,
+    `average_precision`) leave it out. A class that all rows have gets None for its `roc_auc`, and the mean leaves it
+    out. The precision and the F1 of a class that is never predicted are 0. Scores are rounded to 4 digits, which is
+    finer than the data can resolve.
 
     Raises:
-        ValueError: there are no rows.
+        ValueError: There are no rows.
     """
     if not len(labels):
         raise ValueError("score: expected at least one row, got none.")
     per_class = score_classes(labels, probabilities)
-    tops = {f"top_{k}": top(k, labels, probabilities) for k in TOPS if k < len(classes)}
+    tops = {f"top_{k}": top_k_share(k, labels, probabilities) for k in TOPS if k < len(classes)}
     values = {
         "count": len(labels),
         "accuracy": accuracy_score(labels, probabilities.argmax(axis=1)),
@@ -54,7 +55,7 @@ def score(labels: Labels, probabilities: Floats, classes: Sequence[str]) -> dict
 
 
 def score_classes(labels: Labels, probabilities: Floats) -> list[dict[str, Any]]:
-    """Each class against the rest: precision, recall, F1, areas under its ROC and precision-recall curves, count."""
+    """Return each class's precision, recall, F1, areas under the ROC and precision-recall curves, and count."""
     predicted, n_classes = probabilities.argmax(axis=1), probabilities.shape[1]
     columns = precision_recall_fscore_support(labels, predicted, labels=range(n_classes), zero_division=0)
     rows: list[dict[str, Any]] = []
@@ -72,67 +73,70 @@ def score_classes(labels: Labels, probabilities: Floats) -> list[dict[str, Any]]
 
 
 def mean(values: Any) -> float | None:
-    """The mean of those that are not None; None where all are."""
+    """Return the mean of the values that are not None, or None if all values are None."""
     defined = [value for value in values if value is not None]
     return sum(defined) / len(defined) if defined else None
 
 
 def round_values(values: dict[str, Any]) -> dict[str, Any]:
-    """The numbers as JSON has them, to 4 digits; None and counts stay."""
+    """Return the numbers rounded to 4 digits, as JSON holds them; None and counts stay as they are."""
     return {
         name: value if value is None or isinstance(value, int) else round(float(value), DIGITS)
         for name, value in values.items()
     }
 
 
-def top(k: int, labels: Labels, probabilities: Floats) -> float:
-    """The share of rows whose class is among the k most probable ones; of equals the first counts, as in argmax."""
-    n_classes = probabilities.shape[1]  # scikit-learn prefers the last of equals: it gets the classes from the last on.
+def top_k_share(k: int, labels: Labels, probabilities: Floats) -> float:
+    """Return the share of rows whose class is among the k most probable; the first of equals counts, as in argmax."""
+    n_classes = probabilities.shape[1]  # scikit-learn prefers the last of equals: pass the classes in reverse
     return float(top_k_accuracy_score(n_classes - 1 - labels, probabilities[:, ::-1], k=k, labels=range(n_classes)))
 
 
 def normalise(probabilities: Floats) -> npt.NDArray[np.float64]:
-    """The rows with the sum 1 in double precision: sums of rounded or single ones miss it by more than it allows."""
+    """Return the rows in double precision, each with the sum 1.
+
+    The sums of rounded or single-precision probabilities differ from 1 by more than scikit-learn allows.
+    """
     doubles: npt.NDArray[np.float64] = probabilities.astype(np.float64)
     doubles /= doubles.sum(axis=1, keepdims=True)
     return doubles
 
 
 def losses(labels: Labels, probabilities: Floats) -> npt.NDArray[np.float64]:
-    """Each row's cross-entropy in nats, at most 36.04 (a probability of 0 counts as 2.2e-16).
+    """Return each row's cross-entropy in nats, at most 36.04 (a probability of 0 counts as 2.2e-16).
 
-    Their mean is scikit-learn's `log_loss`.
+    The mean of the rows is scikit-learn's `log_loss`.
     """
     own = normalise(probabilities)[np.arange(len(labels)), labels]
     return -np.log(np.maximum(own, np.finfo(np.float64).eps))
 
 
 def bin_confidence(labels: Labels, probabilities: Floats) -> tuple[Floats, Floats, Labels]:
-    """Mean probability of the predicted class, accuracy and count of each bin that has rows.
+    """Return the mean probability of the predicted class, the accuracy and the count of each bin that has rows.
 
-    15 bins of equal width, their upper bounds included, as in Guo et al. 2017, "On Calibration of Modern Neural
-    Networks", section 2.
+    There are 15 bins of equal width. A bin includes its upper bound, as in Guo et al. 2017, "On Calibration of Modern
+    Neural Networks", section 2.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     bins = np.digitize(confidence, np.arange(1, BINS) / BINS, right=True)
     right = labels == probabilities.argmax(axis=1)
     count = np.bincount(bins, minlength=BINS)
-    sums = [np.bincount(bins, weights=one, minlength=BINS) for one in (confidence, right)]
+    sums = [np.bincount(bins, weights=values, minlength=BINS) for values in (confidence, right)]
     has_rows = count > 0
     return sums[0][has_rows] / count[has_rows], sums[1][has_rows] / count[has_rows], count[has_rows]
 
 
 def calibration_error(labels: Labels, probabilities: Floats) -> float:
-    """The expected calibration error: how far confidence and accuracy of a bin differ, its mean over the rows."""
+    """Return the expected calibration error: the gap of a bin's confidence and accuracy, averaged over the rows."""
     confidence, accuracy, count = bin_confidence(labels, probabilities)
     return float(np.average(np.abs(confidence - accuracy), weights=count))
 
 
 def threshold_for(labels: npt.NDArray[np.bool_], scores: Floats, wanted_precision: float) -> float | None:
-    """The lowest score from which on (included) the rows are as precise as wanted; None where none is.
+    """Return the lowest score for which the rows with at least this score reach the wanted precision, or None.
 
-    It must be one of the scores. A higher one may be less precise: precision does not rise steadily. The lowest has the
-    highest recall.
+    The threshold is one of the scores. A higher threshold may be less precise, because precision does not rise
+    steadily. The lowest threshold has the highest recall.
     """
     if not labels.any():
         return None
@@ -142,18 +146,18 @@ def threshold_for(labels: npt.NDArray[np.bool_], scores: Floats, wanted_precisio
 
 
 def precision_recall_at(labels: npt.NDArray[np.bool_], scores: Floats, threshold: float) -> dict[str, Any]:
-    """Precision and recall of "score >= threshold", the count of such rows, and the 95 % interval of the precision.
+    """Return precision and recall of "score >= threshold", the count of such rows, and the precision's 95 % interval.
 
-    None are the precision and its interval where there is no such row, and the recall where no label is true.
+    The precision and its interval are None if there is no such row. The recall is None if no label is true.
     """
     is_above = scores >= threshold
     count, right, total = int(is_above.sum()), int((is_above & labels).sum()), int(labels.sum())
     precision, recall = right / count if count else None, right / total if total else None
-    low, high = interval(right / count, count) if count else (None, None)
+    low, high = wilson_interval(right / count, count) if count else (None, None)
     return round_values({"precision": precision, "recall": recall, "count": count, "low": low, "high": high})
 
 
-def interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of so many images (Wilson 1927); repeated images would make it too narrow."""
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of `count` images (Wilson 1927); repeated images would make it too narrow."""
     low, high = binomtest(round(share * count), count).proportion_ci(0.95, method="wilson")
     return round(float(low), DIGITS), round(float(high), DIGITS)

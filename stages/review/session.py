@@ -19,8 +19,8 @@ from stages.images.decisions import (
     Collected,
     Decision,
     Standing,
-    check,
-    collected,
+    check_decision,
+    collect_classes,
     read_standing,
 )
 from stages.review.decision_file import append, mend
@@ -111,7 +111,7 @@ class Session:
         if stamps == self.stamps:
             return
         if stamps[:-1] != self.stamps[:-1]:
-            images = collected(read_table(files[0]))
+            images = collect_classes(read_table(files[0]))
             gallery = Gallery(read_tiles(paths.raw, paths.cleaned, paths.suggestions))
         else:
             images, gallery = self.images, self.gallery
@@ -134,7 +134,7 @@ class Session:
             raise ValueError(f"class: expected a name of one line, as a decision is one, got {class_!r}.")
         with self.writing():
             new = Decision(image_id, decision, class_, " ".join(reason.split()), now())
-            check(new, {}, self.images, "decision")
+            check_decision(new, {}, self.images, "decision")
             _, old = self.standing.get(image_id, (0, None))
             if old and (old.decision, old.class_, old.reason) == (decision, class_, new.reason):
                 return old
@@ -152,7 +152,7 @@ class Session:
             row = Decision(image_id or next(reversed(self.standing), ""), "undo", "", "", now())
             if not row.image_id:
                 raise ValueError("undo: expected a standing decision, got none.")
-            check(row, self.standing, self.images, "undo")
+            check_decision(row, self.standing, self.images, "undo")
             _, old = self.standing[row.image_id]
             self.write([row])
             return old

@@ -13,7 +13,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from stages.core.params import MISSING, load, lookup
+from stages.core.params import ABSENT, load, lookup
 from stages.tracking.run import Value, in_force
 
 EXPECTED = (
@@ -59,7 +59,7 @@ def is_known(document: dict[str, Any], key: str) -> bool:
     parts = key.split(".")
     if parts[0] == "networks" and len(parts) == 3 and parts[1] in document["train"]:
         return parts[2] == "input"
-    return lookup(document, key) is not MISSING or (len(parts) == 3 and in_force(document, key) is not MISSING)
+    return lookup(document, key) is not ABSENT or (len(parts) == 3 and in_force(document, key) is not ABSENT)
 
 
 def parse(text: str, network: str) -> tuple[str, Any]:

@@ -1,23 +1,15 @@
-"""Where images come from: one file for each kind of source.
+"""The live sources of images on the web, one file each, and the manifest that they list images into.
 
-What is on this machine is read as it is. `folder` and `archive` have two functions:
+This room may import `web` and `core`. A person's command lists the images of live sources into a manifest, a CSV file
+that `collect.source` names. A live source is a module with
 
-    listing(path) -> Iterator[Listed]       what there is, with its provenance; no image is read
-    fetching(path, listed, max_bytes) -> Iterator[tuple[Listed, bytes | Failure]]
-                                            each listed image's bytes, or why there are none, in any order
-
-`path` is what `collect.source` names. What tells the kinds apart is the path itself: a folder, or an archive by its
-ending; or a `manifest`, a CSV file, whose images are fetched from the web.
-
-What is on the web is listed once, by a person's command, into such a manifest. A live source is a module with
-
-    class Entry(params.Section)             the params of one listing: those of an item of `collect.listings.<class>`
-                                            but `source`, the module's name
+    class Entry(params.Section)             the params of one listing: the keys of an item of
+                                            `collect.listings.<class>` without `source`, the module's name
     listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]
-                                            what the source offers for the class, asked for by the client alone (by
-                                            PRAW for `reddit`); `source_id` is the same in every listing, `url` is the
-                                            image's own
+                                            the images that the source offers for the class. Only the client asks the
+                                            source (PRAW for `reddit`). `source_id` is the same in every listing, `url`
+                                            is the address of the image itself.
 
-A source takes secrets from the environment only, and sends them as headers; no row that it gives holds one. `kaggle` is
-no live source: it downloads an archive, for `collect.source` to name.
+A source takes secrets from the environment only, and sends them as headers; no row that it lists holds a secret. The
+step `collect` reads folders and archives, and the command `manifest` downloads archives of Kaggle.
 """

@@ -1,4 +1,4 @@
-"""Endpoints that answer like the former Bing image search API, version 7, found by a list of queries."""
+"""Image search at endpoints with the API of the former Bing image search 7."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -11,15 +11,15 @@ from stages.sources.listed_image import Listed
 from stages.web.client import Client
 
 PAGE_SIZE = 150  # the most that the API answered at once
-BARREN_PAGES = 3  # so many pages in a row without anything new are the end
+BARREN_PAGES = 3  # this number of pages in a row without a new result is the end
 KEY = "BING_SEARCH_KEY"
 
 
 def check_endpoint(address: str) -> str:
-    """The address without a slash at its end.
+    """Return the address without a slash at its end.
 
     Raises:
-        ValueError: it is none, or `check_address` refuses it.
+        ValueError: The text is not an http or https address, or `check_address` refuses it.
     """
     if not address.startswith(("http://", "https://")):
         raise ValueError(
@@ -40,13 +40,13 @@ class Entry(Section):
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
-    """What the queries find, each up to the limit, an image that several find once.
+    """Yield the results of each query up to the limit; a result of several queries comes once.
 
-    The API names neither author nor licence, so both stay unknown; `licence` only filters. A result without an address
-    is listed with an empty url, so that it is counted. BING_SEARCH_KEY in the environment is sent as the key.
+    The API names neither author nor licence, so that both stay unknown; `licence` only filters. A result without an
+    address is listed with an empty url, so that it is counted. BING_SEARCH_KEY in the environment is sent as the key.
 
     Raises:
-        ValueError: the service does not answer, or not with images.
+        ValueError: The service gives no usable answer.
     """
     seen: set[str] = set()
     for query in entry.queries:
@@ -58,7 +58,7 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 
 
 def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
-    """The results of the query, until the next offset is not further or answers repeat themselves."""
+    """Yield the results of the query until the next offset is no larger, or the answers repeat themselves."""
     url = f"{entry.address}/images/search"
     key = secret(KEY)
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
@@ -72,7 +72,7 @@ def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
         answer = table(client.json(url, question | page, headers), url)
         results = records(answer, url, "value")[:left]
         yield from results
-        # The end of a listing gives its last page again and again.
+        # At its end a listing gives the last page again and again.
         barren = barren + 1 if known.issuperset(map(_identify, results)) else 0
         known.update(map(_identify, results))
         left -= len(results)
@@ -83,7 +83,7 @@ def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
 
 
 def _identify(found: Record) -> str:
-    """The result's id, or its address where the endpoint gives no ids."""
+    """Return the result's id, or its address if the endpoint gives no ids."""
     return text(found, "imageId") or text(found, "contentUrl")
 
 

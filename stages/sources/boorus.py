@@ -1,4 +1,4 @@
-"""Drawing a class of posts with a tag, and a class without it, from an image board that pages by post number."""
+"""Two classes of posts from an image board: posts with a tag, and posts of the same time without it."""
 
 import itertools
 import re
@@ -12,10 +12,10 @@ from pydantic import AfterValidator, Field
 from stages.core.params import Section
 from stages.sources.listed_image import Listed
 
-BLANK_PAGES = 3  # a busy board answers a blank page in mid-listing; so many in a row are its end
-PAUSE_S = 1.0  # before a blank page is asked for again, doubled each time
-GROUP = 10  # posts with the tag, in the range of whose numbers as many without it are drawn
-LOOKED_AT = 500  # posts without the tag that are looked at for one group
+BLANK_PAGES = 3  # a busy board may answer with a blank page; this number of blank pages in a row is the end
+PAUSE_S = 1.0  # the wait before a blank page is asked for again, doubled each time
+GROUP = 10  # posts with the tag; as many posts without it are drawn from the range of their numbers
+LOOKED_AT = 500  # the most posts without the tag that are looked at for one group
 
 
 def _check_tag(tag: str) -> str:
@@ -31,7 +31,7 @@ def _check_class_tag(tag: str) -> str:
 
 
 class Search(Section):
-    """One tag's class; `also` are tags that posts of both classes must have, or with a minus must not have."""
+    """The class of one tag; posts of both classes must have the tags in `also`, or not have a tag with a minus."""
 
     tag: Annotated[str, AfterValidator(_check_class_tag)]
     also: list[Annotated[str, AfterValidator(_check_tag)]] = Field(default=[])
@@ -41,7 +41,7 @@ class Search(Section):
 
 @dataclass(frozen=True)
 class Post:
-    """One post of a board; md5 is empty where the board hides the file."""
+    """One post of a board; md5 is empty if the board hides the file."""
 
     number: int
     md5: str
@@ -49,16 +49,16 @@ class Post:
     image: Listed
 
 
-# The posts with all the tags and a number below the given one, if one is given, from high to low; a page of them.
+# Returns one page of posts with all the tags, from high to low number, below the given number if it is not None.
 Page = Callable[[list[str], int | None], list[Post]]
 
 
 def list_classes(search: Search, class_: str, ratings: list[str], page: Page) -> Iterator[Listed]:
-    """The newest posts with the tag, up to the limit, then with `negatives` as many without it, as class `not_…`.
+    """Yield the newest posts with the tag, then with `negatives` as many posts without it, as class `not_…`.
 
-    Both have one of the ratings; others are not listed. The posts without the tag come from between the oldest and the
-    newest with it, spread as those are, so that neither age nor fashion tells the classes apart. No post and no file
-    (by MD5) is in both. Where the range holds too few, there are fewer.
+    Posts of both classes have one of the ratings. The posts without the tag lie between the oldest and the newest post
+    with the tag and are spread like these posts, so that age and fashion do not tell the classes apart. No post and no
+    file (by MD5) is in both classes. If the range holds too few posts without the tag, the second class is smaller.
     """
     found = (post for post in newest_first(page, [search.tag, *search.also]) if post.rating in ratings)
     positives = list(itertools.islice(found, search.limit))
@@ -70,7 +70,7 @@ def list_classes(search: Search, class_: str, ratings: list[str], page: Page) ->
     numbers = {post.number for post in positives}
 
     def is_other(post: Post) -> bool:
-        # A board can ignore the minus, and a file be posted again without the tag.
+        # A board can ignore the minus, and a file can be posted again without the tag.
         return post.number not in numbers and post.md5 not in hashes and post.rating in ratings
 
     for post in _draw_between(positives, page, [f"-{search.tag}", *search.also], is_other):
@@ -80,7 +80,7 @@ def list_classes(search: Search, class_: str, ratings: list[str], page: Page) ->
 def _draw_between(
     positives: list[Post], page: Page, tags: list[str], is_wanted: Callable[[Post], bool]
 ) -> Iterator[Post]:
-    """As many wanted posts as there are positives, each group's from below its first; what lacks, the next makes up."""
+    """Yield as many wanted posts as positives, from the range of each group; later groups make up for missing posts."""
     owed = 0
     for start in range(0, len(positives), GROUP):
         owed += len(positives[start : start + GROUP])
@@ -97,9 +97,9 @@ def _above(lowest: int, posts: Iterator[Post]) -> Iterator[Post]:
 
 
 def newest_first(page: Page, tags: list[str], below: int | None = None) -> Iterator[Post]:
-    """All posts with the tags, from high to low number, each once, paged by number.
+    """Yield all posts with the tags, from high to low number, each once.
 
-    A page that is blank, or repeats what was there, is asked for again; several in a row are the end.
+    A page that is blank, or repeats earlier posts, is asked for again; several such pages in a row are the end.
     """
     while posts := _ask_until_new(page, tags, below):
         yield from posts

@@ -1,4 +1,7 @@
-"""Danbooru and other boards with its API. https://danbooru.donmai.us/wiki_pages/help:api"""
+"""Danbooru and other boards with its API.
+
+https://danbooru.donmai.us/wiki_pages/help:api
+"""
 
 import base64
 from collections.abc import Iterator
@@ -12,27 +15,27 @@ from stages.sources.json_answers import Address, Record, is_image_address, numbe
 from stages.sources.listed_image import Listed
 from stages.web.client import Client
 
-PAGE_SIZE = 200  # the most that is answered
+PAGE_SIZE = 200  # the most posts of one answer
 RATINGS = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}
 Rating = Literal["general", "sensitive", "questionable", "explicit"]
 
 
 class Entry(boorus.Search):
-    """One tag on Danbooru; without an account it answers searches for at most two tags."""
+    """The params of one tag on Danbooru, which answers searches for at most two tags without an account."""
 
     ratings: list[Rating] = Field(default=["general"], min_length=1)
     address: Address = "https://danbooru.donmai.us"
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
-    """The posts with the tag, and with `negatives` those without it as class `not_…`: see `boorus.list_classes`.
+    """Yield the posts with the tag, and with `negatives` posts without it: see `boorus.list_classes`.
 
     A post that is a film, or whose file is hidden (its artist asked for that, or an account is needed), is listed with
     an empty url, so that it is counted. The author is the artist's tag; the licence stays unknown. DANBOORU_LOGIN and
-    DANBOORU_API_KEY in the environment are sent where both are there.
+    DANBOORU_API_KEY in the environment are sent if both are set.
 
     Raises:
-        ValueError: the board does not answer, answers an error, or not with posts.
+        ValueError: The board gives no usable answer.
     """
     ratings = [RATINGS[rating] for rating in entry.ratings]
     return boorus.list_classes(entry, class_, ratings, partial(_page, entry.address, client))
@@ -53,7 +56,7 @@ def _credentials() -> dict[str, str]:
     login, key = secret("DANBOORU_LOGIN"), secret("DANBOORU_API_KEY")
     if not login or not key:
         return {}
-    # A header, since addresses end up in logs.
+    # Sent in a header, since addresses end up in logs.
     return {"Authorization": "Basic " + base64.b64encode(f"{login}:{key}".encode()).decode()}
 
 

@@ -1,4 +1,4 @@
-"""A web service's address and answers, checked for their shape where they come in, and trusted afterwards."""
+"""Checks of a web service's address and of the shape of its JSON answers."""
 
 import os
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".bmp", ".ti
 
 
 def check_address(address: str) -> str:
-    """The address without a slash at its end.
+    """Return the address without a slash at its end.
 
     Raises:
-        ValueError: it is no address of a host, or has a query, a name or a key inside.
+        ValueError: The text is not the address of a host, or has a query, a name or a key inside.
     """
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
@@ -23,15 +23,15 @@ def check_address(address: str) -> str:
     return address.rstrip("/")
 
 
-# Of a service, without a slash at its end; never with a name or key inside, since addresses end up in logs.
+# The address of a service, without a slash at its end, and without a name or key, since addresses end up in logs.
 Address = Annotated[str, AfterValidator(check_address)]
 
 
 def secret(name: str) -> str:
-    """What the environment has under the name; empty where that is nothing.
+    """Return the value of the environment variable, or "" if it is not set.
 
     Raises:
-        ValueError: it cannot be sent in a header; the value is not shown.
+        ValueError: The value cannot be sent in a header. The message does not show the value.
     """
     value = os.environ.get(name, "")
     if not value.isascii() or not value.isprintable():
@@ -40,10 +40,10 @@ def secret(name: str) -> str:
 
 
 def records(answer: Any, where: str, *keys: str) -> list[Record]:
-    """The records in the list at the keys; none where a key is missing.
+    """Return the records in the list at the nested keys; an empty list if a key is missing.
 
     Raises:
-        ValueError: something on the way is no table, or its end no list of tables.
+        ValueError: A value on the path of keys is not a table, or the value at its end is not a list of tables.
     """
     for key in keys:
         answer = table(answer, where).get(key, {})
@@ -54,10 +54,10 @@ def records(answer: Any, where: str, *keys: str) -> list[Record]:
 
 
 def table(answer: Any, where: str) -> Record:
-    """The answer.
+    """Return the answer after a check that it is a table.
 
     Raises:
-        ValueError: it is no table.
+        ValueError: The answer is not a table.
     """
     if not isinstance(answer, Mapping):
         raise ValueError(f"{where}: expected a table, got {shorten(answer)}.")
@@ -65,10 +65,10 @@ def table(answer: Any, where: str) -> Record:
 
 
 def number(record: Record, key: str, where: str) -> int:
-    """The whole number that the record has at the key.
+    """Return the whole number that the record has at the key.
 
     Raises:
-        ValueError: it has none.
+        ValueError: The value at the key is not a whole number.
     """
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -77,10 +77,10 @@ def number(record: Record, key: str, where: str) -> int:
 
 
 def identity(record: Record, key: str, where: str) -> str:
-    """What the record is named by at the key, a number or a text.
+    """Return the record's id at the key, a number or a text, as text.
 
     Raises:
-        ValueError: it has no name.
+        ValueError: The record has no id.
     """
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
@@ -89,18 +89,18 @@ def identity(record: Record, key: str, where: str) -> str:
 
 
 def text(record: Record, key: str) -> str:
-    """What the record has at the key, as text; empty where that is nothing."""
+    """Return the record's value at the key as text; "" if it has none."""
     value = record.get(key)
     return "" if value is None else str(value)
 
 
 def is_image_address(url: str) -> bool:
-    """Whether the address is one of the web and its path ends like an image's."""
+    """Return whether the text is an address of the web whose path ends like an image's."""
     parts = urlsplit(url)
     return parts.scheme in ("http", "https") and parts.path.lower().endswith(IMAGE_ENDINGS)
 
 
 def shorten(value: Any) -> str:
-    """The value as Python writes it, at most 100 characters."""
+    """Return the value as Python writes it, cut to 100 characters."""
     written = repr(value)
     return written if len(written) <= 100 else f"{written[:97]}..."

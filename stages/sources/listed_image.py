@@ -1,4 +1,4 @@
-"""A listed image: its class and provenance, before anything is fetched."""
+"""A listed image: its class and provenance, before its bytes are fetched."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,10 +7,11 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from stages.core.counts import SPLITS
+
 TABLE = "images.csv"
-OUTSIDE = ("/", ".", "..")  # first parts of a path that leads out of its tree, and no names of classes
-TABLES = (TABLE, "failures.csv")  # what `collect` writes beside the folders of its classes
-SPLITS = ("train", "val", "test")
+OUTSIDE = ("/", ".", "..")  # parts of a path that leads out of its tree; they cannot be names of classes
+TABLES = (TABLE, "failures.csv")  # the files that `collect` writes beside the folders of its classes
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -23,10 +24,10 @@ SPLIT_FOLDERS = {
 
 @dataclass(frozen=True)
 class Listed:
-    """One image that a source offers. `source_id` names it within its source; empty means unknown elsewhere.
+    """One image that a source offers.
 
-    `source` is the kind of source, where a manifest names it; `member` is the file inside a folder or archive. What
-    describes the image is made fit for a table: see `one_line`.
+    `source_id` names the image within its source. `source` is the kind of source that a manifest names, `member` the
+    file inside a folder or archive. In all other fields "" means unknown. Texts are made fit for a table by `one_line`.
     """
 
     source_id: str
@@ -49,14 +50,14 @@ class Listed:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a listed image has no bytes: a short reason to count, and the details of this one."""
+    """The reason why a listed image has no bytes, short and counted, and the details of this failure."""
 
     reason: str
     detail: str = ""
 
 
 def one_line(text: str) -> str:
-    """The text with a space for control characters, and for halves of those that UTF-8 cannot write.
+    """Return the text with a space in place of control characters and of surrogates, which UTF-8 cannot write.
 
     pandas writes a carriage return without quotes, and reads it as the end of a row.
     """
@@ -64,12 +65,12 @@ def one_line(text: str) -> str:
 
 
 def list_tree(files: Iterable[str]) -> Iterator[Listed]:
-    """The files of a tree `<class>/…`, or `<train|val|test>/<class>/…` where every first folder is a split.
+    """Yield the files of a tree `<class>/…`, or of `<train|val|test>/<class>/…` if every first folder is a split.
 
     Hidden files are left out. A file in no class folder, or outside the tree, is listed with an empty class.
 
     Args:
-        files: paths relative to the tree's root, with forward slashes.
+        files: Paths relative to the tree's root, with forward slashes.
     """
     paths = sorted(PurePosixPath(file) for file in files if not is_hidden(file))
     is_split = all(path.parts[0].lower() in SPLIT_FOLDERS for path in paths if len(path.parts) > 1)
@@ -87,22 +88,22 @@ def list_tree(files: Iterable[str]) -> Iterator[Listed]:
 
 
 def is_hidden(file: str) -> bool:
-    """Whether the file, or a folder that holds it, has a name with a leading dot."""
+    """Return whether the file, or a folder that holds it, has a name with a leading dot."""
     return any(part.startswith(".") and part not in OUTSIDE for part in PurePosixPath(file).parts)
 
 
 def names_folder(class_: str) -> bool:
-    """Whether a folder of raw images can have the class's name, on any system."""
+    """Return whether a folder of raw images can have the class's name, on any system."""
     is_plain = not any(letter in "/\\" or ord(letter) < 32 or ord(letter) == 127 for letter in class_)
     return is_plain and class_ not in (*OUTSIDE, *TABLES, "") and len(class_.encode("utf-8", "replace")) <= 255
 
 
 def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterator[Listed]:
-    """The rows of a table with columns `file` and `class` and any of provenance, then the files it does not name.
+    """Yield the rows of a table with `file`, `class` and columns of provenance, then the files that it does not name.
 
     Raises:
-        ValueError: a needed column is missing, an unknown one is there, or a row's split is none
-            or its class cannot name a folder.
+        ValueError: The table lacks a needed column, has an unknown column, or a row has an unknown split or a class
+            that cannot name a folder.
     """
     _check_columns(table, where)
     for line, record in enumerate(table.to_dict("records"), start=2):

@@ -1,6 +1,6 @@
-"""A manifest: a CSV file with a row for each image on the web, its class and its provenance, to be fetched as it says.
+"""Manifests: CSV files with a row for each image on the web, with its address, its class and its provenance.
 
-A list of addresses by hand needs the columns `url` and `class` only.
+A list of addresses that a person writes by hand needs only the columns `url` and `class`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,23 +9,24 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.core.counts import SPLITS
 from stages.core.files import read_table, replacing, write_table
-from stages.sources.listed_image import SPLITS, Listed, names_folder
+from stages.sources.listed_image import Listed, names_folder
 
-NAMES = {"class_": "class", "given_split": "split"}  # of columns, where they differ from the fields'
+NAMES = {"class_": "class", "given_split": "split"}  # {field: column} where the names differ
 COLUMNS = [NAMES.get(field.name, field.name) for field in fields(Listed) if field.name != "member"]
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether the path ends like a manifest."""
+    """Return whether the path ends like a manifest."""
     return path.suffix.lower() == ".csv"
 
 
 def listing(path: Path) -> Iterator[Listed]:
-    """The manifest's rows; what names neither its source nor its id is known by the file and the address.
+    """Yield the manifest's rows; the file's path replaces a missing source, the address a missing id.
 
     Raises:
-        ValueError: it is no manifest, or one of its rows has a split or a class that can be none.
+        ValueError: The file is not a manifest, or a row has an unknown split or a class that cannot name a folder.
     """
     table = read_table(path)
     check_columns(table, path)
@@ -42,10 +43,10 @@ def listing(path: Path) -> Iterator[Listed]:
 
 
 def check_columns(table: pd.DataFrame, path: Path) -> None:
-    """Nothing, where the table has the columns of a manifest.
+    """Check that the table has the columns of a manifest.
 
     Raises:
-        ValueError: one is missing, or unknown.
+        ValueError: A column is missing or unknown.
     """
     if not {"url", "class"} <= set(table.columns):
         raise ValueError(f"{path}: expected the columns url and class, got {', '.join(table.columns)}.")
@@ -54,18 +55,18 @@ def check_columns(table: pd.DataFrame, path: Path) -> None:
 
 
 def to_table(listed: Iterable[Listed]) -> pd.DataFrame:
-    """The images as the rows of a manifest, sorted by class, source and id."""
+    """Return the images as the rows of a manifest, sorted by class, source and id."""
     rows = [{NAMES.get(key, key): value for key, value in asdict(image).items()} for image in listed]
     order = ["class", "source", "source_id", "url"]
     return pd.DataFrame(rows, columns=COLUMNS, dtype=str).sort_values(order, kind="stable")
 
 
 def write(images: Iterable[Listed], path: Path) -> None:
-    """The images are the rows of the manifest at the path."""
+    """Write the images as the rows of the manifest at the path."""
     with replacing(path) as unfinished:
         write_table(to_table(images), unfinished)
 
 
-def name(image: Listed) -> str:
-    """The image in one line."""
+def describe_image(image: Listed) -> str:
+    """Return class, source, id and address of the image in one line."""
     return f"{image.class_} {image.source} {image.source_id} {image.url}"

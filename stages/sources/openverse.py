@@ -1,4 +1,7 @@
-"""Openverse: images under open licences, found by a list of queries. https://api.openverse.org/v1/"""
+"""Openverse: images under open licences, found by queries.
+
+https://api.openverse.org/v1/
+"""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -10,14 +13,14 @@ from stages.sources.json_answers import Address, Record, identity, number, recor
 from stages.sources.listed_image import Listed
 from stages.web.client import Client
 
-PAGE_SIZE = 20  # the most that is answered without an account
-PAGES = 20  # no search is answered beyond; the answers' own page_count can end it earlier
+PAGE_SIZE = 20  # the most images of one answer without an account
+PAGES = 20  # the most pages of one search; the page_count of an answer can end it earlier
 Licence = Literal["cc0", "pdm", "by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd"]
 Category = Literal["photograph", "illustration", "digitized_artwork"]
 
 
 class Entry(Section):
-    """One search on Openverse; no licence named means all that Openverse has."""
+    """The params of one search on Openverse; without `licences`, all licences are taken."""
 
     queries: list[str] = Field(min_length=1)
     licences: list[Licence] = Field(default=[])
@@ -27,13 +30,14 @@ class Entry(Section):
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
-    """What the queries find, each up to the limit, an image that several find once.
+    """Yield the images of each query up to the limit; an image of several queries comes once.
 
-    An image without an address is listed with an empty url, so that it is counted. Title, author, licence and page are
-    what an attribution needs. OPENVERSE_TOKEN in the environment, an account's bearer token, is sent if there is one.
+    An image without an address is listed with an empty url, so that it is counted. An
+    attribution needs title, author, licence and page. OPENVERSE_TOKEN in the environment, an account's bearer token, is
+    sent if it is set.
 
     Raises:
-        ValueError: the service does not answer, or not with images.
+        ValueError: The service gives no usable answer.
     """
     seen: set[str] = set()
     for query in entry.queries:
@@ -45,7 +49,7 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 
 
 def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
-    """The results of the query, page by page; an empty page ends nothing, only the count of pages does."""
+    """Yield the results of the query, page by page; only the count of pages ends them, not an empty page."""
     url = f"{entry.address}/v1/images/"
     token = secret("OPENVERSE_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -1,4 +1,7 @@
-"""Reddit: the pictures of subreddits' posts, by PRAW. What it allows today is in the README."""
+"""Reddit: the images of subreddits' posts, asked for with PRAW.
+
+README.md in this folder has Reddit's rules.
+"""
 
 import os
 import re
@@ -27,7 +30,7 @@ Post = Mapping[str, Any]
 
 
 class Entry(Section):
-    """Posts of subreddits: the union of several listings, since Reddit ends each near 1000 posts."""
+    """The params of subreddits' posts: the union of several listings, since Reddit ends each near 1000 posts."""
 
     subreddits: list[Annotated[str, Field(pattern=r"^\w+$")]] = Field(min_length=1)
     listings: list[Annotated[str, Field(pattern=r"^(new|hot|top/(hour|day|week|month|year|all))$")]] = Field(
@@ -41,16 +44,16 @@ class Entry(Section):
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
-    """The pictures of each post of each listing, in Reddit's order, a post that is in several once.
+    """Yield the images of each post of each listing, in Reddit's order; a post in several listings comes once.
 
-    A gallery's pictures are listed one by one, and a crosspost as the post that it repeats. A post without a picture
-    that can be fetched (text, film, a page elsewhere) or that was removed is listed with an empty url, so that it is
-    counted. Posts for adults are listed with `adult` only. `account` is named to Reddit as who runs this; PRAW makes
-    its own requests, so that the client is not used. Reddit knows no licence: it stays unknown.
+    The images of a gallery are listed one by one, and a crosspost as the post that it repeats. A post that was removed,
+    or that has no image that can be fetched (text, film, a page elsewhere), is listed with an empty url, so that it is
+    counted. Posts for adults are listed only with `adult`. `account` is named to Reddit as the person who runs this.
+    PRAW makes its own requests, so that the client is not used. Reddit names no licence, so that it stays unknown.
 
     Raises:
         ValueError: REDDIT_CLIENT_ID or REDDIT_CLIENT_SECRET is missing in the environment or not accepted, a subreddit
-            is not there, or Reddit does not answer.
+            does not exist, or Reddit gives no usable answer.
     """
     reddit = _connect(entry)
     seen: set[str] = set()
@@ -59,7 +62,7 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
             for post in _posts(reddit, subreddit, order, entry.limit):
                 if post.get("over_18") and not entry.adult:
                     continue
-                for image in _pictures(post, class_, entry.address):
+                for image in _list_post(post, class_, entry.address):
                     if image.source_id not in seen:
                         seen.add(image.source_id)
                         yield image
@@ -70,7 +73,7 @@ def _connect(entry: Entry) -> praw.Reddit:
         if not os.environ.get(name):
             raise ValueError(f"environment {name}: expected that of an app on reddit.com/prefs/apps, got none.")
     client_id, client_secret = (os.environ[name] for name in CREDENTIALS)
-    # All that PRAW would otherwise take from a praw.ini or its own variables is named, so that none of it counts.
+    # Every option that PRAW could take from a praw.ini or its own variables is given, so that these have no effect.
     return praw.Reddit(
         client_id=client_id,
         client_secret=client_secret,
@@ -88,7 +91,7 @@ def _connect(entry: Entry) -> praw.Reddit:
 
 
 def _posts(reddit: praw.Reddit, subreddit: str, order: str, limit: int) -> Iterator[Post]:
-    """The posts of one listing. PRAW's own generator takes an empty page for the end; here only a cursor decides."""
+    """Yield the posts of one listing; unlike PRAW's generator, go on after an empty page if it has a cursor."""
     name, _, period = order.partition("/")
     params: dict[str, str | int] = {"limit": PAGE_SIZE} | ({"t": period} if period else {})
     cursors: set[str] = set()
@@ -103,19 +106,19 @@ def _posts(reddit: praw.Reddit, subreddit: str, order: str, limit: int) -> Itera
 
 
 def _page(reddit: praw.Reddit, path: str, params: dict[str, str | int]) -> tuple[list[Post], str]:
-    """One page's posts, and the cursor of the next or nothing.
+    """Return one page's posts, and the cursor of the next page or "".
 
     Raises:
-        ValueError: PRAW raised something, not kept as the cause since it holds the request with its secret; or the
-            answer is no page.
+        ValueError: The answer is not a page, or PRAW raised an error, which is not kept as the cause since it holds the
+            request with its secret.
     """
     where = f"{reddit.config.reddit_url}/{path}"
     try:
-        # As JSON: a missing attribute of PRAW's own posts is a further request, an unknown author an error.
+        # Read as JSON, since PRAW's own posts request a missing attribute, and fail without an author.
         answer = reddit.request(method="GET", path=path, params=params)
     except (prawcore.PrawcoreException, praw.exceptions.PRAWException, LookupError, TypeError) as error:
-        # The latter two are what PRAW makes of an answer that it does not understand.
-        problem = _explain(error, where)
+        # PRAW raises LookupError or TypeError for an answer that it does not understand.
+        problem = _describe_error(error, where)
     else:
         page = table(table(answer, where).get("data"), where)
         posts = [table(child.get("data"), where) for child in records(page, where, "children")]
@@ -123,10 +126,10 @@ def _page(reddit: praw.Reddit, path: str, params: dict[str, str | int]) -> tuple
     raise ValueError(problem)
 
 
-def _explain(error: Exception, where: str) -> str:
+def _describe_error(error: Exception, where: str) -> str:
     names = " and ".join(CREDENTIALS)
     if isinstance(error, prawcore.OAuthException):
-        return f"environment {names}: expected those of an app, got {error.error}."
+        return f"environment {names}: expected the credentials of an app, got {error.error}."
     if not isinstance(error, prawcore.ResponseException):
         return f"{where}: expected a public subreddit's posts, got {type(error).__name__}."
     status = error.response.status_code
@@ -135,9 +138,9 @@ def _explain(error: Exception, where: str) -> str:
     return f"{where}: expected a public subreddit's posts, got status {status}."
 
 
-def _pictures(post: Post, class_: str, address: str) -> Iterator[Listed]:
-    """The post's entries: one for each picture of a gallery, otherwise one."""
-    # A crosspost brings its original along; where that is gone or hidden, the list is empty.
+def _list_post(post: Post, class_: str, address: str) -> Iterator[Listed]:
+    """Yield the post's entries: one for each image of a gallery, or one for any other post."""
+    # A crosspost holds its original post; if the original is gone or hidden, the list is empty.
     originals = [] if post.get("removed_by_category") else records(post, address, "crosspost_parent_list")
     original: Post = next(iter(originals), post)
     author = text(original, "author")
@@ -153,7 +156,7 @@ def _pictures(post: Post, class_: str, address: str) -> Iterator[Listed]:
 
 
 def _addresses(post: Post, where: str) -> Iterator[tuple[str, str]]:
-    """What to add to the post's id, and the picture's address or nothing, for each picture."""
+    """Yield for each image of the post the suffix of its id, and its address or ""."""
     items = records(post.get("gallery_data") or {}, where, "items")
     if post.get("removed_by_category"):
         yield "", ""
@@ -167,14 +170,14 @@ def _addresses(post: Post, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _gallery_address(media_id: str, media: Post) -> str:
-    """Where the original of a gallery's picture lies; empty where Reddit failed to take it in, or it is a film."""
+    """Return the address of a gallery's image, or "" if Reddit failed to process it or if it is a film."""
     ending = ENDINGS.get(text(media, "m"))
     is_there = media.get("status") == "valid" and ending
     return f"https://i.redd.it/{media_id}.{ending}" if is_there else ""
 
 
 def _direct_address(url: str) -> str:
-    """The picture's address behind a post's link: itself, or that of imgur's page of one picture; otherwise empty."""
+    """Return the address of the image that a post links to, directly or by imgur's page of one image, or ""."""
     parts = urlsplit(url)
     if parts.hostname in IMGUR:
         if re.fullmatch(r"/\w{5,}", parts.path):

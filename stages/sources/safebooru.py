@@ -1,4 +1,7 @@
-"""Safebooru and other boards with the API of Gelbooru 0.2. https://safebooru.org/index.php?page=help&topic=dapi"""
+"""Safebooru and other boards with the API of Gelbooru 0.2.
+
+https://safebooru.org/index.php?page=help&topic=dapi
+"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,32 +14,32 @@ from stages.sources.json_answers import Address, Record, is_image_address, numbe
 from stages.sources.listed_image import Listed
 from stages.web.client import Client, FetchError
 
-PAGE_SIZE = 100  # what every board of this kind gives at once
+PAGE_SIZE = 100  # posts that every board of this kind gives at once
 NOTHING = ("no JSON", "b''")  # a blank page is often an answer without a body
 Rating = Literal["general", "safe", "sensitive", "questionable", "explicit"]
 
 
 class Entry(boorus.Search):
-    """One tag on a board."""
+    """The params of one tag on a board."""
 
     ratings: list[Rating] = Field(default=["general", "safe"], min_length=1)
     address: Address = "https://safebooru.org"
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
-    """The posts with the tag, and with `negatives` those without it as class `not_…`: see `boorus.list_classes`.
+    """Yield the posts with the tag, and with `negatives` posts without it: see `boorus.list_classes`.
 
-    A post that is a film, or names no file, is listed with an empty url, so that it is counted. The board knows neither
-    artist nor licence as such: both stay unknown.
+    A post that is a film, or names no file, is listed with an empty url, so that it is counted. The board names neither
+    artist nor licence, so that both stay unknown.
 
     Raises:
-        ValueError: the board does not answer, answers an error, or not with posts.
+        ValueError: The board gives no usable answer.
     """
     return boorus.list_classes(entry, class_, list(entry.ratings), partial(_page, entry.address, client))
 
 
 def _page(address: str, client: Client, tags: list[str], below: int | None) -> list[boorus.Post]:
-    # Pages by number are refused after some 200, posts below a number never.
+    # A board refuses pages by their number after some 200, but never refuses posts below a number.
     tags = tags if below is None else [*tags, f"id:<{below}"]
     url = f"{address}/index.php"
     question: dict[str, str | int] = {"page": "dapi", "s": "post", "q": "index", "json": 1, "limit": PAGE_SIZE}
@@ -51,11 +54,11 @@ def _page(address: str, client: Client, tags: list[str], below: int | None) -> l
 
 
 def _unwrap(answer: Any, url: str) -> list[Record]:
-    """The posts of an answer: a list, since version 0.2.5 inside a table; null is a blank page."""
+    """Return the posts of an answer: a list, inside a table since version 0.2.5; null is a blank page."""
     if answer is None:
         return []
     if isinstance(answer, dict):
-        # With "success": "false", and a message, the search is down.
+        # If the search is down, the answer is "success": "false" and a message.
         if "success" in answer:
             raise ValueError(f"{url}: expected posts, got {shorten(answer)}.")
         return records(answer, url, "post")

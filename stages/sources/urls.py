@@ -1,4 +1,4 @@
-"""A CSV file of addresses, made by hand or by another program: url, and any of class and provenance."""
+"""A CSV file of addresses, made by hand or by another program, with any columns of class and provenance."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +12,17 @@ COLUMNS = ("url", "class", "source_id", "title", "page_url", "author", "licence"
 
 
 class Entry(Section):
-    """One file; of one with a column `class`, the rows of the class that the entry stands under."""
+    """The params of one file; if it has a column `class`, only rows of the entry's own class are listed."""
 
     path: str
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
-    """The file's rows, known by their addresses where they have no ids.
+    """Yield the file's rows; the address replaces a missing id.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no table of addresses, or two of them have one id.
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not a table of addresses, or two addresses have the same id.
     """
     table = read_table(Path(entry.path))
     if "url" not in table:

@@ -1,4 +1,7 @@
-"""Wikimedia Commons: freely licensed files, found by a list of queries. https://commons.wikimedia.org/w/api.php"""
+"""Wikimedia Commons: freely licensed files, found by queries.
+
+https://commons.wikimedia.org/w/api.php
+"""
 
 import html
 import re
@@ -12,7 +15,7 @@ from stages.sources.json_answers import Address, Record, identity, number, recor
 from stages.sources.listed_image import Listed
 from stages.web.client import Client
 
-PAGE_SIZE = 50  # the most files whose descriptions one answer holds
+PAGE_SIZE = 50  # the most files that one answer describes
 QUESTION = {
     "action": "query", "format": "json", "formatversion": 2, "generator": "search", "gsrnamespace": 6,
     "gsrlimit": PAGE_SIZE, "prop": "imageinfo", "iiprop": "url|mime|extmetadata",
@@ -20,14 +23,14 @@ QUESTION = {
     "iiextmetadatalanguage": "en",
 }  # fmt: skip
 Licence = Literal["cc0", "pd", "cc-by", "cc-by-sa"]
-# The widths that Wikimedia keeps ready, https://www.mediawiki.org/wiki/Common_thumbnail_sizes.
+# The widths that Wikimedia has ready: https://www.mediawiki.org/wiki/Common_thumbnail_sizes.
 Width = Literal[0, 250, 330, 500, 960, 1280, 1920, 3840]
 
 
 class Entry(Section):
-    """One search on Commons; no licence named means all that Commons has.
+    """The params of one search on Commons; without `licences`, all licences are taken.
 
-    `width` is the widest picture taken, in pixels: wider ones come scaled, by Wikimedia; 0 takes the originals.
+    `width` is the largest width in pixels: Wikimedia scales wider images down to it; 0 takes the originals.
     """
 
     queries: list[str] = Field(min_length=1)
@@ -38,13 +41,13 @@ class Entry(Section):
 
 
 def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
-    """What the queries find under the licences, each up to the limit, a file that several find once.
+    """Yield the files of each query under the licences, up to the limit; a file of several queries comes once.
 
     A query takes Commons' own search words, such as `incategory:`; only bitmaps are searched for. A file without an
-    address is listed with an empty url, so that it is counted. The author is whom the file's page asks to be named.
+    address is listed with an empty url, so that it is counted. The author is the name that the file's page asks for.
 
     Raises:
-        ValueError: the service does not answer, answers an error, or not with files.
+        ValueError: The service gives no usable answer.
     """
     seen: set[str] = set()
     for query in entry.queries:
@@ -61,9 +64,9 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 
 
 def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
-    """The files that the query finds, in the search's order.
+    """Yield the files that the query finds, in the order of the search.
 
-    An answer can describe some of its files only, and be completed by the next: `batchcomplete` says when it is whole.
+    An answer can describe only some of its files, and the next answers complete it; `batchcomplete` marks the last.
     """
     url = f"{entry.address}/w/api.php"
     question = QUESTION | {"gsrsearch": f"{query} filetype:bitmap"}
@@ -88,7 +91,7 @@ def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
 
 
 def _describe(page: Record, class_: str, address: str) -> tuple[Listed, str]:
-    """The file's entry, and the code of its licence."""
+    """Return the file's entry, and the code of its licence."""
     info = next(iter(records(page, address, "imageinfo")), {})
     metadata = table(info.get("extmetadata") or {}, address)
     facts = {key: text(table(value, address), "value") for key, value in metadata.items()}
@@ -107,10 +110,10 @@ def _describe(page: Record, class_: str, address: str) -> tuple[Listed, str]:
 
 
 def _is_allowed(code: str, licences: list[Licence]) -> bool:
-    """Whether a licence's code, as in `cc-by-sa-4.0` or `cc-by-2.0-de`, is one of the licences in any version."""
+    """Return whether the code, such as `cc-by-sa-4.0` or `cc-by-2.0-de`, is one of the licences in any version."""
     return not licences or any(re.fullmatch(rf"{re.escape(licence)}(-\d.*)?", code) for licence in licences)
 
 
 def _plain(markup: str) -> str:
-    """The words of a piece of HTML."""
+    """Return the words of a piece of HTML."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split())

@@ -1,4 +1,4 @@
-"""Split: which images train, which choose, and which test."""
+"""Split: which images a network trains on, which choose its best epoch, and which test it."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from stages.split.run import Likeness, Split, run
 
 
 def main() -> None:
-    """Split what has pixels."""
+    """Split the images that have pixels."""
     parser = argparse.ArgumentParser(prog="python -m stages.split", description=__doc__)
     parser.add_argument("source", type=Path, help="the table of images that have pixels")
     parser.add_argument("target", type=Path, help="the table of splits to write")

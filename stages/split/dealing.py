@@ -1,4 +1,7 @@
-"""Dealing images into train, val and test or into folds, whole groups on one side, each class in its share."""
+"""Dealing images into parts: whole groups on one side, and each class in its share.
+
+A part is one split or, with `kfold`, one fold; several folds can belong to one split.
+"""
 
 from collections.abc import Iterator
 
@@ -11,21 +14,21 @@ TRIES = 20
 
 
 def ungroup(index: pd.DataFrame) -> pd.DataFrame:
-    """The index with every row a group of its own, copies of the same bytes too."""
+    """Return the index with every row as a group of its own, including copies of the same bytes."""
     keys = index["image_id"] + "/" + index["given_split"]
     return index.assign(group=keys + "/" + index["source_id"] if "source_id" in index else keys)
 
 
 def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...], seed: int) -> npt.NDArray[np.str_]:
-    """For each row of a table with `class` and `group` the name of its part, groups undivided, drawn by the seed.
+    """Return for each row of a table with `class` and `group` the name of its part; groups stay undivided.
 
-    Groups of several images are dealt first, largest first, then single ones; each goes where its classes lack most
-    of their share. Where all groups are of one image, each class meets its quotas. Where groups of several classes
-    leave a class out of a part, they are dealt anew, in other orders, up to 20 times in all. The order of the rows
-    does not matter.
+    Groups of several images are dealt first, the largest first, then single images; each group goes where its classes
+    lack most of their share. The seed decides the order of equally large groups. If all groups have one image, each
+    class meets its quotas. If a part gets no image of some class, because groups hold several classes, all groups are
+    dealt anew in another order, up to 20 times in all. The order of the rows does not matter.
 
     Raises:
-        ValueError: a class has fewer groups than there are parts, or was left out of one each time.
+        ValueError: A class has fewer groups than there are parts, or in each try a part got no image of some class.
     """
     check_size(index, names)
     counts = pd.crosstab(index["group"], index["class"])
@@ -40,19 +43,19 @@ def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...],
 
 
 def describe_left_out(counts: pd.DataFrame, dealt: Integers, names: tuple[str, ...]) -> str:
-    """The error of the first class that some part got no image of, with how many of its groups hold others too."""
+    """Return the error message for the first class that some part got no image of, with the class's counts."""
     name = counts.columns[(dealt == 0).any(axis=0)][0]
     groups = counts[counts[name] > 0]
     n_mixed = int(((groups > 0).sum(axis=1) > 1).sum())
     return (
-        f"split: expected a way to put every class into {describe(names)}, got none in {TRIES} tries for class {name} "
-        f"(images: {groups[name].sum()}, groups: {len(groups)}, of those with other classes too: {n_mixed}). "
+        f"split: expected a way to put every class into {list_parts(names)}, got none in {TRIES} tries for class "
+        f"{name} (images: {groups[name].sum()}, groups: {len(groups)}, groups with other classes: {n_mixed}). "
         "A smaller clean.group_distance, or clean.on_conflict: reject, makes fewer groups of several classes."
     )
 
 
 def draw_orders(sizes: Integers, seed: int) -> Iterator[Integers]:
-    """Orders to deal the groups in: one by falling size, equal ones in random order, then random ones."""
+    """Yield orders to deal the groups in: first by falling size, equal sizes in random order, then random orders."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(sizes))
     yield order[np.argsort(-sizes[order], kind="stable")]
@@ -61,7 +64,7 @@ def draw_orders(sizes: Integers, seed: int) -> Iterator[Integers]:
 
 
 def deal(images: Integers, wanted: Integers) -> tuple[Integers, Integers]:
-    """For each group, a row of its images of each class, its part; and what each part got, `(parts, classes)`."""
+    """Return the part of each group, given its images of each class, and what each part got, `(parts, classes)`."""
     missing = wanted.astype(float)
     parts = np.empty(len(images), dtype=np.int64)
     for row, group in enumerate(images):
@@ -73,10 +76,10 @@ def deal(images: Integers, wanted: Integers) -> tuple[Integers, Integers]:
 
 
 def quotas(totals: Integers, shares: tuple[int, ...]) -> Integers:
-    """How many images of each class each part should hold, `(parts, classes)`: at least 1, rounded to the total.
+    """Return how many images of each class each part should hold, `(parts, classes)`, at least 1.
 
-    The largest remainders are rounded up; of equal ones those of the parts that the classes before left shortest, so
-    that equal folds stay equal over many small classes.
+    The quotas of a class add up to its total. The largest remainders are rounded up; of equal remainders, the remainder
+    of the part that the earlier classes left shortest, so that equal folds stay equal over many small classes.
     """
     due, unit = np.outer(shares, totals), sum(shares)
     whole: Integers = np.maximum(due // unit, 1)
@@ -90,10 +93,10 @@ def quotas(totals: Integers, shares: tuple[int, ...]) -> Integers:
 
 
 def check_size(index: pd.DataFrame, names: tuple[str, ...]) -> None:
-    """Nothing, where there are classes to tell apart and each has a group for each part.
+    """Check that there are at least two classes and that each class has a group for each part.
 
     Raises:
-        ValueError: there is one class only, or one has fewer groups than there are parts.
+        ValueError: There is one class only, or a class has fewer groups than there are parts.
     """
     groups = index.groupby("class")["group"].agg(["size", "nunique"]).sort_values("nunique", kind="stable")
     if len(groups) < 2:
@@ -102,12 +105,12 @@ def check_size(index: pd.DataFrame, names: tuple[str, ...]) -> None:
     if is_small.any():
         images, smallest = groups.iloc[0]
         raise ValueError(
-            f"split: expected at least {len(names)} groups of look-alikes in every class, for {describe(names)}, got "
+            f"split: expected at least {len(names)} groups of look-alikes in every class, for {list_parts(names)}, got "
             f"{is_small.sum()} of {len(groups)} classes with fewer, the smallest {groups.index[0]} (images: {images}, "
-            f"groups: {smallest}). Collect more of them, leave them out of the source, or deal into fewer folds."
+            f"groups: {smallest}). Collect more for such classes, leave them out, or deal into fewer folds."
         )
 
 
-def describe(names: tuple[str, ...]) -> str:
-    """The parts in words."""
+def list_parts(names: tuple[str, ...]) -> str:
+    """Return the parts in words."""
     return ", ".join(names) if len(set(names)) == len(names) else f"{len(names)} folds"

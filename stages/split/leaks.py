@@ -1,4 +1,4 @@
-"""Look-alikes on two sides of a split: found, told of, taken out, and measured without the groups."""
+"""Leaks, which are groups on several sides of a split: finding, counting, reporting and dropping them."""
 
 from typing import Literal
 
@@ -16,17 +16,17 @@ FARTHEST = 20
 
 
 def straddling(index: pd.DataFrame, split: Names) -> list[str]:
-    """The groups whose images lie in more than one split, those dropped left out."""
+    """Return the groups whose images lie in more than one split; dropped rows do not count."""
     is_used = split != DROPPED
     per_group = pd.Series(split[is_used]).groupby(index["group"].to_numpy()[is_used]).nunique()
     return sorted(per_group[per_group > 1].index)
 
 
 def find_leaks(index: pd.DataFrame, split: Names) -> pd.DataFrame:
-    """All rows of the groups that lie in several splits, or did before rows were dropped.
+    """Return all rows of the groups that lie in several splits, or that did before rows were dropped.
 
-    Added are the columns `split`, `side` (the given split of a dropped row, else its split) and `kind`: `identical`
-    where the same image_id is on another side, else `near`.
+    Added are the columns `split`, `side` (the given split of a dropped row, else its split) and `kind`: `identical` if
+    the same image_id is on another side, else `near`.
     """
     sides = np.where(split == DROPPED, index["given_split"].to_numpy(dtype=str), split)
     is_leak = index["group"].isin(straddling(index, sides)).to_numpy()
@@ -37,10 +37,11 @@ def find_leaks(index: pd.DataFrame, split: Names) -> pd.DataFrame:
 
 
 def count_leaks(leaks: pd.DataFrame) -> dict[str, int]:
-    """How many groups leak, and how many rows of train and val they spoil.
+    """Return how many groups leak, and how many rows of train and val are like a row on a side that matters more.
 
-    `like_test` are train and val rows in a group with a test row, some of them `identical_to_test`; `like_val` are
-    the other train rows in a group with a val row. `drop_from_train` drops `like_test` and `like_val`.
+    `like_test` counts train and val rows in a group with a test row, and `identical_to_test` the rows among them whose
+    image is also a test image; `like_val` counts the other train rows in a group with a val row. `drop_from_train`
+    drops `like_test` and `like_val`.
     """
     is_test = leaks["side"] == "test"
     has_test = leaks["group"].isin(leaks.loc[is_test, "group"])
@@ -54,25 +55,25 @@ def count_leaks(leaks: pd.DataFrame) -> dict[str, int]:
 
 
 def check_leaks(index: pd.DataFrame, given: Names) -> None:
-    """Nothing, where no group lies in several of the given splits.
+    """Check that no group lies in several of the given splits.
 
     Raises:
-        ValueError: some do.
+        ValueError: A group lies in several splits.
     """
     leaks = find_leaks(index, given)
     if leaks.empty:
         return
     counts = count_leaks(leaks)
     raise ValueError(
-        f"params.yaml split.on_leak: expected no look-alikes across the given splits, got groups of them: "
-        f"{counts['groups']}, train and val rows like test rows: {counts['like_test']}, of those identical to one: "
-        f"{counts['identical_to_test']}, other train rows like val rows: {counts['like_val']}, the first "
+        f"params.yaml split.on_leak: expected no look-alikes across the given splits, got groups of look-alikes: "
+        f"{counts['groups']}, train and val rows like test rows: {counts['like_test']} (identical to a test row: "
+        f"{counts['identical_to_test']}), other train rows like val rows: {counts['like_val']}, the first "
         f"{exemplify(leaks)}. Set report or drop_from_train to go on."
     )
 
 
 def exemplify(leaks: pd.DataFrame) -> str:
-    """Two rows of one group on two sides, in words: the first identical ones, else the first near ones."""
+    """Return two rows of one group on two sides, in words: identical rows if there are any, else near ones."""
     first = leaks.sort_values("kind", kind="stable").iloc[0]
     key = "image_id" if first["kind"] == "identical" else "group"
     rows = leaks[leaks[key] == first[key]].sort_values("side", ascending=False, kind="stable")
@@ -80,7 +81,7 @@ def exemplify(leaks: pd.DataFrame) -> str:
 
 
 def drop_leaks(index: pd.DataFrame, given: Names) -> Names:
-    """The given splits, with `dropped` for what looks like a row that matters more: test before val before train."""
+    """Return the given splits, with `dropped` for rows like a row that matters more: test before val before train."""
     group = index["group"]
     like_test = group.isin(group[given == "test"]).to_numpy() & (given != "test")
     like_val = group.isin(group[given == "val"]).to_numpy() & (given == "train")
@@ -88,10 +89,10 @@ def drop_leaks(index: pd.DataFrame, given: Names) -> Names:
 
 
 def measure_closeness(index: pd.DataFrame, split: Names, max_distance: int) -> tuple[int, int | None]:
-    """How many pairs of images in different splits have hashes within max_distance bits, and how close any two are.
+    """Return how many pairs across splits have hashes within max_distance bits, and the smallest distance of any.
 
-    Counted from `phash` alone, as a check on the groups; rows dropped are left out. The smallest distance is None
-    where it is over 20 bits: unrelated pictures are 32 bits apart on average, and searching so far takes long.
+    Both come from `phash` alone, as a check on the groups; dropped rows are left out. The smallest distance is None if
+    it is over 20 bits: unrelated images are 32 bits apart on average, and searching that far takes long.
     """
     is_used = split != DROPPED
     hashes = np.array([int(digits, 16) for digits in index["phash"][is_used]], dtype=np.uint64)
@@ -105,7 +106,7 @@ def measure_closeness(index: pd.DataFrame, split: Names, max_distance: int) -> t
 
 
 def distances_across(hashes: npt.NDArray[np.uint64], split: Names, max_distance: int) -> npt.NDArray[np.int64]:
-    """The distances in bits of all pairs in different splits that are at most max_distance apart."""
+    """Return the distances in bits of all pairs in different splits that are at most max_distance apart."""
     first, second, distance = near_pairs(hashes, max_distance)
     across: npt.NDArray[np.int64] = distance[split[first] != split[second]]
     return across

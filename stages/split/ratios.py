@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stages.core.counts import SPLITS
 from stages.split.leaks import DROPPED, OnLeak, check_leaks, drop_leaks
 
-NAMES = ("train", "val", "test")
 Names = npt.NDArray[np.str_]
 FORM = re.compile(r"(given|kfold)/([0-9]{1,3})|([0-9]{1,3})/([0-9]{1,3})/([0-9]{1,3})")
 
 
 @dataclass(frozen=True)
 class Ratios:
-    """What `split.ratios` asks for: the relative sizes of the parts to deal into, and what is dealt.
+    """What `split.ratios` asks for: the relative sizes of the parts, and which images are dealt.
 
     `drawn`: all images, into train, val and test. `given`: the source's own train rows, into train and val. `kfold`:
     all images, into equal folds.
@@ -28,11 +28,11 @@ class Ratios:
 
 
 def parse_ratios(text: str) -> Ratios:
-    """`70/15/15`, `given/20` or `kfold/5` as parts of which sizes.
+    """Return the kind and the sizes that `70/15/15`, `given/20` or `kfold/5` ask for.
 
     Raises:
-        ValueError: it is none of them, a share is not positive, the three are not 100 together, or there are under
-            three folds.
+        ValueError: The text has another form, a share is not positive, the three shares do not add up to 100, or there
+            are fewer than three folds.
     """
     where = "params.yaml split.ratios: expected"
     form = FORM.fullmatch(text)
@@ -41,7 +41,7 @@ def parse_ratios(text: str) -> Ratios:
     kind, *numbers = form.groups()
     first, *shares = (int(number or 0) for number in numbers)
     if kind == "kfold":
-        if first < len(NAMES):
+        if first < len(SPLITS):
             raise ValueError(f"{where} at least 3 folds, for train, val and test, got {text}.")
         return Ratios("kfold", (1,) * first)
     if kind == "given":
@@ -54,13 +54,13 @@ def parse_ratios(text: str) -> Ratios:
 
 
 def name_parts(ratios: Ratios, fold: int) -> tuple[str, ...]:
-    """For each part its split; of folds, number `fold` is test, the one after it val, the first following the last.
+    """Return the split of each part; of folds, number `fold` is test and the next one val, the first after the last.
 
     Raises:
-        ValueError: there is no such fold.
+        ValueError: The fold does not exist.
     """
     if ratios.kind != "kfold":
-        return NAMES[: len(ratios.shares)]
+        return SPLITS[: len(ratios.shares)]
     k = len(ratios.shares)
     if fold >= k:
         raise ValueError(f"params.yaml split.fold: expected a number from 0 to {k - 1} with kfold/{k}, got {fold}.")
@@ -70,16 +70,16 @@ def name_parts(ratios: Ratios, fold: int) -> tuple[str, ...]:
 
 
 def keep_given(index: pd.DataFrame, on_leak: OnLeak) -> Names:
-    """The source's own splits, with `dropped` for the rows that `drop_from_train` takes out.
+    """Return the source's own splits, with `dropped` for the rows that `drop_from_train` takes out.
 
     Raises:
-        ValueError: a row has no given split, there are no train or no test rows, a class is left out of one, or there
-            is a leak and `on_leak` is `error`.
+        ValueError: A row has no given split, there are no train or no test rows, a split lacks a class, or there is a
+            leak and `on_leak` is `error`.
     """
     given = index["given_split"].to_numpy(dtype=str)
     without = int((given == "").sum())
     if without or "test" not in given or "train" not in given:
-        counts = ", ".join(f"{(given == name).sum()} {name}" for name in NAMES)
+        counts = ", ".join(f"{(given == name).sum()} {name}" for name in SPLITS)
         raise ValueError(
             f"params.yaml split.ratios: expected a source with given splits, got {counts}, {without} none. "
             "A ratio like 70/15/15 splits any source."
@@ -92,12 +92,12 @@ def keep_given(index: pd.DataFrame, on_leak: OnLeak) -> Names:
 
 
 def check_filled(index: pd.DataFrame, split: Names) -> None:
-    """Nothing, where every class has rows in every split of the source.
+    """Check that every class has rows in every split of the source.
 
     Raises:
-        ValueError: one has none.
+        ValueError: A split has no row of a class.
     """
-    names = [name for name in (*NAMES, DROPPED) if name in split]
+    names = [name for name in (*SPLITS, DROPPED) if name in split]
     counts = pd.crosstab(split, index["class"].to_numpy()).reindex(names)
     for name in counts.columns:
         if (counts.loc[counts.index != DROPPED, name] == 0).any():

@@ -1,4 +1,4 @@
-"""Split: which images train, which choose, and which test."""
+"""Split: which images a network trains on, which choose its best epoch, and which test it."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ import pandas as pd
 from pydantic import Field
 
 from stages.core import params
+from stages.core.counts import SPLITS
 from stages.core.files import read_table, replacing, write_table
 from stages.split.dealing import assign, ungroup
 from stages.split.leaks import DROPPED, LEAK_COLUMNS, OnLeak, count_leaks, find_leaks, measure_closeness, straddling
-from stages.split.ratios import NAMES, keep_given, name_parts, parse_ratios
+from stages.split.ratios import keep_given, name_parts, parse_ratios
 
 
 class Split(params.Section):
@@ -26,23 +27,23 @@ class Split(params.Section):
 
 
 class Likeness(params.Section, extra="ignore"):
-    """What of the section `clean` of params.yaml says how close two look-alikes are."""
+    """The key of the section `clean` of params.yaml that says how close two look-alikes are."""
 
     group_distance: int = Field(ge=0, le=64)
 
 
 def run(settings: Split, group_distance: int, source: Path, target: Path, leaks: Path) -> dict[str, Any]:
-    """The counts, after the table target lists every row of the index with its class, group and split.
+    """Write the class, group and split of every row to target, and the rows that leak to `leaks`; return the counts.
 
-    The table leaks lists all rows of the groups that lie in several splits, or did before their rows were dropped:
-    `identical` where the same bytes are on another side, else `near`.
+    The table leaks lists all rows of the groups that lie in several splits, or that did before rows were dropped:
+    `identical` if the same bytes are on another side, else `near`.
 
     Raises:
-        ValueError: the ratios make no sense, the images cannot fill them, or a given split leaks.
+        ValueError: The ratios are not valid, there are too few images for them, or a given split leaks.
     """
-    parse_ratios(settings.ratios)  # what is wrong with the params is said before the table is read
+    parse_ratios(settings.ratios)  # so that wrong params are reported before the table is read
     index = read_table(source)
-    split = divide(settings, index)
+    split = assign_splits(settings, index)
     found = find_leaks(index, split)
     table = index[["image_id", "class", "group"]].assign(split=split)
     with replacing(target) as unfinished, replacing(leaks) as unfinished_leaks:
@@ -55,15 +56,15 @@ def run(settings: Split, group_distance: int, source: Path, target: Path, leaks:
         "leaks": count_leaks(found),
         "near_pairs_across_splits": near,
         "closest_across_splits": closest,
-        **count(table),
+        **count_images(table),
     }
 
 
-def divide(settings: Split, index: pd.DataFrame) -> npt.NDArray[np.str_]:
-    """The split of each row: drawn by the seed, or the source's own, with val drawn from its train rows if it has none.
+def assign_splits(settings: Split, index: pd.DataFrame) -> npt.NDArray[np.str_]:
+    """Return the split of each row: drawn by the seed, or the source's own, with val drawn from train if it has none.
 
     Raises:
-        ValueError: the ratios make no sense, the images cannot fill them, or a given split leaks.
+        ValueError: The ratios are not valid, there are too few images for them, or a given split leaks.
     """
     ratios = parse_ratios(settings.ratios)
     names = name_parts(ratios, settings.fold)
@@ -77,15 +78,15 @@ def divide(settings: Split, index: pd.DataFrame) -> npt.NDArray[np.str_]:
     return split
 
 
-def count(table: pd.DataFrame) -> dict[str, Any]:
-    """How many images of each class each split has, their share of it, and how far that is from their share of all."""
+def count_images(table: pd.DataFrame) -> dict[str, Any]:
+    """Return number and share of each class in each split, and the largest deviation from a class's share of all."""
     counts = pd.crosstab(table["split"], table["class"])
-    shown = [name for name in (*NAMES, DROPPED) if name in counts.index]
-    used = counts.loc[list(NAMES)]
+    shown = [name for name in (*SPLITS, DROPPED) if name in counts.index]
+    used = counts.loc[list(SPLITS)]
     shares = used.div(used.sum(axis=1), axis=0)
     imbalance = (shares - used.sum() / used.to_numpy().sum()).abs()
     return {
         "largest_imbalance": round(float(imbalance.to_numpy().max()), 4),
-        "balance": {name: shares.loc[name].round(4).to_dict() for name in NAMES},
+        "balance": {name: shares.loc[name].round(4).to_dict() for name in SPLITS},
         "classes": {name: counts.loc[name].to_dict() for name in shown},
     }

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.core.params import MISSING, Section, load, lookup
+from stages.core.params import ABSENT, Section, load, lookup
 from stages.core.validation import first_problem
 from stages.study.study_file import Study, names, read_study
 from stages.tracking.run import Value
@@ -47,7 +47,7 @@ def read_setting(text: str) -> tuple[str, Value]:
         ValueError: it is not of that form, or params.yaml has no such key.
     """
     key, equals, value = text.partition("=")
-    if not equals or lookup(load(), key) is MISSING:
+    if not equals or lookup(load(), key) is ABSENT:
         raise ValueError(f"--set-param: expected a key of params.yaml, = and a value, got {text}.")
     try:
         return key, YAML(typ="safe").load(value)

@@ -65,11 +65,11 @@ class Evidence:
         Where both answered the same images, these are the draws of `bootstrap.difference`.
         """
         both = pd.concat([one.rename("one"), other.rename("other")], axis=1)
-        n_groups, group = bootstrap.number(both.index.get_level_values("group").to_numpy(dtype=str))
+        n_groups, group = bootstrap.number_groups(both.index.get_level_values("group").to_numpy(dtype=str))
         values = both.to_numpy().T  # (2, images)
         rows = [row for each in values for row in (np.nan_to_num(each), (~np.isnan(each)).astype(float))]
         sums = np.stack([np.bincount(group, row, n_groups) for row in rows])  # (4, groups)
-        draws = bootstrap.draw(n_groups, self.draws, self.seed, bootstrap.chunk(len(group)))
+        draws = bootstrap.draw_groups(n_groups, self.draws, self.seed, bootstrap.draws_at_once(len(group)))
         right, count, right_other, count_other = np.concatenate([sums @ weights for weights in draws], axis=1)
         gaps: Doubles = right / np.maximum(count, 1) - right_other / np.maximum(count_other, 1)
         return gaps

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.core import params
-from stages.core.params import MISSING, lookup
+from stages.core.params import ABSENT, lookup
 from stages.core.validation import first_problem
 from stages.study.findings import FINAL, Finding, Setting
 from stages.tracking.run import NAME, Value
@@ -87,7 +87,7 @@ def read_study(name: str) -> Study:
         document = YAML(typ="safe").load(path)
     except (YAMLError, UnicodeDecodeError) as error:
         problem = getattr(error, "problem", error)
-        raise ValueError(f"{path}{params.locate(error)}: expected YAML, got {problem}.") from error
+        raise ValueError(f"{path}{params.line_of(error)}: expected YAML, got {problem}.") from error
     try:
         study = Study.model_validate(document)
     except ValidationError as error:
@@ -107,7 +107,7 @@ def check_params(study: Study, document: dict[str, Any], path: Path) -> None:
         ValueError: it has not.
     """
     for key in [*study.params, *study.images.params]:
-        if lookup(document, key) is MISSING:
+        if lookup(document, key) is ABSENT:
             raise ValueError(f"{path} params: expected keys of params.yaml, got {key}.")
     for name, network in study.networks.items():
         if name not in document["train"] or name == "common":
@@ -116,7 +116,7 @@ def check_params(study: Study, document: dict[str, Any], path: Path) -> None:
         known = {**document["train"]["common"], **document["train"][name]}
         swept = [sweep.param for sweep in network.sweeps.values()]
         for key in [*network.params, *swept]:
-            if key not in known and ("." not in key or lookup(document, key) is MISSING):
+            if key not in known and ("." not in key or lookup(document, key) is ABSENT):
                 raise ValueError(f"{path} networks.{name}: expected keys of train.{name} in params.yaml, got {key}.")
 
 

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stages.tracking.dvc_experiments import Experiment, cached, git
-from stages.tracking.dvc_lock import outputs
+from stages.tracking.dvc_lock import Lock, outputs
 from stages.tracking.run import Run
 
 DIGITS = 4
@@ -49,13 +50,22 @@ def read_record(run: Run, experiment: Experiment) -> Record:
     curve.columns = pd.Index(["_".join(reversed(names)) for names in curve.columns.to_flat_index()])
     curve = curve.reset_index()[CURVE].round(DIGITS)
     train = answers[answers["split"] == "train"]
+    kept_epoch = read_kept_epoch(experiment.lock, files.get("network.json"))
     numbers = {
         **{column: dig(metrics, name) for column, name in {**VALIDATION, **TEST}.items()},
-        **describe(curve), "largest_class": train["class"].mode()[0],
+        **describe(curve, kept_epoch), "largest_class": train["class"].mode()[0],
     }  # fmt: skip
     short = {"image": answers["image_id"].str[:DIGITS_OF_ID], "group": answers["group"].str[:DIGITS_OF_ID]}
     answers = answers.assign(**short, right=(answers["class"] == answers["predicted"]) * 1)
     return Record(numbers, curve, answers.loc[answers["split"].isin(["val", "test"]), [*ANSWER, "right"]])
+
+
+def read_kept_epoch(lock: Lock, path: Path | None) -> int | None:
+    """Read the kept epoch from a run's network.json; None if the file is gone or does not say it."""
+    if path is None or not (kept := cached(lock, path)).is_file():
+        return None
+    epoch: int | None = json.loads(kept.read_text(encoding="utf-8")).get("kept_epoch")
+    return epoch
 
 
 def dig(values: Any, name: str) -> Any:
@@ -65,9 +75,12 @@ def dig(values: Any, name: str) -> Any:
     return "" if values is None else values
 
 
-def describe(curve: pd.DataFrame) -> dict[str, Any]:
-    """The curve in few numbers: its epochs, that with the lowest validation loss, and the losses there and at last."""
-    best = curve.iloc[int(curve["val_loss"].argmin())]
+def describe(curve: pd.DataFrame, kept_epoch: int | None) -> dict[str, Any]:
+    """Return the number of epochs, the kept epoch, and the losses of the kept and the last epoch.
+
+    `train` of earlier versions did not write the kept epoch: then it is the epoch with the lowest validation loss.
+    """
+    best = curve.iloc[int(curve["val_loss"].argmin()) if kept_epoch is None else kept_epoch - 1]
     last = curve.iloc[-1]
     return {
         "epochs": len(curve), "best_epoch": int(best["epoch"]), "best_val_loss": best["val_loss"],

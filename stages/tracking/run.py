@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from stages.core.params import MISSING, load, lookup
+from stages.core.params import ABSENT, load, lookup
 
 Value = int | float | str | bool | list[int] | list[float] | list[str] | None
 NAME = re.compile("[a-z][a-z0-9_]*")
@@ -44,7 +44,7 @@ def overrides(run: Run) -> list[tuple[str, Value]]:
     """What the run changes in params.yaml as it is now, new keys with a `+`; the swept key in any case."""
     document = load()
     return [
-        (f"+{key}" if lookup(document, key) is MISSING else key, value)
+        (f"+{key}" if lookup(document, key) is ABSENT else key, value)
         for key, value in run.changes.items()
         if key == run.swept or in_force(document, key) != value
     ]
@@ -53,7 +53,7 @@ def overrides(run: Run) -> list[tuple[str, Value]]:
 def in_force(document: dict[str, Any], key: str) -> Any:
     """The value that counts for a key of params.yaml: a network without a key of its own has that of `train.common`."""
     value = lookup(document, key)
-    if value is MISSING and key.startswith("train."):
+    if value is ABSENT and key.startswith("train."):
         return lookup(document, f"train.common.{key.split('.')[2]}")
     return value
 

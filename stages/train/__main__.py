@@ -1,4 +1,4 @@
-"""Train: one network on its input, its best epoch by validation kept."""
+"""Train: one network on its inputs; the model of the epoch that is best on validation is kept."""
 
 import argparse
 from pathlib import Path
@@ -15,7 +15,7 @@ from stages.transforms.affine import read_augmentation
 
 
 def main() -> None:
-    """Train the named network as params.yaml says."""
+    """Train the network with the settings in params.yaml."""
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
     parser.add_argument("network", help="a network of stages/models")
     parser.add_argument("source", type=Path, help="the folder of pixels or activations")

@@ -1,4 +1,4 @@
-"""Training batches: shuffled and augmented by seed, epoch and batch alone, whatever thread makes them."""
+"""Training batches, whose order and augmentations depend only on the seed, the epoch and the batch."""
 
 from typing import Any
 
@@ -6,23 +6,23 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from stages.networks.inputs import Part
+from stages.networks.inputs import SplitRows
 from stages.transforms.affine import Augmentation, augment
 from stages.transforms.mixing import mix
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The rows of a part of an array, in batches `(x, y, weights)`: y one-hot, a weight for each row.
+    """Batches `(x, y, weights)` of one split's rows of an array: y is one-hot, and each row has a weight.
 
-    An epoch's order and its augmentations follow from `(seed, epoch)`. Epochs are counted when they begin: Keras calls
-    `on_epoch_end` once more than there are epochs. `views` `(views, rows of the array, …)` are augmented versions of
-    all rows, of which each row shows one, or itself, in each epoch.
+    The order and the augmentations of an epoch follow from `(seed, epoch)`. The epoch is counted when it begins,
+    because Keras calls `on_epoch_end` once more than there are epochs. `views` `(views, rows of the array, …)` are
+    augmented versions of all rows: in each epoch, a row is replaced by one of its views or stays, by chance.
     """
 
     def __init__(
         self,
         array: npt.NDArray[Any],
-        part: Part,
+        rows: SplitRows,
         batch_size: int,
         seed: int,
         class_weights: npt.NDArray[np.float64],
@@ -30,27 +30,27 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         views: npt.NDArray[Any] | None = None,
     ) -> None:
         super().__init__()
-        self.array, self.part, self.batch_size, self.seed = array, part, batch_size, seed
+        self.array, self.rows, self.batch_size, self.seed = array, rows, batch_size, seed
         self.class_weights, self.augmentation, self.views = class_weights, augmentation, views
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.part.rows) // self.batch_size)
+        return -(-len(self.rows.rows) // self.batch_size)
 
     def __getitem__(self, batch: int) -> tuple[npt.NDArray[Any], ...]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.part.rows))
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows.rows))
         chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        # Seeds are padded with zeros, so that [seed, epoch, 0] would repeat the order's numbers.
+        # NumPy pads seeds with zeros: [seed, epoch, 0] would give the same random numbers as the order's [seed, epoch].
         random = np.random.default_rng([self.seed, self.epoch, batch + 1])
-        images = self.take(self.part.rows[chosen], random)
-        labels = np.eye(len(self.class_weights), dtype=np.float32)[self.part.labels[chosen]]
+        images = self.take(self.rows.rows[chosen], random)
+        labels = np.eye(len(self.class_weights), dtype=np.float32)[self.rows.labels[chosen]]
         if self.augmentation is not None and self.augmentation.changes:
             images = np.stack([augment(image, self.augmentation, random) for image in images])
             images, labels = mix(images, labels, self.augmentation, random)
         return images, labels, (labels @ self.class_weights).astype(np.float32)
 
     def take(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> npt.NDArray[Any]:
-        """The rows of the array or, where there are views, of one of these by chance."""
+        """Return the rows of the array; if there are views, each row is itself or one of its views, by chance."""
         if self.views is None:
             return self.array[rows]
         chosen = random.integers(len(self.views) + 1, size=len(rows))
@@ -59,11 +59,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         ])  # fmt: skip
 
     def on_epoch_begin(self) -> None:
-        """Each epoch has its own order and augmentations."""
+        """Count the epoch, so that it has an order and augmentations of its own."""
         self.epoch += 1
 
 
 def balanced_weights(labels: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.float64]:
-    """For each class n / (n_classes * its number): every class weighs the same (King and Zeng 2001)."""
-    counts = np.bincount(labels, minlength=n_classes).clip(1)  # a class without rows weighs whatever it may
+    """Return n / (n_classes * rows of the class) for each class, so that all weigh the same (King and Zeng 2001)."""
+    counts = np.bincount(labels, minlength=n_classes).clip(
+        1
+    )  # avoids a division by 0; the weight of a class without rows has no effect
     return len(labels) / (n_classes * counts)

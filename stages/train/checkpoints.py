@@ -1,7 +1,7 @@
-"""The state of a training after each epoch, outside DVC's outputs, which DVC deletes before it runs a step.
+"""Checkpoints: the state of a training after each epoch, so that an interrupted training can be continued.
 
-A folder for each training, named after a hash of all that decides its result: what was begun with other params, data
-or code is never gone on with.
+They are kept outside DVC's outputs, which DVC deletes before it runs a step. Each training has a folder whose name is a
+hash of all that decides the result, so that a training with other params, data or code is never continued.
 """
 
 import hashlib
@@ -26,7 +26,6 @@ from stages.core.cache import cache_folder
 from stages.core.locks import locked
 from stages.results.history import History
 
-CHECKPOINTS = cache_folder("checkpoints")
 KEPT_DAYS = 14
 ROOT = Path(stages.__file__).parent
 Arrays = list[npt.NDArray[Any]]
@@ -34,9 +33,10 @@ Arrays = list[npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class State:
-    """A training after an epoch: all variables of the model and its optimizer, in order, and the epochs so far.
+    """The state after an epoch: all variables of the model and its optimizer, in order, and the history so far.
 
-    `best` are the weights of the best epoch in the present phase; none, if an earlier phase has a better one.
+    `best` are the weights of the best epoch, if it is in the present phase; it is empty if the best epoch is in an
+    earlier phase.
     """
 
     model: Arrays
@@ -47,7 +47,7 @@ class State:
 
 
 def fingerprint(facts: dict[str, Any], files: Iterable[Path], arrays: Iterable[npt.NDArray[Any]]) -> str:
-    """A hash of what decides a training's result: facts in JSON, files, and arrays."""
+    """Return a hash of all that decides the result of a training: facts, the content of files, and arrays."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     for path in sorted(files):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -60,17 +60,18 @@ def fingerprint(facts: dict[str, Any], files: Iterable[Path], arrays: Iterable[n
 
 @contextmanager
 def open_folder(name: str) -> Iterator[Path]:
-    """The training's folder, new or as an earlier run left it; it is removed when the block ends without an error.
+    """Yield the folder of a training, new or as an earlier run left it, and delete it if the block ends without error.
 
-    Folders that nobody went on with for long are removed too.
+    Folders that no training has used for KEPT_DAYS are deleted too.
 
     Raises:
-        ValueError: another process is at the same training.
+        ValueError: Another process runs the same training.
     """
-    folder = CHECKPOINTS / name
+    checkpoints = cache_folder("checkpoints")
+    folder = checkpoints / name
     folder.mkdir(parents=True, exist_ok=True)
     oldest = time.time() - KEPT_DAYS * 86400
-    for other in CHECKPOINTS.iterdir():
+    for other in checkpoints.iterdir():
         if other != folder and other.stat().st_mtime < oldest:
             shutil.rmtree(other, ignore_errors=True)
     with locked(folder / "lock", f"{folder}: expected no other process at the same training, got one that runs."):
@@ -79,35 +80,41 @@ def open_folder(name: str) -> Iterator[Path]:
 
 
 def save_state(path: Path, model: keras.Model, best: Arrays, history: History, is_over: bool) -> None:
-    """The model's and its optimizer's variables, the best weights and the history are at the path, or what was."""
+    """Write the state of a training; if the process is killed meanwhile, the state before stays."""
     kinds = {
-        "model": [to_array(each) for each in model.variables],
-        "optimizer": [to_array(each) for each in model.optimizer.variables],
+        "model": [to_array(variable) for variable in model.variables],
+        "optimizer": [to_array(variable) for variable in model.optimizer.variables],
         "best": best,
     }
-    arrays = {f"{kind}_{i}": each for kind, values in kinds.items() for i, each in enumerate(values)}
+    arrays = {f"{kind}_{i}": value for kind, values in kinds.items() for i, value in enumerate(values)}
     save_arrays(path, arrays | {"facts": np.array(json.dumps({"history": history, "is_over": is_over}))})
 
 
 def load_state(path: Path) -> State | None:
-    """The state at the path; None where there is none, or one that cannot be read."""
+    """Read a state; return None if there is no file, or if it cannot be read."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             facts = json.loads(file["facts"].item())
             model, optimizer, best = (in_order(file, kind) for kind in ("model", "optimizer", "best"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # Not there, or damaged: it begins anew.
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+    ):  # The file is missing or damaged: the training starts again.
         return None
     return State(model, optimizer, best, facts["history"], facts["is_over"])
 
 
 def in_order(file: Any, kind: str) -> Arrays:
-    """The arrays `<kind>_0`, `<kind>_1`, … of an open file."""
+    """Return the arrays `<kind>_0`, `<kind>_1`, … of an open file."""
     count = sum(name.startswith(f"{kind}_") for name in file.files)
     return [file[f"{kind}_{i}"] for i in range(count)]
 
 
 def restore(state: State, model: keras.Model) -> None:
-    """The built and compiled model goes on from the state, its dropout's random numbers included."""
+    """Set all variables of a compiled model and its optimizer to the state, dropout's random seeds included."""
     model.optimizer.build(model.trainable_variables)
     for variables, values in ((model.variables, state.model), (model.optimizer.variables, state.optimizer)):
         for variable, value in zip(variables, values, strict=True):
@@ -115,7 +122,7 @@ def restore(state: State, model: keras.Model) -> None:
 
 
 def save_arrays(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    """The arrays are at the path, on the disk, whole or not at all."""
+    """Write the arrays to a file, completely or not at all, and wait until they are on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
     with unfinished.open("wb") as stream:
@@ -126,11 +133,11 @@ def save_arrays(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 
 def to_array(variable: keras.Variable) -> npt.NDArray[Any]:
-    """The variable's value."""
+    """Return the value of a variable."""
     value = variable.value
-    # A variable that several devices hold copies of gives the first one.
-    held: npt.NDArray[Any] = keras.ops.convert_to_numpy(value.values[0] if hasattr(value, "values") else value)
-    return held
+    # If several devices hold copies of the variable, the first copy is taken.
+    array: npt.NDArray[Any] = keras.ops.convert_to_numpy(value.values[0] if hasattr(value, "values") else value)
+    return array
 
 
 def imported_files(*modules: str) -> list[Path]:
@@ -145,7 +152,7 @@ def imported_files(*modules: str) -> list[Path]:
     known = [module for module in modules if module in graph.modules]
     found = set(known).union(*(graph.find_upstream_modules(module) for module in known))
     parts = [module.split(".") for module in found]
-    names = {".".join(each[:end]) for each in parts for end in range(1, len(each) + 1)}
+    names = {".".join(part[:end]) for part in parts for end in range(1, len(part) + 1)}
     return sorted(file_of(name) for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Where a training runs: on one device, or on copies of the model on several GPUs."""
+"""The devices of a training: one device, or several GPUs with a copy of the model on each."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -6,12 +6,12 @@ import keras
 
 
 def scope(gpus: int) -> AbstractContextManager[object]:
-    """The context in which a model must be built and compiled: each batch is divided among so many GPUs.
+    """Return the context in which a model must be built and compiled to divide each batch among the GPUs.
 
-    With 1 the model is where the backend puts it, on a GPU if there is one.
+    For 1 the backend chooses the device: a GPU if there is one.
 
     Raises:
-        ValueError: there are fewer GPUs, or Keras's backend is not TensorFlow.
+        ValueError: There are fewer GPUs, or Keras's backend is not TensorFlow.
     """
     if gpus == 1:
         return nullcontext()
@@ -29,7 +29,7 @@ def scope(gpus: int) -> AbstractContextManager[object]:
 
 
 def list_gpus() -> list[str]:
-    """The names of TensorFlow's GPUs."""
-    import tensorflow as tf  # Keras has no call for these.
+    """Return the names of the GPUs that TensorFlow finds."""
+    import tensorflow as tf  # Keras has no function for this list.
 
     return [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices("GPU")]

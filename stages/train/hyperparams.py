@@ -1,4 +1,4 @@
-"""What params.yaml says about training any network: `train.common`, overridden by `train.<network>`."""
+"""The params of a training: `train.common`, overridden by `train.<network>`."""
 
 from types import ModuleType
 from typing import Literal, cast
@@ -9,7 +9,7 @@ from stages.core import params
 
 
 class Hyperparams(params.Section):
-    """One training, whatever the network."""
+    """The hyperparameters that the trainings of all networks have."""
 
     seed: int = Field(ge=0)
     threads: int = Field(ge=1)
@@ -38,8 +38,8 @@ def read_settings(name: str, network: ModuleType) -> Hyperparams:
     """Read the hyperparameters of a training and the network's own params, as one checked model.
 
     Args:
-        name: the network's, that of its table in `train`.
-        network: its module in `stages/models`.
+        name: The name of the network and of its table in `train`.
+        network: The network's module in `stages/models`.
 
     Raises:
         ValueError: params.yaml lacks a key, or holds an unknown one or a value out of range.

@@ -1,4 +1,4 @@
-"""Fitting a model, epoch after epoch, so that a kill costs no more than the epoch in which it comes."""
+"""The training loop, in which a kill costs at most the work of one epoch."""
 
 import sys
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from stages.train.watch import Log, Watch
 
 @dataclass(frozen=True)
 class Data:
-    """What is learned from, and what each epoch is judged by."""
+    """The batches to train on, and the batches to validate each epoch with."""
 
     training: Batches
     validation: Batches
@@ -28,13 +28,13 @@ def fit(
     network: str, model: keras.Model, tail: keras.Model | None, data: Data, settings: Hyperparams, folder: Path,
     live: Path,
 ) -> History:  # fmt: skip
-    """The history; the model then has the weights of its best epoch by `monitor`.
+    """Train the model, set it to the weights of its best epoch by `monitor`, and return the history.
 
-    Checkpoints are kept in the folder, and gone on with where there are any. While it runs, DVCLive writes the curves
-    to the folder `live`.
+    The training writes checkpoints to `folder`, and goes on from a checkpoint that is there. During the training
+    DVCLive writes the curves to the folder `live`.
 
     Raises:
-        ValueError: the loss is no longer finite.
+        ValueError: The loss is no longer finite.
     """
     history: History = {}
     best: Arrays = []
@@ -50,7 +50,7 @@ def fit(
 
 
 def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparams, log: Log) -> tuple[History, Arrays]:
-    """The history with this phase's epochs, and the weights of the best one so far."""
+    """Train one phase, and return the history with its epochs and the weights of the best epoch so far."""
     model.compile(
         optimizer=make_optimizer(settings, phase.learning_rate),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
@@ -63,14 +63,14 @@ def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparam
     history = log.before if state is None else state.history
     watch = Watch(data.training, phase, settings, log, history, state.best if state else [])
     if state is None or not state.is_over:
-        # Not for validation's sake, but for the last digit of its loss, which depends on the order of rows.
+        # Validation needs the same epoch number, because the last digit of its loss depends on the order of its rows.
         data.training.epoch = data.validation.epoch = count_epochs(history)
         model.fit(
             data.training,
             validation_data=data.validation,
             initial_epoch=count_epochs(history),
             epochs=watch.first + phase.epochs,
-            shuffle=False,  # `Batches` does, by its own seed
+            shuffle=False,  # `Batches` shuffles with its own seed
             callbacks=[watch],
             verbose=1 if sys.stdout.isatty() else 2,
         )

@@ -1,4 +1,4 @@
-"""The optimizers of the documents."""
+"""The optimizers that the documents used."""
 
 import keras
 
@@ -6,10 +6,10 @@ from stages.train.hyperparams import Hyperparams
 
 
 def make_optimizer(settings: Hyperparams, learning_rate: float) -> keras.optimizers.Optimizer:
-    """Adam (cars_tanks, film_genres), Nadam (anime_characters) or SGD with momentum, with Keras's other defaults.
+    """Return Adam (cars_tanks, film_genres), Nadam (anime_characters) or SGD, with Keras's defaults for other settings.
 
-    With `clip_norm` all gradients together are scaled down to that norm (Pascanu et al. 2012,
-    https://arxiv.org/abs/1211.5063).
+    If `clip_norm` is set, the gradients are scaled so that the norm of all of them together is at most `clip_norm`
+    (Pascanu et al. 2012, https://arxiv.org/abs/1211.5063).
     """
     common = {"learning_rate": learning_rate, "global_clipnorm": settings.clip_norm}
     if settings.optimizer == "sgd":

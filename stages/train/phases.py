@@ -1,4 +1,4 @@
-"""The phases of a training, and when it ends before its last epoch."""
+"""The phases of a training, and the rule that ends a training before its last epoch."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from stages.train.hyperparams import Hyperparams
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a training: so many epochs at most, with a learning rate of its own from params.yaml."""
+    """A phase of a training: at most `epochs` epochs, with the learning rate of the key `param` in params.yaml."""
 
     number: int
     epochs: int
@@ -21,7 +21,7 @@ class Phase:
 
 
 def plan(settings: Hyperparams) -> list[Phase]:
-    """One phase; with fine-tuning two: the head alone, then at a lower rate the backbone's last layers with it."""
+    """Return one phase, or with fine-tuning two: the head, then the head and the backbone's last layers."""
     if not isinstance(settings, TransferParams) or not settings.fine_tuning_epochs:
         return [Phase(0, settings.epochs, settings.learning_rate, "learning_rate", trains_tail=True)]
     return [
@@ -31,14 +31,14 @@ def plan(settings: Hyperparams) -> list[Phase]:
 
 
 def is_pruned(history: History, settings: Hyperparams) -> bool:
-    """Whether by one of `prune_epochs` no validation accuracy had reached the one of `prune_accuracies` beside it."""
+    """Return whether by one of `prune_epochs` no validation accuracy had reached its value in `prune_accuracies`."""
     reached = history.get("val_accuracy", [])
     wanted = zip(settings.prune_epochs, settings.prune_accuracies, strict=True)
     return any(len(reached) >= epoch and max(reached[:epoch]) < least for epoch, least in wanted)
 
 
 def set_trainable(tail: keras.Model, is_trainable: bool) -> None:
-    """The backbone's last layers learn or not; their batch normalisation keeps the statistics it came with."""
+    """Let the tail be trained or not; its batch normalisation always keeps the statistics of the published weights."""
     tail.trainable = is_trainable
     for layer in tail.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

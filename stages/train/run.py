@@ -1,4 +1,4 @@
-"""Train: one network on its input, its best epoch by validation kept."""
+"""Train: one network on its inputs; the model of the epoch that is best on validation is kept."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +13,8 @@ from stages.core.files import read_table, replacing, sha256, write_json, write_t
 from stages.networks import heads
 from stages.networks.backbone_parts import TAIL_WEIGHTS, read_tail
 from stages.networks.determinism import fix
-from stages.networks.inputs import Inputs, Part, check_side, divide, read_inputs
-from stages.results.history import as_table, count_epochs
+from stages.networks.inputs import Inputs, SplitRows, check_side, divide, read_inputs
+from stages.results.history import as_table, best_epoch, count_epochs
 from stages.train.batches import Batches, balanced_weights
 from stages.train.checkpoints import fingerprint, imported_files, open_folder
 from stages.train.devices import scope
@@ -28,30 +28,32 @@ from stages.transforms.affine import Augmentation
 def run(
     name: str, settings: Hyperparams, amounts: Augmentation, source: Path, split: Path, target: Path, live: Path
 ) -> dict[str, Any]:
-    """What the training took, after the folder target holds `model.keras`, `network.json` and `history.csv`.
+    """Train a network, write `model.keras`, `network.json` and `history.csv` to the target, and return the timing.
 
-    Meanwhile the folder live shows the curves. A training that was killed goes on after its last whole epoch, and
-    comes to the same model.
+    During the training the curves are in the folder `live`. A training that was killed goes on after its last complete
+    epoch, and gives the same model.
 
     Raises:
-        ValueError: the network, its image size, augmentation or devices cannot be, or the loss is no longer finite.
+        ValueError: The network does not exist, its settings do not fit the inputs or the devices, another process runs
+            the same training, or the loss is no longer finite.
     """
     network = models.load(name)
     inputs = read_inputs(source)
-    check(name, network, inputs, settings, amounts)
-    classes, parts = divide(inputs, read_table(split))
-    check_batches(parts, settings)
+    check_settings(name, network, inputs, settings, amounts)
+    classes, splits = divide(inputs, read_table(split))
+    check_batches(splits, settings)
     fix(settings.seed, settings.threads)
     keras.config.set_dtype_policy(settings.precision)
     identity = identify(name, network, settings, amounts, inputs, source, split)
     with open_folder(identity) as checkpoints, scope(settings.gpus):
         model, tail = assemble(network, inputs, len(classes), settings, source)
-        data = feed(inputs, parts, settings, amounts, len(classes))
+        data = feed(inputs, splits, settings, amounts, len(classes))
         history = fit(name, model, tail, data, settings, checkpoints, live)
         with replacing(target) as folder:
             folder.mkdir()
             save(model, folder / "model.keras")
-            write_json(describe(name, model, inputs, classes), folder / "network.json")
+            kept_epoch = best_epoch(history, settings.monitor)
+            write_json(model_facts(name, model, inputs, classes, kept_epoch), folder / "network.json")
             write_table(as_table(history), folder / "history.csv")
     seconds = sum(history["seconds"])
     return {
@@ -62,12 +64,14 @@ def run(
     }
 
 
-def check(name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams, amounts: Augmentation) -> None:
-    """Nothing, where the network can be trained on the input.
+def check_settings(
+    name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams, amounts: Augmentation
+) -> None:
+    """Check that the network can be trained on the inputs with these settings.
 
     Raises:
-        ValueError: the images are too small; activations are those of another network or of other layers, or were to
-            be augmented; or there are no layers to fine-tune; or `prune_accuracies` are not one for each epoch.
+        ValueError: The images are too small; the activations are from another network or from other layers, or would
+            be augmented; there are no layers to fine-tune; or `prune_accuracies` and `prune_epochs` differ in length.
     """
     check_side(inputs.image_shape, network.MIN_SIDE, name)
     if len(settings.prune_accuracies) != len(settings.prune_epochs):
@@ -95,14 +99,14 @@ def check(name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams,
         )
 
 
-def check_batches(parts: dict[str, Part], settings: Hyperparams) -> None:
-    """Nothing, where each GPU gets a row of each batch.
+def check_batches(splits: dict[str, SplitRows], settings: Hyperparams) -> None:
+    """Check that each GPU gets at least one row of each batch.
 
     Raises:
-        ValueError: a part's last batch has fewer rows than there are GPUs.
+        ValueError: The last batch of a split has fewer rows than there are GPUs.
     """
     for split in ("train", "val"):
-        rest = len(parts[split].rows) % settings.batch_size
+        rest = len(splits[split].rows) % settings.batch_size
         if 0 < rest < settings.gpus:
             raise ValueError(
                 f"params.yaml train: expected a batch_size that leaves a row of {split}'s last batch for each of "
@@ -114,7 +118,7 @@ def identify(
     name: str, network: ModuleType, settings: Hyperparams, amounts: Augmentation, inputs: Inputs, source: Path,
     split: Path,
 ) -> str:  # fmt: skip
-    """A name for all that decides the training's result: params, data, code and versions."""
+    """Return a name with a hash of all that decides the result: params, data, code, versions and devices."""
     facts = {
         "settings": settings.model_dump(),
         "amounts": amounts.model_dump(),
@@ -131,7 +135,11 @@ def identify(
 def assemble(
     network: ModuleType, inputs: Inputs, n_classes: int, settings: Any, source: Path
 ) -> tuple[keras.Model, keras.Model | None]:
-    """The model to train, and the tail of its backbone in it, if any; from activations that is the tail and a head."""
+    """Return the model to train, and the backbone's tail in it; None for a model without tail.
+
+    A model that is fed pixels is the whole network. A model that is fed activations is a head, on the tail if there is
+    one.
+    """
     if not inputs.backbone:
         return network.build(inputs.shape, n_classes, settings), None
     tail = read_tail(network, inputs.image_shape, settings.trainable_layers, source)
@@ -142,16 +150,24 @@ def assemble(
     return keras.Model(activations, head(tail(activations))), tail
 
 
-def feed(inputs: Inputs, parts: dict[str, Part], settings: Hyperparams, amounts: Augmentation, n_classes: int) -> Data:
-    """The batches to train on, augmented, and those to validate with, as they are."""
+def feed(
+    inputs: Inputs, splits: dict[str, SplitRows], settings: Hyperparams, amounts: Augmentation, n_classes: int
+) -> Data:
+    """Return the batches to train on, which are augmented, and the batches to validate with, which are not."""
     alike = np.ones(n_classes)
-    weights = balanced_weights(parts["train"].labels, n_classes) if settings.class_weights else alike
-    training = Batches(inputs.array, parts["train"], settings.batch_size, settings.seed, weights, amounts, inputs.views)
-    return Data(training, Batches(inputs.array, parts["val"], settings.batch_size, settings.seed, alike))
+    weights = balanced_weights(splits["train"].labels, n_classes) if settings.class_weights else alike
+    training = Batches(
+        inputs.array, splits["train"], settings.batch_size, settings.seed, weights, amounts, inputs.views
+    )
+    return Data(training, Batches(inputs.array, splits["val"], settings.batch_size, settings.seed, alike))
 
 
-def describe(name: str, model: keras.Model, inputs: Inputs, classes: list[str]) -> dict[str, Any]:
-    """What one must know to use the model; parameters include those of a frozen part."""
+def model_facts(name: str, model: keras.Model, inputs: Inputs, classes: list[str], kept_epoch: int) -> dict[str, Any]:
+    """Return the content of `network.json`: what a user of the model must know.
+
+    `parameters` counts the parameters of the frozen part too. `kept_epoch` is the epoch, counted from 1, whose weights
+    the model has: the best epoch by `monitor`.
+    """
     return {
         "network": name,
         "classes": classes,
@@ -160,4 +176,5 @@ def describe(name: str, model: keras.Model, inputs: Inputs, classes: list[str]) 
         "pretrained": inputs.backbone.get("pretrained", False),
         "preprocessing": inputs.preprocessing,
         "backbone": inputs.backbone,
+        "kept_epoch": kept_epoch,
     }

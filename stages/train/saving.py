@@ -1,4 +1,4 @@
-"""Models on disk, the same bytes for the same model."""
+"""Model files that have the same bytes for the same model."""
 
 import json
 import zipfile
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import keras
 
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date of the zip format
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """The model without optimizer state is at the path (`.keras`).
+    """Write the model without optimizer state to the path, which ends in `.keras`.
 
-    Keras puts the time into the zip's entries and its metadata; both are fixed here, or else every run would change
-    `dvc.lock`.
+    Keras writes the time into the zip's entries and its metadata. Here both get a fixed value, because else each run
+    would change `dvc.lock`.
     """
-    bare = type(model).from_config(model.get_config())  # `clone_model` would clone the optimizer too
+    bare = type(model).from_config(model.get_config())  # `clone_model` would copy the optimizer too
     bare.set_weights(model.get_weights())
     written = path.with_name(f"dated_{path.name}")
     bare.save(written)

@@ -1,4 +1,4 @@
-"""The learning rate of each step, from what params.yaml says and what validation has said so far."""
+"""The learning rate of each training step, from params.yaml and the validation losses so far."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,10 @@ from stages.train.hyperparams import Hyperparams
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a training is: a step, from 0, of `steps` in each of `epochs`, after these losses on validation."""
+    """A moment of a phase: its step, counted from 0 over all epochs, and the validation losses so far.
+
+    Each of the `epochs` epochs has `steps` steps.
+    """
 
     step: int
     steps: int
@@ -18,12 +21,12 @@ class Moment:
 
 
 def learning_rate(settings: Hyperparams, initial: float, now: Moment) -> float:
-    """The rate of a step of a training that begins with the rate `initial`.
+    """Return the learning rate of a step in a phase whose learning rate in params.yaml is `initial`.
 
-    `step` multiplies by `schedule_factor` every `schedule_epochs`; `plateau` does after so many epochs without a lower
-    loss; `cosine` falls to 0 over all epochs (Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983, without
-    restarts). Before, the rate rises in a straight line over `warmup_epochs` (Goyal et al. 2017,
-    https://arxiv.org/abs/1706.02677).
+    The schedule `step` multiplies the rate by `schedule_factor` every `schedule_epochs` epochs. `plateau` multiplies it
+    after each `schedule_epochs` epochs without a lower loss. `cosine` lets it fall to 0 over all epochs (Loshchilov and
+    Hutter 2016, https://arxiv.org/abs/1608.03983, without restarts). Before the schedule, the rate rises in a straight
+    line over `warmup_epochs` (Goyal et al. 2017, https://arxiv.org/abs/1706.02677).
     """
     warmup, last = settings.warmup_epochs * now.steps, now.epochs * now.steps
     if now.step < warmup:
@@ -39,7 +42,10 @@ def learning_rate(settings: Hyperparams, initial: float, now: Moment) -> float:
 
 
 def count_plateaus(losses: Sequence[float], patience: int) -> int:
-    """How often so many losses in a row were not below the lowest one before; after each the count begins anew."""
+    """Return how often `patience` losses in a row were not below the lowest loss before them.
+
+    After each plateau the count of losses in a row starts again at 0.
+    """
     lowest, waited, plateaus = math.inf, 0, 0
     for loss in losses:
         waited = 0 if loss < lowest else waited + 1

@@ -1,4 +1,4 @@
-"""What happens at each step and epoch of a training: its rate, its checkpoint, its curves."""
+"""The actions at each step and epoch of a training: learning rate, checkpoint and curves."""
 
 import time
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ LAST_GOOD = "last_good.keras"
 
 @dataclass(frozen=True)
 class Log:
-    """Where the training of a network is kept and shown, and what came before its present phase."""
+    """The folder and curves of a network's training, and the history and best weights before the present phase."""
 
     network: str
     folder: Path
@@ -33,7 +33,7 @@ class Log:
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sets the rate of each step, stops at a loss that is no number, and after each epoch keeps what there is."""
+    """The callback that sets learning rates, stops at a loss that is not finite, and writes a checkpoint each epoch."""
 
     def __init__(
         self, training: Batches, phase: Phase, settings: Hyperparams, log: Log, history: History, best: Arrays
@@ -46,11 +46,11 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             self.show({key: values[epoch] for key, values in history.items() if key != "seconds"})
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """The epoch's time is taken."""
+        """Take the time at which the epoch starts."""
         self.start = time.perf_counter()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """The optimizer has the step's rate."""
+        """Set the optimizer's learning rate for the step."""
         steps = len(self.training)
         step = (count_epochs(self.history) - self.first) * steps + batch
         losses = self.history.get("val_loss", [])[self.first :]
@@ -59,12 +59,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.optimizer.learning_rate = self.rate
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """A loss that is no number ends the training."""
-        self.check(logs["loss"], f"step {batch + 1}")
+        """Check the loss of the step."""
+        self.check_loss(logs["loss"], f"step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """The epoch is in the history and on the curves, its state in the folder, and was perhaps the last one."""
-        self.check(logs["val_loss"], "validation")
+        """Add the epoch to the history and the curves, write a checkpoint, and end the phase if it is over."""
+        self.check_loss(logs["val_loss"], "validation")
         numbers = {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
         numbers["learning_rate"] = self.rate
         self.history = add(self.history, numbers | {"seconds": time.perf_counter() - self.start})
@@ -80,17 +80,17 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.stop_training = is_over
 
     def show(self, epoch: Mapping[str, float]) -> None:
-        """The epoch is on the curves."""
+        """Add the epoch to the curves."""
         for key, value in epoch.items():
             split, _, name = key.rpartition("_") if key.startswith("val_") else ("train", "", key)
             self.log.curves.log_metric(name if key == "learning_rate" else f"{split}/{name}", value)
         self.log.curves.next_step()  # type: ignore[no-untyped-call]
 
-    def check(self, loss: Any, where: str) -> None:
-        """Nothing, where the loss is a number.
+    def check_loss(self, loss: Any, where: str) -> None:
+        """Check that the loss is finite.
 
         Raises:
-            ValueError: it is none.
+            ValueError: The loss is infinite or not a number.
         """
         if not np.isfinite(float(loss)):
             raise ValueError(
@@ -100,7 +100,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
     def keep_last_good(self) -> str:
-        """A sentence that says where the model of the best epoch so far is kept; empty without any."""
+        """Write the model of the best epoch before, and return a sentence that says where; empty if there is none."""
         if not (best := self.best or self.log.best):
             return ""
         self.model.set_weights(best)

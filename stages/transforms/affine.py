@@ -1,4 +1,4 @@
-"""Random changes of training images, drawn afresh for each image in each epoch."""
+"""Random changes of single training images, drawn anew for each image in each epoch."""
 
 import math
 
@@ -17,7 +17,8 @@ Matrix = npt.NDArray[np.float64]
 class Augmentation(Section):
     """An entry of the table `augmentations`: the largest change of each kind, 0 for none.
 
-    `randaugment` changes an image by itself too; `mixup` and `cutmix` mix a batch (`stages.transforms.mixing`).
+    `randaugment` changes a single image too; `mixup` and `cutmix` mix the images of a batch
+    (`stages.transforms.mixing`).
     """
 
     rotation: float = Field(0, ge=0, le=180, description="degrees to either side")
@@ -26,13 +27,13 @@ class Augmentation(Section):
     zoom: float = Field(0, ge=0, lt=1, description="share of the size, larger or smaller")
     brightness: float = Field(0, ge=0, le=1, description="share of the brightness, lighter or darker")
     horizontal_flip: bool = False
-    randaugment: float = Field(0, ge=0, le=1, description="magnitude of two transformations more, 1 being M = 30")
+    randaugment: float = Field(0, ge=0, le=1, description="magnitude of two further transformations, where 1 is M = 30")
     mixup: float = Field(0, ge=0, description="alpha of Beta(alpha, alpha), from which an image's weight is drawn")
     cutmix: float = Field(0, ge=0, description="alpha of Beta(alpha, alpha), from which a box's area is drawn")
 
     @property
     def changes(self) -> bool:
-        """Whether anything at all is changed."""
+        """Whether the entry changes anything at all."""
         return any(self.model_dump().values())
 
     @property
@@ -42,10 +43,10 @@ class Augmentation(Section):
 
 
 def read_augmentation(name: str) -> Augmentation:
-    """The entry of `augmentations` with this name.
+    """Return the entry of `augmentations` with this name.
 
     Raises:
-        ValueError: there is none, or it has unknown keys.
+        ValueError: The entry does not exist, or has unknown keys.
     """
     table = load().get("augmentations") or {}
     if name not in table:
@@ -54,24 +55,24 @@ def read_augmentation(name: str) -> Augmentation:
 
 
 def augment(image: Pixels, amounts: Augmentation, random: np.random.Generator) -> Pixels:
-    """A changed copy of a uint8 image `(height, width, 3)`: one affine resampling, brightness, RandAugment.
+    """Return a changed copy of a uint8 image `(height, width, 3)`: one affine resampling, brightness, RandAugment.
 
-    What comes in from outside repeats the nearest pixel, as the documents' `fill_mode="nearest"`.
+    Pixels that come in from outside repeat the nearest pixel, like `fill_mode="nearest"` in the documents.
     """
     height, width = image.shape[:2]
     matrix = draw_matrix((height, width), amounts, random)
     factor = 1 + random.uniform(-amounts.brightness, amounts.brightness)
     changed = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     changed = cv2.convertScaleAbs(changed, alpha=factor) if amounts.brightness else changed
-    if amounts.randaugment:  # with numbers of its own, so that it changes none of those drawn for what comes after
+    if amounts.randaugment:  # with its own generator, so that the numbers drawn after it stay the same
         changed = randaugment(changed, amounts.randaugment, random.spawn(1)[0])
     return np.asarray(changed, dtype=np.uint8)
 
 
 def draw_matrix(size: tuple[int, int], amounts: Augmentation, random: np.random.Generator) -> Matrix:
-    """The `(2, 3)` matrix that turns, shears, zooms, flips and shifts an image of size (height, width) at its centre.
+    """Return the `(2, 3)` matrix that turns, shears, zooms, flips and shifts an image (height, width) about its centre.
 
-    Every number is drawn, also where its amount is 0, so that an amount changes nothing about the others.
+    Every number is drawn, even if its amount is 0, so that one amount does not change the numbers of another.
     """
     rotation, shear, zoom, shift_x, shift_y = random.uniform(-1, 1, size=5)
     is_flipped = bool(random.integers(2)) and amounts.horizontal_flip

@@ -14,10 +14,11 @@ Shares = npt.NDArray[np.float64]
 
 
 def mix(images: Images, labels: Labels, amounts: Augmentation, random: np.random.Generator) -> tuple[Images, Labels]:
-    """Each image `(n, height, width, 3)`, uint8 or float, mixed with another; labels `(n, classes)` in the same shares.
+    """Return the images `(n, height, width, 3)`, uint8 or float, mixed in pairs, and the labels `(n, classes)` too.
 
-    Partners are a permutation of the batch, so an image may meet itself. With both amounts over 0 a coin decides for
-    the whole batch; with neither, all stays as it is.
+    The label of an image is mixed in the same shares as the image. Partners are a permutation of the batch, so an image
+    may meet itself. With both amounts over 0, one draw decides between MixUp and CutMix for the whole batch; with
+    neither, all stays as it is.
     """
     if not amounts.mixes:
         return images, labels
@@ -30,10 +31,10 @@ def mix(images: Images, labels: Labels, amounts: Augmentation, random: np.random
 
 
 def mixup(images: Images, partners: Images, alpha: float, random: np.random.Generator) -> tuple[Images, Shares]:
-    """Weighted means of image and partner, and the images' weights `(n,)`, drawn from Beta(alpha, alpha).
+    """Return weighted means of image and partner, and the images' weights `(n,)`, drawn from Beta(alpha, alpha).
 
-    Zhang et al. 2017, section 2, https://arxiv.org/abs/1710.09412; a weight for each image, where the authors' code has
-    one for the batch. Integers are rounded to the nearest.
+    Zhang et al. 2017, section 2, https://arxiv.org/abs/1710.09412; a weight for each image, while the authors' code has
+    one weight for the batch. Integers are rounded to the nearest.
     """
     shares = random.beta(alpha, alpha, size=len(images))
     pairs = zip(images, partners, shares, strict=True)
@@ -43,11 +44,11 @@ def mixup(images: Images, partners: Images, alpha: float, random: np.random.Gene
 
 
 def cutmix(images: Images, partners: Images, alpha: float, random: np.random.Generator) -> tuple[Images, Shares]:
-    """Images with a box of their partner pasted in at the same place, and what share of each `(n,)` is its own.
+    """Return images with a box of their partner pasted in at the same place, and the share `(n,)` that stays their own.
 
     Yun et al. 2019, section 3.1, https://arxiv.org/abs/1905.04899: the box takes the share 1 - Beta(alpha, alpha) of
-    the image, lies at a centre drawn uniformly and is cut off at the border. A box for each image, where the authors'
-    code has one for the batch.
+    the image, lies at a centre drawn uniformly and is cut off at the border. There is a box for each image, while the
+    authors' code has one for the batch.
     """
     size = np.array(images.shape[1:3])
     half = np.sqrt(1 - random.beta(alpha, alpha, size=(len(images), 1))) * size / 2  # (n, 2)

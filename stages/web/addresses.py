@@ -1,4 +1,4 @@
-"""Which addresses may be asked: those of the web, at machines that are public."""
+"""Checks of web addresses, so that only public machines are asked."""
 
 import ipaddress
 import socket
@@ -10,21 +10,22 @@ from urllib3.util import Url, parse_url
 
 from stages.web.errors import FetchError
 
-# IPv6 networks whose last 32 bits are an IPv4 address: the first two mean nothing else, the others are out of use.
+# IPv6 networks whose last 32 bits are an IPv4 address. An address in one of the first two always means that IPv4
+# address; the networks in EMBEDDING are out of use.
 # https://www.iana.org/assignments/iana-ipv6-special-registry
 NAT64, MAPPED = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::ffff:0:0/96")
 EMBEDDING = ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("::ffff:0:0:0/96")
-# Of protocols, not of machines that anybody may ask; Python's versions differ about both.
+# Networks for protocols, not for machines that anybody may ask; versions of Python differ about both.
 PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("2001::/23")
-LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # leads into the network of whoever runs it
+LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # leads into the local network of its operator
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def split_url(url: str) -> Url:
-    """The parts of an address of the web.
+    """Split an address of the web into its parts.
 
     Raises:
-        FetchError: it is none, or holds a name and password.
+        FetchError: The text is not an http or https address, or holds a name or a password.
     """
     try:
         parts = parse_url(url)
@@ -38,24 +39,24 @@ def split_url(url: str) -> Url:
 
 
 def host_of(url: str) -> str:
-    """The name of the host, in lower case, without the dot that may end it.
+    """Return the name of the host, in lower case, without the dot that may end it.
 
     Raises:
-        FetchError: it is no address of the web.
+        FetchError: The text is not an address of the web.
     """
     return str(split_url(url).host).lower().rstrip(".")
 
 
 def redact(url: str) -> str:
-    """The address without its query, which may hold a key."""
+    """Return the address without its query, which may hold a key."""
     return url.partition("?")[0].partition("#")[0]
 
 
 def join(url: str, location: str) -> str:
-    """Where a redirect at the address leads.
+    """Return the address that a redirect leads to.
 
     Raises:
-        FetchError: nowhere on the web.
+        FetchError: The redirect does not lead to an address of the web.
     """
     try:
         target = urljoin(url, location)
@@ -66,10 +67,10 @@ def join(url: str, location: str) -> str:
 
 
 def find_addresses(host: str, port: int, allow_private: bool) -> list[tuple[int, Any]]:
-    """Family and socket address of each machine that the name stands for and that may be connected to.
+    """Return family and socket address of each machine behind the host's name that may be connected to.
 
     Raises:
-        FetchError: there is none.
+        FetchError: There is no such host, or none of its machines may be connected to.
     """
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
@@ -84,7 +85,7 @@ def find_addresses(host: str, port: int, allow_private: bool) -> list[tuple[int,
 
 
 def is_public(text: str) -> bool:
-    """Whether the IP address, and the one that it may wrap, is one that anybody on the Internet can reach."""
+    """Return whether anybody on the Internet can reach the IP address, and an IPv4 address inside it."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
         return _is_global(address)
@@ -96,7 +97,7 @@ def is_public(text: str) -> bool:
     if address.sixtofour is not None:
         return _is_global(address.sixtofour)
     wrapped = [last for network in EMBEDDING if address in network]
-    return _is_global(address) and all(_is_global(each) for each in wrapped)
+    return _is_global(address) and all(_is_global(inner) for inner in wrapped)
 
 
 def _is_global(address: IP) -> bool:

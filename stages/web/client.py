@@ -1,4 +1,4 @@
-"""Asking hosts, politely: one set of limits for whatever is fetched, tries again included."""
+"""Polite requests: one set of limits for everything that is fetched, further tries included."""
 
 import io
 import json
@@ -15,17 +15,17 @@ from stages.core.params import Section
 from stages.web.addresses import host_of, redact, split_url
 from stages.web.connections import open_pools
 from stages.web.errors import FetchError
-from stages.web.rate_limit import Task, Turns
+from stages.web.rate_limit import Task, TaskQueue
 from stages.web.request import exchange
 
 __all__ = ["Client", "Fetch", "FetchError", "Fetcher", "Task"]
 
 MAX_REDIRECTS = 5
-FIRST_WAIT_S = 0.5  # before the second try; each further one waits twice as long
+FIRST_WAIT_S = 0.5  # before the second try; each further try waits twice as long
 
 
 class Fetch(Section):
-    """The table `collect.fetch` of params.yaml: how fast and how patiently to fetch; a change reruns nothing."""
+    """The table `collect.fetch` of params.yaml: the speed and patience of fetching; a change reruns no step."""
 
     threads: int = Field(ge=1)
     per_host: int = Field(ge=1)
@@ -40,44 +40,76 @@ class Fetch(Section):
 
 
 class Fetcher:
-    """Works off tasks, from any number of threads; each redirect is a task of its own at the host that it leads to."""
+    """A worker on tasks, for any number of threads; each redirect is a task of its own at the host that it leads to.
 
-    def __init__(self, settings: Fetch) -> None:
+    Args:
+        settings: The limits.
+        is_for_training: Whether networks may be trained on the answers; a host can deny this use by X-Robots-Tag.
+    """
+
+    def __init__(self, settings: Fetch, is_for_training: bool = True) -> None:
         self.settings = settings
-        self.turns = Turns(settings.per_host, settings.per_second)
+        self.is_for_training = is_for_training
+        self.queue = TaskQueue(settings.per_host, settings.per_second)
         self._pools = open_pools(settings.per_host, settings.timeout_s, settings.allow_private)
 
     def add(self, url: str, headers: Mapping[str, str]) -> None:
-        """The address waits for its turn.
+        """Put the address into the queue.
 
         Raises:
-            FetchError: it is none of the web's.
+            FetchError: The text is not an address of the web.
         """
-        self.turns.add(Task(key=url, url=url, host=host_of(url), headers=headers))
+        self.queue.add(Task(key=url, url=url, host=host_of(url), headers=headers))
 
     def send(self, task: Task, sink: IO[bytes], max_bytes: int) -> str:
-        """As `exchanges.exchange`, under this fetcher's settings; no other host gets the task's own headers."""
+        """Do one `request.exchange` under this fetcher's settings; no other host gets the task's own headers."""
         headers = {"Accept-Encoding": "identity", "User-Agent": self.settings.user_agent}
         if origin(task.url) == origin(task.key):
             headers |= task.headers
-        return exchange(self._pools, task.url, headers, sink, max_bytes, self.settings.deadline_s)
+        return exchange(
+            self._pools,
+            task.url,
+            headers,
+            sink,
+            max_bytes=max_bytes,
+            deadline_s=self.settings.deadline_s,
+            is_for_training=self.is_for_training,
+        )
 
     def work(self, receive: Callable[[Task], str], deliver: Callable[[str, Exception | None], None]) -> None:
-        """All tasks that this thread gets have their outcome delivered.
+        """Work on tasks until none is left, and deliver the outcome of each.
 
         Args:
-            receive: sends a task and takes what comes, or gives the address that it redirects to.
-            deliver: told the address that was added, and why it gave nothing, if it did not. An error that is no
-                `FetchError` is none of the host's, and ends the work.
+            receive: Sends a task and takes its answer; returns the address that the answer redirects to, or "".
+            deliver: Gets the address that was added, and the error if it gave no usable answer. An error that is not a
+                `FetchError` is not the host's fault, and ends the work.
         """
-        while (task := self.turns.take()) is not None:
+        while (task := self.queue.take()) is not None:
             try:
                 self._advance(task, receive, deliver)
             except Exception as error:
-                self.turns.close()
+                self.queue.close()
                 deliver(task.key, error)
             finally:
-                self.turns.finish(task)
+                self.queue.finish(task)
+
+    def fetch(self, url: str, headers: Mapping[str, str], sink: IO[bytes], max_bytes: int) -> None:
+        """Write the body of one address's answer into the sink; no other thread may use the fetcher meanwhile.
+
+        Raises:
+            FetchError: The address gives no usable answer.
+        """
+        outcome: list[Exception | None] = []
+
+        def receive(task: Task) -> str:
+            sink.seek(0)
+            sink.truncate()
+            return self.send(task, sink, max_bytes)
+
+        self.add(url, headers)
+        self.work(receive, lambda _, error: outcome.append(error))
+        if outcome[0] is not None:
+            raise outcome[0]
 
     def _advance(
         self, task: Task, receive: Callable[[Task], str], deliver: Callable[[str, Exception | None], None]
@@ -85,7 +117,7 @@ class Fetcher:
         try:
             target = receive(task)
             if target:
-                self.turns.add(follow(task, target))
+                self.queue.add(follow(task, target))
         except FetchError as error:
             if error.is_passing and task.failures < self.settings.retries:
                 self._try_again(task, error)
@@ -96,19 +128,19 @@ class Fetcher:
                 deliver(task.key, None)
 
     def _try_again(self, task: Task, error: FetchError) -> None:
-        """The task waits, the longer the more often it failed; where the host asked for it, all others wait too."""
+        """Queue a failed task again; if its host asked for a pause, all tasks at this host wait."""
         wait_s = FIRST_WAIT_S * 2**task.failures * random.uniform(0.5, 1)
         if error.wait_s:
-            self.turns.pause(task.host, min(error.wait_s, self.settings.max_wait_s))
+            self.queue.pause(task.host, min(error.wait_s, self.settings.max_wait_s))
         first = replace(task, url=task.key, host=host_of(task.key), redirects=0, failures=task.failures + 1)
-        self.turns.add(first, min(max(wait_s, error.wait_s), self.settings.max_wait_s))
+        self.queue.add(first, min(max(wait_s, error.wait_s), self.settings.max_wait_s))
 
 
 def follow(task: Task, target: str) -> Task:
-    """The task at the address that it was redirected to.
+    """Return the task for the address that a task was redirected to.
 
     Raises:
-        FetchError: it was redirected too often.
+        FetchError: The task was redirected too often.
     """
     if task.redirects == MAX_REDIRECTS:
         raise FetchError(redact(task.key), "too many redirects", f"more than {MAX_REDIRECTS}")
@@ -116,13 +148,13 @@ def follow(task: Task, target: str) -> Task:
 
 
 def origin(url: str) -> tuple[str | None, str | None, int | None]:
-    """Scheme, host and port: what may see the same secrets."""
+    """Return scheme, host and port; a secret may be sent again to the same three."""
     parts = split_url(url)
     return parts.scheme, parts.host, parts.port
 
 
 class Client:
-    """Asks one thing after the other, under the same rules, limits and patience as the fetching of images."""
+    """A client that makes one request after the other, under the same rules and limits as the fetching of images."""
 
     def __init__(self, settings: Fetch) -> None:
         self._fetcher = Fetcher(settings)
@@ -130,10 +162,10 @@ class Client:
         self._is_free = threading.Lock()
 
     def json(self, url: str, query: Mapping[str, str | int] = {}, headers: Mapping[str, str] = {}) -> Any:
-        """What the address answers to the query, read as JSON.
+        """Return the answer to the query, read as JSON.
 
         Raises:
-            FetchError: it does not answer, or with something else.
+            FetchError: The address gives no usable answer, or an answer that is not JSON.
         """
         joint = "&" if "?" in url else "?"
         content = self.get(f"{url}{joint}{urlencode(query)}" if query else url, headers)
@@ -143,22 +175,12 @@ class Client:
             raise FetchError(redact(url), "no JSON", repr(content[:60])) from None
 
     def get(self, url: str, headers: Mapping[str, str] = {}) -> bytes:
-        """What the address answers, all of it.
+        """Return the whole body of the answer.
 
         Raises:
-            FetchError: nothing, or nothing that may be used.
+            FetchError: The address gives no usable answer.
         """
         body = io.BytesIO()
-        outcome: list[Exception | None] = []
-
-        def receive(task: Task) -> str:
-            body.seek(0)
-            body.truncate()
-            return self._fetcher.send(task, body, self._max_bytes)
-
         with self._is_free:
-            self._fetcher.add(url, headers)
-            self._fetcher.work(receive, lambda _, error: outcome.append(error))
-        if outcome[0] is not None:
-            raise outcome[0]
+            self._fetcher.fetch(url, headers, body, self._max_bytes)
         return body.getvalue()

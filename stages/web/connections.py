@@ -1,4 +1,4 @@
-"""Connections that go only where they may and end when their time is over."""
+"""Connections that lead only to allowed machines and end when their time is over."""
 
 import logging
 import socket
@@ -17,13 +17,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from stages.web.addresses import find_addresses
 from stages.web.errors import FetchError
 
-HOSTS = 64  # whose connections are kept open for the next request
+HOSTS = 64  # whose connections stay open for the next request
 _this_thread = threading.local()
 
 
 @contextmanager
 def limited_to(seconds: float) -> Iterator[None]:
-    """Whatever this thread reads from connections in the block is over after so many seconds."""
+    """Limit all reading of this thread from connections inside the block to the seconds."""
     _this_thread.deadline = time.monotonic() + seconds
     try:
         yield
@@ -32,10 +32,10 @@ def limited_to(seconds: float) -> Iterator[None]:
 
 
 def _shorten(timeout_s: float | None) -> float:
-    """The timeout, or what is left of the block's time if that is less.
+    """Return the timeout, or the time that is left of the block if that is less.
 
     Raises:
-        TimeoutError: nothing is left.
+        TimeoutError: No time is left.
     """
     left_s: float = _this_thread.deadline - time.monotonic()
     if left_s <= 0:
@@ -57,10 +57,10 @@ class _TLSSocket(ssl.SSLSocket):
 
 
 def connect(host: str, port: int, timeout_s: float, allow_private: bool) -> socket.socket:
-    """A connection to one of the host's addresses, exactly as it was checked: a second look-up could give another.
+    """Connect to one of the host's addresses as it was checked: a second look-up could give another address.
 
     Raises:
-        FetchError: it has none that may be asked, or none answers.
+        FetchError: The host has no address that may be asked, or none of them answers.
     """
     reason = ""
     for family, address in find_addresses(host, port, allow_private):
@@ -104,8 +104,8 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 def open_pools(per_host: int, timeout_s: float, allow_private: bool) -> PoolManager:
-    """Pools of connections, which ask no proxy and keep no cookie."""
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # Its warnings name whole addresses, keys included.
+    """Return pools of connections that use no proxy and keep no cookie."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # Its warnings show whole addresses, keys included.
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.sslsocket_class = _TLSSocket

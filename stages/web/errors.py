@@ -1,6 +1,6 @@
-"""Why an address gave nothing."""
+"""The reasons why an address gave no usable answer."""
 
-# What can pass by itself, so that a run which was interrupted does not take it for the last word.
+# Reasons that can pass by themselves: a later run asks such an address again.
 UNANSWERED = (
     "no such host", "no connection", "no valid certificate", "too slow", "broken off", "too many requests",
     "server error",
@@ -8,18 +8,19 @@ UNANSWERED = (
 
 
 class FetchError(ValueError):
-    """An address that gave nothing: `reason` is one of few, to be counted; `detail` is about this one.
+    """An address that gave no usable answer.
 
     Args:
-        where: the address, without what may be secret in it.
-        reason: in few words.
-        detail: what was found.
-        is_passing: whether another try may do.
-        wait_s: how long the host asks to be left alone, 0 where it does not.
+        where: The address, without parts that may be secret.
+        reason: One of a few short texts, which are counted.
+        detail: The details of this failure.
+        is_passing: Whether another try may succeed.
+        wait_s: The seconds that the host asks to wait before another try, 0 if it does not ask.
     """
 
     def __init__(self, where: str, reason: str, detail: str = "", is_passing: bool = False, wait_s: float = 0) -> None:
-        super().__init__(f"{where}: expected an answer, got {f'{reason}: {detail}' if detail else reason}.")
+        self.finding = f"{reason}: {detail}" if detail else reason
+        super().__init__(f"{where}: expected an answer, got {self.finding}.")
         self.reason = reason
         self.detail = detail
         self.is_passing = is_passing

@@ -1,4 +1,4 @@
-"""Whose turn it is: many tasks at many hosts, none of which is asked too often or by too many at once."""
+"""A queue of tasks at many hosts, which limits how often each host is asked and by how many at once."""
 
 import heapq
 import threading
@@ -12,7 +12,7 @@ NEVER = float("inf")
 
 @dataclass(frozen=True)
 class Task:
-    """A request to make: what it is for, where, how often it was redirected and how often it failed."""
+    """A request to make; `key` is the address that was added, `url` the address to ask after redirects."""
 
     key: str
     url: str
@@ -24,7 +24,7 @@ class Task:
 
 @dataclass
 class _Host:
-    """What waits for a host, soonest first, and what was asked of it lately; times are those of the monotonic clock."""
+    """The tasks that wait for a host, soonest first, and its recent requests; times are from the monotonic clock."""
 
     waiting: list[tuple[float, int, Task]] = field(default_factory=list)
     active: int = 0
@@ -33,12 +33,12 @@ class _Host:
     lined_up_for: float = NEVER
 
 
-class Turns:
-    """The tasks that wait, handed out in turn to any number of threads.
+class TaskQueue:
+    """Waiting tasks, which any number of threads take.
 
-    At most `per_host` requests to a host are under way at once, and at most `per_second` of them reach it in any
-    second: they start evenly spaced, and one counts until a second after its end, because only the end is known to be
-    later than its arrival. A number below 1 means one request in so many more seconds.
+    At most `per_host` requests to a host are under way at once, and at most `per_second` requests reach it in any
+    second. Requests start evenly spaced. A request counts until a second after its end, because its arrival at the host
+    is not known, only that it was before the end. A `per_second` of 0.5 means one request in two seconds.
     """
 
     def __init__(self, per_host: int, per_second: float) -> None:
@@ -53,7 +53,7 @@ class Turns:
         self._changed = threading.Condition()
 
     def add(self, task: Task, wait_s: float = 0) -> None:
-        """The task waits for its turn, at least so many seconds."""
+        """Put the task into the queue; it starts after `wait_s` seconds at the earliest."""
         with self._changed:
             host = self._hosts.setdefault(task.host, _Host())
             self._number += 1
@@ -62,13 +62,13 @@ class Turns:
             self._line_up(task.host)
 
     def pause(self, host: str, seconds: float) -> None:
-        """Nothing starts at the host for so many seconds."""
+        """Start no task at the host for the seconds."""
         with self._changed:
-            one = self._hosts[host]
-            one.next_start = max(one.next_start, time.monotonic() + seconds)
+            paused = self._hosts[host]
+            paused.next_start = max(paused.next_start, time.monotonic() + seconds)
 
     def take(self) -> Task | None:
-        """The next task, after waiting for its turn; None when all are finished or the line is closed."""
+        """Wait for the next task that may start; return None if all are finished or the queue is closed."""
         with self._changed:
             while self._waiting or self._active:
                 if self._is_closed:
@@ -82,7 +82,7 @@ class Turns:
             return None
 
     def finish(self, task: Task) -> None:
-        """The task is over; what follows from it has been added."""
+        """Mark the task as finished; tasks that follow from it must be added before."""
         with self._changed:
             host = self._hosts[task.host]
             host.active -= 1
@@ -93,13 +93,13 @@ class Turns:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Nobody gets another task."""
+        """Hand out no further task."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     def _start(self, lined_up_for: float, name: str, now: float) -> Task | None:
-        """The host's first task, or None where its time has moved since it was lined up."""
+        """Return the host's first task, or None if its time has changed since the host was lined up."""
         host = self._hosts[name]
         if lined_up_for != host.lined_up_for:
             return None
@@ -116,7 +116,7 @@ class Turns:
         return task
 
     def _line_up(self, name: str) -> None:
-        """The host is in the line with the time of its next task, where it has one that may start."""
+        """Line the host up with the time of its next task, if it has a task that may start."""
         host = self._hosts[name]
         if host.waiting and host.active < self.per_host:
             when = self._when(host, time.monotonic())
@@ -126,7 +126,7 @@ class Turns:
                 self._changed.notify()
 
     def _when(self, host: _Host, now: float) -> float:
-        """When the host's first task may start; never, as long as a request has to end first."""
+        """Return when the host's first task may start; NEVER as long as another request has to end first."""
         while host.ends and host.ends[0] <= now - self.window_s:
             host.ends.popleft()
         excess = host.active + len(host.ends) - self.burst

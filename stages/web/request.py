@@ -1,9 +1,7 @@
-"""One question and its answer over HTTP: what status, headers and body have to be."""
+"""One request and its answer over HTTP, with checks of status, headers and body."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import IO
 
@@ -14,27 +12,35 @@ from urllib3.exceptions import TimeoutError as Urllib3Timeout
 from stages.web.addresses import join, redact, split_url
 from stages.web.connections import limited_to
 from stages.web.errors import FetchError
+from stages.web.retry_after import read_retry_after
 
 CHUNK = 1 << 16
 REDIRECTS = (301, 302, 303, 307, 308)
-GONE, FORBIDDEN, SLOW_DOWN = (404, 410), (401, 403, 451), (429, 503)
-PASSING = (408, 425)  # 5xx too
+GONE, FORBIDDEN = (404, 410), (401, 403, 451)
+PASSING = (408, 425, 429)  # and 5xx
 ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 # https://www.deviantart.com/team/journal/UPDATE-All-Deviations-Are-Opted-Out-of-AI-Datasets-934500371
 NO_AI = ("noai", "noimageai")
-# Directives with a value, which looks like the name of a robot:
+# Directives with a value: `unavailable_after: <date>` looks like `<name of a robot>: <directive>`.
 # https://developers.google.com/search/docs/crawling-indexing/robots-meta-tag
 VALUED = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 
 
 def exchange(
-    pools: PoolManager, url: str, headers: Mapping[str, str], sink: IO[bytes], max_bytes: int, deadline_s: float
+    pools: PoolManager,
+    url: str,
+    headers: Mapping[str, str],
+    sink: IO[bytes],
+    *,
+    max_bytes: int,
+    deadline_s: float,
+    is_for_training: bool,
 ) -> str:
-    """The address that the answer redirects to; or empty, and the sink has the whole body.
+    """Ask the address once; return the address that it redirects to, or "" after the sink has the whole body.
 
     Raises:
-        FetchError: the address is none of the web's, or gave no answer, none in time, none that may be used, or one
-            of more bytes than so many, unpacked.
+        FetchError: The text is not an address of the web, or the host gives no usable answer in time, denies its use
+            for training if that is the purpose, or answers with more than `max_bytes`, unpacked.
     """
     split_url(url)
     with limited_to(deadline_s):
@@ -43,19 +49,20 @@ def exchange(
                 "GET", url, headers=headers, redirect=False, retries=False, preload_content=False, decode_content=True
             )
         try:
-            check_robots(response, url, headers.get("User-Agent", ""))
+            if is_for_training:
+                check_robots(response, url, headers.get("User-Agent", ""))
             if response.status in REDIRECTS and (location := response.headers.get("Location")):
                 return join(url, location)
             check_status(response, url)
             copy_body(response, url, sink, max_bytes)
             return ""
         finally:
-            response.close()  # An unread rest would be taken for the next answer; a read one left the connection.
+            response.close()  # An unread rest would be taken for the next answer.
 
 
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """What goes wrong on the way, as one kind of error whose text is the same each time."""
+    """Turn all errors of a connection into FetchError, with the same text for the same fault."""
     where = redact(url)
     try:
         yield
@@ -72,45 +79,35 @@ def _translated(url: str) -> Iterator[None]:
 
 
 def check_status(response: BaseHTTPResponse, url: str) -> None:
-    """Nothing, where the status is 200.
+    """Check that the status is 200.
 
     Raises:
-        FetchError: it is another; with how long to wait, where the answer says so.
+        FetchError: The status is another. The error has the seconds to wait if the answer says so.
     """
     status, where = response.status, redact(url)
     if status == 200:
         return
-    if status in SLOW_DOWN or status in PASSING or status >= 500:
+    if status in PASSING or status >= 500:
         reason = "too many requests" if status == 429 else "server error"
-        raise FetchError(where, reason, f"HTTP {status}", is_passing=True, wait_s=read_wait(response))
+        wait_s = read_retry_after(response.headers.get("Retry-After", ""), otherwise=0)
+        raise FetchError(where, reason, f"HTTP {status}", is_passing=True, wait_s=wait_s)
     reason = "gone" if status in GONE else "forbidden" if status in FORBIDDEN else "unexpected status"
     raise FetchError(where, reason, f"HTTP {status}")
 
 
-def read_wait(response: BaseHTTPResponse) -> float:
-    """The seconds that Retry-After asks for, as a number or a date; 0 where it does not."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-
-
 def check_robots(response: BaseHTTPResponse, url: str, user_agent: str) -> None:
-    """Nothing, where X-Robots-Tag does not keep the answer from what learns.
+    """Check that X-Robots-Tag does not deny the training of networks.
 
     Raises:
-        FetchError: it does, for all or for a robot of our name.
+        FetchError: The header denies it to all robots or to the robot of our name.
     """
     for line in response.headers.getlist("X-Robots-Tag"):
-        if denies(line, user_agent.partition("/")[0].lower()):
+        if denies_training(line, user_agent.partition("/")[0].lower()):
             raise FetchError(redact(url), "not for learning", f"X-Robots-Tag: {line[:100]}")
 
 
-def denies(line: str, name: str) -> bool:
-    """Whether a value of X-Robots-Tag denies use by what learns, to all or to the robot of this name."""
+def denies_training(line: str, name: str) -> bool:
+    """Return whether a value of X-Robots-Tag denies training to all robots or to the robot of this name."""
     robot = ""
     for directive in line.lower().split(","):
         before, colon, after = directive.strip().partition(":")
@@ -122,10 +119,10 @@ def denies(line: str, name: str) -> bool:
 
 
 def copy_body(response: BaseHTTPResponse, url: str, sink: IO[bytes], max_bytes: int) -> None:
-    """The sink has the body, unpacked, never more of it in memory than a chunk.
+    """Write the unpacked body into the sink, with one chunk in memory at a time.
 
     Raises:
-        FetchError: it is packed in a way that was not asked for, broken off, or larger.
+        FetchError: The body is packed in an unknown way, broken off, or larger than `max_bytes` when unpacked.
     """
     where = redact(url)
     if (encoding := response.headers.get("Content-Encoding", "").strip().lower()) not in ENCODINGS:

@@ -70,7 +70,6 @@ def study(tmp_path_factory, root, draw):
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr("stages.train.checkpoints.CHECKPOINTS", folder / "checkpoints")
         write_data(folder, draw)
         settings = params.read(preprocess.Preprocess, "preprocess").model_copy(update={"size": [SIDE, SIDE]})
         preprocess.run(settings, folder / "raw", folder / "kept.csv", folder / "pixels")

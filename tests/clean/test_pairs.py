@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.clean.pairs import find_pairs, group, in_form, nearest_of_another_class, repeats
+from stages.clean.pairs import find_pairs, find_repeats, in_form, name_groups, nearest_of_another_class
 
 
 def pairs_of(*pairs):
@@ -42,18 +42,18 @@ def test_a_plain_pair_is_plain_and_comes_once():
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_fewer_than_two_pictures_have_no_pair(n):
+def test_fewer_than_two_images_have_no_pair(n):
     assert find_pairs(np.zeros((n, 32, 32), dtype=np.uint8), 12, mirrored=True, rotated=False).empty
 
 
-def test_a_form_turns_a_picture_in_colour_too():
-    picture = np.arange(4 * 4 * 3).reshape(4, 4, 3).astype(np.uint8)
-    assert (in_form(picture, "mirror 90") == np.rot90(picture[:, ::-1])).all()
+def test_a_form_turns_an_image_in_colour_too():
+    image = np.arange(4 * 4 * 3).reshape(4, 4, 3).astype(np.uint8)
+    assert (in_form(image, "mirror 90") == np.rot90(image[:, ::-1])).all()
 
 
 def test_a_group_is_named_after_its_smallest_id():
     ids = pd.Series(["c", "a", "b", "d"])
-    assert group(ids, pairs_of((0, 1, 0), (1, 2, 0))) == ["a", "a", "a", "d"]
+    assert name_groups(ids, pairs_of((0, 1, 0), (1, 2, 0))) == ["a", "a", "a", "d"]
 
 
 def test_a_chain_over_two_classes_is_a_conflict_of_all():
@@ -65,12 +65,12 @@ def test_a_chain_over_two_classes_is_a_conflict_of_all():
 def test_of_a_chain_the_best_and_what_is_not_the_same_as_it_stay():
     chain = pairs_of((0, 1, 3), (1, 2, 3))
     nothing = np.zeros(3, dtype=bool)
-    assert repeats(np.array([0, 1, 2]), chain, nothing) == {1: (0, 3)}
-    assert repeats(np.array([1, 0, 2]), chain, nothing) == {0: (1, 3), 2: (1, 3)}
+    assert find_repeats(np.array([0, 1, 2]), chain, nothing) == {1: (0, 3)}
+    assert find_repeats(np.array([1, 0, 2]), chain, nothing) == {0: (1, 3), 2: (1, 3)}
 
 
 def test_a_pinned_row_stays_beside_a_better_one():
-    assert repeats(np.array([0, 1]), pairs_of((0, 1, 3)), np.array([False, True])) == {}
+    assert find_repeats(np.array([0, 1]), pairs_of((0, 1, 3)), np.array([False, True])) == {}
 
 
 PAIRS = st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda pair: pair[0] < pair[1]), max_size=30)
@@ -79,7 +79,7 @@ PAIRS = st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda 
 @given(pairs=PAIRS, seed=st.integers(0, 1000))
 def test_no_two_that_stay_are_the_same_and_all_others_repeat_one_that_stays(pairs, seed):
     rank = np.random.default_rng(seed).permutation(12)
-    dropped = repeats(rank, pairs_of(*((*pair, 1) for pair in sorted(pairs))), np.zeros(12, dtype=bool))
+    dropped = find_repeats(rank, pairs_of(*((*pair, 1) for pair in sorted(pairs))), np.zeros(12, dtype=bool))
     staying = set(range(12)) - set(dropped)
     assert not any(first in staying and second in staying for first, second in pairs)
     for row, (twin, _) in dropped.items():

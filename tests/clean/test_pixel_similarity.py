@@ -55,7 +55,7 @@ def test_a_changed_copy_is_at_least_090_alike(seed, change):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_other_pictures_are_not(seed):
+def test_other_images_are_not(seed):
     assert similarity(thumbnail(photograph(seed)), thumbnail(photograph(seed + 100)), 0.9) < 0.7
 
 
@@ -75,7 +75,7 @@ def test_a_shape_of_another_colour_is_not_alike_but_a_grey_one_is():
     assert similarity(shape("red"), shape("#4c4c4c"), 0.9) > 0.95
 
 
-def test_pictures_without_content_are_like_nothing():
+def test_images_without_content_are_like_nothing():
     blank = np.full((64, 64, 3), 255, dtype=np.uint8)
     assert similarity(blank, blank, 0.9) < 0.1
     assert similarity(blank, thumbnail(photograph(0)), 0.9) < 0.1

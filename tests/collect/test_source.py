@@ -48,7 +48,7 @@ zip_and_tar = pytest.mark.parametrize("name", ["files.zip", "files.tar", "files.
 
 
 def fetch(path, max_bytes=MEGABYTE):
-    """{source_id: (class, bytes or the reason why there are none)} of everything that the source lists."""
+    """Return {source_id: (class, bytes or the reason why there are none)} of all files that the source lists."""
     source = source_of(path)
     fetched = source.fetching(path, list(source.listing(path)), max_bytes)
     return {

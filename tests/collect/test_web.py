@@ -1,4 +1,4 @@
-"""Collecting from the web through DVC: the same data twice, and no trace of a secret in whatever it leaves."""
+"""Collecting from the web through DVC gives the same data twice, and leaves no trace of a secret."""
 
 import base64
 import hashlib
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.slow
 
 QUICK = {"per_second": 500, "per_host": 8, "timeout_s": 5, "deadline_s": 5, "max_wait_s": 1, "allow_private": True}
 SECRET_NAMES = ("REDDIT_CLIENT_SECRET", "BING_SEARCH_KEY", "KAGGLE_KEY", "DANBOORU_API_KEY", "OPENVERSE_TOKEN")
-SECRETS = {name: f"sentinel-{name[::-1]}" for name in SECRET_NAMES}  # as they stand in no file, this one included
+SECRETS = {name: f"sentinel-{name[::-1]}" for name in SECRET_NAMES}  # in a form that no file has, this file included
 NAMES = {"REDDIT_CLIENT_ID": reddit.CLIENT_ID, "KAGGLE_USERNAME": kaggle.USERNAME, "DANBOORU_LOGIN": "shinji"}
 DOWNLOAD = """
 import sys
 from stages.core import params
 from stages.web.client import Fetch
-from stages.sources import kaggle
+from stages.manifest import kaggle
 print(kaggle.download("owner/cars/versions/3", params.read(Fetch, "collect.fetch"), sys.argv[1]))
 """
 
 
 def run(folder, *command, **environment):
-    """What the command said, run with a cache beside the folder."""
+    """Run the command with a cache beside the folder; return its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     variables = {**os.environ, "PATH": path, "XDG_CACHE_HOME": f"{folder}-cache", **environment}
     result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
@@ -52,7 +52,7 @@ def commit(folder):
 
 
 def make_repository(folder, **collect):
-    """A repository of this working tree's files, with small params and these of `collect`."""
+    """Make a repository of this working tree's files, with small params and these params of `collect`."""
     copy_working_tree(folder, RESULTS)
     yaml = YAML()
     document = yaml.load(folder / "params.yaml")
@@ -67,7 +67,7 @@ def make_repository(folder, **collect):
 
 
 def draw(text):
-    """A picture of its own for each text, as a PNG file."""
+    """Draw another image for each text, as the bytes of a PNG file."""
     seed = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
     cells = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     content = io.BytesIO()
@@ -76,7 +76,7 @@ def draw(text):
 
 
 def hashes_of(folder):
-    """Of each output in dvc.lock."""
+    """Return {path: MD5} of all outputs in dvc.lock."""
     stages = YAML(typ="safe").load(folder / "dvc.lock")["stages"]
     return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
 
@@ -104,7 +104,7 @@ def test_two_runs_from_a_manifest_give_the_same_data(tmp_path):
 
 @pytest.fixture
 def services(monkeypatch):
-    """What has to be listed, of services that want the secrets; the services; and the host of all images."""
+    """Run services that want the secrets; yield their listings, the services, and the host of all images."""
     monkeypatch.setattr(bing, "KEY", SECRETS["BING_SEARCH_KEY"])
     monkeypatch.setattr(kaggle, "KEY", SECRETS["KAGGLE_KEY"])
     monkeypatch.setattr(reddit, "CLIENT_SECRET", SECRETS["REDDIT_CLIENT_SECRET"])
@@ -135,7 +135,7 @@ def written(*folders):
 
 
 def forms(secret):
-    """The secret, and as it stands in a header with any name before it."""
+    """Return the secret in plain text, and encoded as in a header behind each name."""
     encoded = [base64.b64encode(f"{name}:{secret}".encode()).decode() for name in NAMES.values()]
     return [secret, *encoded]
 
@@ -144,17 +144,17 @@ def test_no_secret_is_left_anywhere(tmp_path, services):
     listings, running, host = services
     folder, secrets = make_repository(tmp_path / "repository", listings=listings), {**SECRETS, **NAMES}
     manifest = folder / "data" / "manifest.csv"
-    said = [run(folder, "python", "-m", "stages.manifest", "list", "data/manifest.csv", **secrets)]
-    said.append(run(folder, "python", "-c", DOWNLOAD, running["kaggle"].address, **secrets))
+    output = [run(folder, "python", "-m", "stages.manifest", "list", "data/manifest.csv", **secrets)]
+    output.append(run(folder, "python", "-c", DOWNLOAD, running["kaggle"].address, **secrets))
     table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
     assert len(table) == 60
     table["url"] = [re.sub("^https://[^/]+", host.address, url) for url in table["url"]]
     table.to_csv(manifest, index=False)
     commit(folder)
-    said.append(run(folder, "dvc", "repro", "split", "--verbose", **secrets))
+    output.append(run(folder, "dvc", "repro", "split", "--verbose", **secrets))
     commit(folder)
-    said.append(run(folder, "dvc", "exp", "run", "-S", "collect.max_megapixels=90", "split", **secrets))
-    said.append(run(folder, "dvc", "exp", "run", "--temp", "-S", "collect.max_megapixels=80", "split", **secrets))
+    output.append(run(folder, "dvc", "exp", "run", "-S", "collect.max_megapixels=90", "split", **secrets))
+    output.append(run(folder, "dvc", "exp", "run", "--temp", "-S", "collect.max_megapixels=80", "split", **secrets))
     assert len(host.requests) == 60
 
     sent = {name: str([request.headers for request in service.requests]) for name, service in running.items()}
@@ -165,7 +165,7 @@ def test_no_secret_is_left_anywhere(tmp_path, services):
     for name, secret in SECRETS.items():
         assert any(form in sent[name.split("_")[0].lower()] for form in forms(secret))
         for form in forms(secret):
-            assert form not in "".join(said)
+            assert form not in "".join(output)
             assert not [path for path in files if form.encode() in path.read_bytes() or form in str(path)]
             found = subprocess.run(
                 ["git", "grep", "-c", "-F", form, *commits], cwd=folder, capture_output=True, check=False

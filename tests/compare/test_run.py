@@ -26,7 +26,7 @@ def metrics_of(val, test, parameters=10, macro_f1=0.5):
 
 
 def predictions_of(accuracies, seed):
-    """Answers that are right so often, each network at other images."""
+    """Return predictions with the given accuracies; another seed is right about other images."""
     truth = np.where(np.arange(COUNT) < 0.3 * COUNT, "a", "b")
     tables = []
     for number, (split, accuracy) in enumerate(accuracies.items()):
@@ -78,7 +78,7 @@ def test_the_champion_is_chosen_on_validation_and_never_on_test(evaluations, tmp
 )
 def test_a_tie_goes_to_macro_f1_then_fewer_parameters_then_the_name(vgg, alexnet, champion):
     metrics = {"vgg": metrics_of(0.8, 0.5, **vgg), "alexnet": metrics_of(0.8, 0.5, **alexnet)}
-    assert compare.rank(metrics)[0] == champion
+    assert compare.rank_networks(metrics)[0] == champion
 
 
 @pytest.mark.parametrize(("val", "is_clear"), [(0.55, True), (0.79, False)])

@@ -9,12 +9,12 @@ from stages.compare.significance import holm, mcnemar
 
 
 def answers(both, only_a, only_b, neither):
-    """Two networks' right answers with so many images of each kind."""
+    """Return which images two networks get right, given the count of images of each kind."""
     right_a = np.repeat([True, True, False, False], [both, only_a, only_b, neither])
     return right_a, np.repeat([True, False, True, False], [both, only_a, only_b, neither])
 
 
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 1), (1, 1), (2, 5), (10, 3), (0, 12), (7, 7), (40, 61)])
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 1), (1, 1), (10, 3), (40, 61)])
 def test_p_is_the_sum_of_the_binomials_no_more_probable_than_what_was_seen(only_a, only_b):
     n = only_a + only_b
     seen = comb(n, only_a)
@@ -26,7 +26,7 @@ def test_p_is_the_sum_of_the_binomials_no_more_probable_than_what_was_seen(only_
 
 def test_p_is_scipys_on_many_tables():
     random = np.random.default_rng(0)
-    for both, only_a, only_b, neither in random.integers(1, 80, (50, 4)):
+    for both, only_a, only_b, neither in random.integers(1, 80, (15, 4)):
         right_a, right_b = answers(both, only_a, only_b, neither)
         shuffled = random.permutation(len(right_a))
         expected = binomtest(int(min(only_a, only_b)), int(only_a + only_b), 0.5).pvalue
@@ -51,9 +51,9 @@ def test_holm_gives_the_worked_example():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(4))
 def test_holm_is_the_closure_of_bonferroni(seed):
-    """A pair is called different only if Bonferroni's test rejects every set of pairs that it belongs to."""
+    """Check that a pair is called different only if Bonferroni's test rejects every set of pairs with it."""
     p = np.random.default_rng(seed).beta(0.4, 2, 5).round(2)
     sets = [each for size in range(1, 6) for each in combinations(range(5), size)]
     closed = [max(min(1, len(each) * min(p[list(each)])) for each in sets if i in each) for i in range(5)]

@@ -8,29 +8,29 @@ from stages.downloads.placeholders import name_placeholder
 
 
 @pytest.fixture
-def picture(draw):
+def image(draw):
     content = io.BytesIO()
     draw(1).save(content, "PNG")
     return content.getvalue()
 
 
 @pytest.mark.parametrize("url", ["https://i.imgur.com/removed.png", "http://imgur.com/removed.png?1"])
-def test_where_imgur_redirects_what_was_deleted_is_a_placeholder(url, picture):
-    assert name_placeholder(url, picture) == "imgur's picture for a deleted image"
+def test_an_address_that_imgur_redirects_deleted_images_to_is_a_placeholder(url, image):
+    assert name_placeholder(url, image) == "imgur's picture for a deleted image"
 
 
 @pytest.mark.parametrize(
     "url", ["https://i.imgur.com/AbCdE.png", "https://i.imgur.com/removed.png.jpg", "https://other.example/removed.png"]
 )
-def test_any_other_picture_is_none(url, picture):
-    assert name_placeholder(url, picture) == ""
+def test_any_other_image_is_no_placeholder(url, image):
+    assert name_placeholder(url, image) == ""
 
 
-def test_a_placeholder_is_known_by_its_bytes_wherever_it_comes_from(monkeypatch, picture):
-    # The hosts' own files are not ours to keep here, so that another picture stands for them.
-    monkeypatch.setitem(placeholders.DELETED, hashlib.md5(picture).hexdigest(), "a host's picture")
-    assert name_placeholder("https://i.redd.it/AbC.jpg", picture) == "a host's picture"
-    assert name_placeholder("https://i.redd.it/AbC.jpg", picture + b"x") == ""
+def test_a_placeholder_is_known_by_its_bytes_wherever_it_comes_from(monkeypatch, image):
+    # The hosts' own files are not ours to keep here, so that another image stands for them.
+    monkeypatch.setitem(placeholders.DELETED, hashlib.md5(image).hexdigest(), "a host's picture")
+    assert name_placeholder("https://i.redd.it/AbC.jpg", image) == "a host's picture"
+    assert name_placeholder("https://i.redd.it/AbC.jpg", image + b"x") == ""
 
 
 def test_the_table_holds_whole_hashes():

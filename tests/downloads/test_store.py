@@ -3,7 +3,6 @@ import time
 
 import pytest
 
-from stages.core.cache import cache_folder
 from stages.downloads.store import STALE_S, Store, forget_failures
 from stages.sources.listed_image import Failure
 
@@ -64,10 +63,3 @@ def test_what_another_process_got_is_forgotten_too(tmp_path):
         keep(store, "http://a/b", bytes([number]))
     stores[0].forget("http://a/b")
     assert not Store(tmp_path).holds("http://a/b")
-
-
-def test_the_cache_folder_is_the_systems(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder("downloads") == tmp_path / "dvc-image-classification" / "downloads"
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
-    assert cache_folder("downloads").parts[-3:] == (".cache", "dvc-image-classification", "downloads")

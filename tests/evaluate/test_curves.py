@@ -45,7 +45,7 @@ def test_precision_recall_points_of_a_few_rows_are_scikit_learns(answer):
 
 
 def distance(x, y, kept_x, kept_y):
-    """How far the farthest point of a curve is from the line through the kept ones."""
+    """Return how far the farthest point of a curve is from the line through the kept points."""
     starts = np.stack([kept_x[:-1], kept_y[:-1]], axis=1)
     steps = np.stack([np.diff(kept_x), np.diff(kept_y)], axis=1)
     farthest = 0

@@ -14,7 +14,7 @@ SETTINGS = evaluate.Evaluate(batch_size=4, threads=1, draws=200, seed=0, wanted_
 
 @pytest.fixture
 def trained(tmp_path):
-    """A model that calls an image `light` from brightness 128 up, its inputs and their split."""
+    """Return the inputs, their split and a model that calls an image `light` from brightness 128 up."""
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D()])
     model.add(keras.layers.Dense(2, activation="softmax"))
     model.layers[-1].set_weights([np.array([[-1.0, 1.0]] * 3), np.array([383.0, -383.0])])

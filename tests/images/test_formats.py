@@ -77,18 +77,18 @@ def test_a_bmp_longer_than_its_header_says_is_unreadable():
         (b"<svg xmlns=", "an SVG drawing"),
     ],
 )
-def test_what_is_no_picture_is_of_the_wrong_type(content, name):
+def test_what_is_no_image_is_of_the_wrong_type(content, name):
     with pytest.raises(UnusableImage, match=f"wrong type: {name}"):
         check_type(content)
 
 
-def test_a_picture_of_the_same_container_as_a_video_passes():
+def test_an_image_of_the_same_container_as_a_video_passes():
     check_type(struct.pack(">I", 24) + b"ftypavif")
 
 
 @pytest.fixture(scope="module")
 def fuzzed():
-    """Ten mutations of each of fifty pictures, as (format, bytes)."""
+    """Return ten mutations of each of fifty images, as (format, bytes)."""
     rng = np.random.default_rng(0)
     kinds = ["JPEG", "PNG", "GIF", "BMP", "WEBP"]
     modes = {
@@ -138,13 +138,13 @@ def mutate(content, way, rng):
 def test_whatever_is_kept_of_500_damaged_files_decodes_in_tensorflow(fuzzed, tmp_path, clean_limits):
     import tensorflow as tf
 
-    from stages.images.quality import inspect
+    from stages.images.quality import inspect_files
 
     kept = 0
     for number, (kind, content) in enumerate(fuzzed):
         path = tmp_path / f"{number}.img"
         path.write_bytes(content)
-        (finding,) = inspect([path], clean_limits)
+        (finding,) = inspect_files([path], clean_limits)
         if not finding.reason:
             kept += 1
             decode = tf.raw_ops.DecodeWebP if kind == "WEBP" else tf.raw_ops.DecodeImage

@@ -40,12 +40,12 @@ def test_hashes_of_a_batch_are_those_of_each(draw):
     assert phash(thumbnails).tolist() == [hash_of(draw(seed)) for seed in range(20)]
 
 
-def test_there_are_no_hashes_of_no_picture():
+def test_there_are_no_hashes_of_no_image():
     assert phash(np.empty((0, 32, 32), dtype=np.uint8)).tolist() == []
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_forms_have_the_hashes_of_the_turned_pictures(draw, seed):
+def test_the_forms_have_the_hashes_of_the_turned_images(draw, seed):
     small = thumbnail(draw(seed))
     forms = phash_forms(small[None], mirrored=True, rotated=True)
     assert list(forms) == ["90", "180", "270", "mirror", "mirror 90", "mirror 180", "mirror 270"]
@@ -61,11 +61,11 @@ def test_only_the_forms_asked_for_are_hashed(draw, mirrored, rotated, names):
 
 
 @pytest.mark.parametrize("colour", ["white", "black"])
-def test_a_flat_picture_has_a_hash_of_64_bits(colour):
+def test_a_flat_image_has_a_hash_of_64_bits(colour):
     assert 0 <= hash_of(Image.new("RGB", (40, 40), colour)) < 2**64
 
 
-def test_a_smaller_copy_is_near_and_another_picture_is_far(draw):
+def test_a_smaller_copy_is_near_and_another_image_is_far(draw):
     copy = draw(0, (200, 160)).resize((100, 80), Image.Resampling.LANCZOS)
     assert (hash_of(draw(0, (200, 160))) ^ hash_of(copy)).bit_count() <= 4
     assert (hash_of(draw(0, (200, 160))) ^ hash_of(draw(1, (200, 160)))).bit_count() > 12
@@ -83,7 +83,7 @@ def test_near_pairs_are_those_of_a_loop_over_all(values, max_distance, at_once):
     assert list(zip(*(column.tolist() for column in pairs), strict=True)) == brute_force(values, max_distance)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     values=CLOSE_HASHES,
     max_distance=st.integers(0, 6),
@@ -101,7 +101,7 @@ def test_bands_miss_no_pair_and_give_none_twice(values, max_distance, count, at_
     assert as_list(pairs) == brute_force(values, max_distance)
 
 
-@pytest.mark.parametrize("max_distance", [0, 4, 8, 12])
+@pytest.mark.parametrize("max_distance", [0, 12])
 def test_many_hashes_give_the_same_pairs_in_bands_as_in_blocks(max_distance):
     rng = np.random.default_rng(0)
     values = rng.integers(0, 2**64, 20_000, dtype=np.uint64)

@@ -36,7 +36,7 @@ crops = pytest.mark.parametrize("crop", PLAIN)
 
 
 def read_plainly(path, size, crop):
-    """What read_pixels should give, by decoding everything and turning it first."""
+    """Return what `read_pixels` should return, by decoding the whole image and turning it first."""
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     return np.asarray(PLAIN[crop](upright, size[::-1]))
@@ -51,7 +51,7 @@ def psnr(a, b):
 
 
 def save_turned(image, path, orientation):
-    """Store an upright picture the way a camera held in this orientation does."""
+    """Store an upright image the way a camera held in this orientation does."""
     back = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
     turns = {
         2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -66,7 +66,7 @@ def save_turned(image, path, orientation):
 @crops
 @pytest.mark.parametrize("ending", ["png", "webp", "tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_reads_as_the_upright_picture(tmp_path, draw, crop, ending, orientation):
+def test_every_orientation_reads_as_the_upright_image(tmp_path, draw, crop, ending, orientation):
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     path = tmp_path / f"image.{ending}"
@@ -76,7 +76,7 @@ def test_every_orientation_reads_as_the_upright_picture(tmp_path, draw, crop, en
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @crops
-def test_a_picture_reads_the_same_however_the_camera_stored_it(tmp_path, draw, crop, orientation):
+def test_an_image_reads_the_same_however_the_camera_stored_it(tmp_path, draw, crop, orientation):
     save_turned(draw(0, (60, 40)), tmp_path / "upright.png", 1)
     save_turned(draw(0, (60, 40)), tmp_path / "turned.png", orientation)
     upright = read_pixels(tmp_path / "upright.png", (20, 20), crop)
@@ -95,14 +95,14 @@ def test_a_photograph_is_turned_and_reduced_at_once(tmp_path, draw, crop, orient
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("ending", ["png", "tif"])
-def test_the_whole_picture_is_turned_upright(tmp_path, draw, orientation, ending):
+def test_the_whole_image_is_turned_upright(tmp_path, draw, orientation, ending):
     save_turned(draw(0, (60, 40)), tmp_path / f"image.{ending}", orientation)
     whole = read_upright(tmp_path / f"image.{ending}")
     assert whole.mode == "RGB"
     assert np.array_equal(whole, draw(0, (60, 40)))
 
 
-def test_the_whole_picture_is_decoded_at_full_size_over_white(tmp_path, draw):
+def test_the_whole_image_is_decoded_at_full_size_over_white(tmp_path, draw):
     draw(0, (1000, 700)).save(tmp_path / "image.jpg")
     with Image.open(tmp_path / "image.jpg") as image:
         assert np.array_equal(read_upright(tmp_path / "image.jpg"), image)
@@ -215,7 +215,7 @@ def test_each_crop_is_what_pillow_makes_of_it(tmp_path, draw, crop, stored, size
     assert largest_difference(pixels, read_plainly(tmp_path / "image.png", size, crop)) <= 2
 
 
-def test_a_picture_of_the_asked_size_is_not_changed(tmp_path, draw):
+def test_an_image_of_the_asked_size_is_not_changed(tmp_path, draw):
     draw(0, (31, 17)).save(tmp_path / "image.png")
     for crop in PLAIN:
         assert np.array_equal(read_pixels(tmp_path / "image.png", (17, 31), crop), np.asarray(draw(0, (31, 17))))
@@ -230,7 +230,7 @@ def test_center_cuts_both_ends_of_the_longer_side(tmp_path):
     assert (read_pixels(tmp_path / "image.png", (20, 20), "center") == 255).all()
 
 
-def test_letterbox_centres_the_whole_picture_on_white(tmp_path):
+def test_letterbox_centres_the_whole_image_on_white(tmp_path):
     flat("RGB", (0, 0, 0), (40, 20)).save(tmp_path / "image.png")
     pixels = read_pixels(tmp_path / "image.png", (20, 20), "letterbox")
     assert (pixels[:5] == 255).all()
@@ -256,7 +256,7 @@ def test_letterbox_shows_a_hairline(tmp_path):
 @crops
 @pytest.mark.parametrize("size", [(24, 36), (48, 16), (30, 30)])
 @pytest.mark.parametrize("edges", [(0, 0, 61, 60), (10, 0, 50, 60), (7, 20, 61, 50), (30, 30, 31, 60)])
-def test_a_part_is_cut_as_a_picture_of_that_part_alone(crop, size, edges):
+def test_a_part_is_cut_as_an_image_of_that_part_alone(crop, size, edges):
     # The resampling also sees what lies just outside of the part: less than a pixel's step of 4 on these slopes.
     down = Image.linear_gradient("L").resize((61, 60))
     right = Image.linear_gradient("L").transpose(Image.Transpose.ROTATE_90).resize((61, 60))
@@ -310,9 +310,9 @@ def encoded(image, format_):
 
 
 @pytest.mark.parametrize(
-    "content", [b"no picture", b"", b"<svg></svg>", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a"]
+    "content", [b"no image", b"", b"<svg></svg>", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a"]
 )
-def test_what_is_no_picture_is_unreadable(tmp_path, content):
+def test_what_is_no_image_is_unreadable(tmp_path, content):
     (tmp_path / "image.png").write_bytes(content)
     with pytest.raises(UnusableImage, match=r"^unreadable: ") as caught:
         open_image(tmp_path / "image.png")
@@ -321,7 +321,7 @@ def test_what_is_no_picture_is_unreadable(tmp_path, content):
 
 @pytest.mark.parametrize("format_", ["PNG", "JPEG"])
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_a_picture_cut_short_is_truncated(tmp_path, draw, format_, share):
+def test_an_image_cut_short_is_truncated(tmp_path, draw, format_, share):
     content = encoded(draw(0, (200, 200)), format_)
     (tmp_path / "image").write_bytes(content[: int(len(content) * share)])
     with pytest.raises(UnusableImage, match=r"^truncated: ") as caught:
@@ -330,7 +330,7 @@ def test_a_picture_cut_short_is_truncated(tmp_path, draw, format_, share):
 
 
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"])
-def test_no_cut_of_a_picture_is_a_crash(tmp_path, draw, format_):
+def test_no_cut_of_an_image_is_a_crash(tmp_path, draw, format_):
     content = encoded(draw(0, (30, 20)), format_)
     path = tmp_path / "image"
     for length in range(0, len(content), max(1, len(content) // 60)):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from benchmarks.scenes import draw_scene
 from stages.images.perceptual_hash import phash
-from stages.images.quality import Finding, Limits, inspect, read
+from stages.images.quality import Inspection, Limits, inspect_files, read_file
 from stages.images.reading import open_image
 from stages.images.thumbnails import Small, look_at, read_colours, read_small
 
@@ -31,7 +31,7 @@ def look(image, format_="JPEG", **options):
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_hash_of_a_reduced_decode_is_nearly_that_of_the_whole_picture(scene, format_):
+def test_hash_of_a_reduced_decode_is_nearly_that_of_the_whole_image(scene, format_):
     ours = int(phash(look(scene, format_).thumbnail[None])[0])
     theirs = int(str(imagehash.phash(Image.open(encode(scene, format_)))), 16)
     assert (ours ^ theirs).bit_count() <= 2
@@ -48,7 +48,7 @@ def test_colours_seen_at_first_are_those_read_again(scene, format_, tmp_path):
         np.testing.assert_array_equal(seen, again)
 
 
-def test_a_small_picture_is_enlarged_not_reduced():
+def test_a_small_image_is_enlarged_not_reduced():
     assert look(Image.effect_noise((40, 33), 50), "PNG").thumbnail.shape == (32, 32)
 
 
@@ -85,15 +85,15 @@ def test_blur_lowers_sharpness_and_neither_contrast_nor_size_does(scene):
     assert look(scene.resize((1620, 1210))).sharpness == pytest.approx(sharp, rel=0.35)
 
 
-def test_a_picture_too_large_to_hold_is_found_like_the_others(tmp_path):
+def test_an_image_too_large_to_hold_is_found_like_the_others(tmp_path):
     limits = Limits(min_side=32, max_megapixels=100, max_aspect=5, max_frames=1, min_contrast=0, min_sharpness=0)
     noise = np.random.default_rng(0).integers(0, 256, (70, 20_000, 3), dtype=np.uint8)
     paths = [tmp_path / "strip.png", tmp_path / "part.png"]
     for path, width in zip(paths, (20_000, 1_000), strict=True):
         Image.fromarray(noise[:, :width]).save(path)
-    assert isinstance(read(paths[0], limits), Finding)
-    assert isinstance(read(paths[1], limits), Small)
-    strip, part = inspect(paths, limits)
+    assert isinstance(read_file(paths[0], limits), Inspection)
+    assert isinstance(read_file(paths[1], limits), Small)
+    strip, part = inspect_files(paths, limits)
     assert (strip.reason, part.reason) == ("extreme aspect", "extreme aspect")
     assert strip.can_be_kept
     assert strip.thumbnail.std() > 0

@@ -1,17 +1,19 @@
 import io
-import os
-import subprocess
 import sys
 import zipfile
 
 import pytest
 
 from stages.collect import archive
+from stages.core.terminal import command
 from stages.manifest import kaggle
+from stages.manifest.__main__ import main
 from stages.web.errors import FetchError
 from tests.protocols.asking import SETTINGS
 from tests.protocols.kaggle import KEY, USERNAME, answering, storing
 from tests.protocols.service import BROKEN, Answer, serving
+
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 def make_zip(files):
@@ -120,8 +122,13 @@ def test_missing_credentials_are_named(service, monkeypatch, name):
     assert service.requests == []
 
 
-@pytest.mark.parametrize("dataset", ["", "name", "owner/name/3", "../x", "owner/..", "owner/na me", "owner/name?x=1"])
-@pytest.mark.parametrize("version", [3, "", "x", "²", "3/4"])
+@pytest.mark.parametrize(
+    ("dataset", "version"),
+    [
+        *((dataset, 3) for dataset in ("", "name", "owner/name/3", "../x", "owner/..", "a/na me", "a/name?x=1")),
+        *(("owner/name", version) for version in ("", "x", "²", "3/4")),
+    ],
+)
 def test_what_is_no_name_of_a_data_set_is_refused(service, dataset, version):
     with pytest.raises(ValueError, match=r"^kaggle: expected a data set as owner/name/versions/3, got "):
         download(service, dataset, version)
@@ -130,16 +137,28 @@ def test_what_is_no_name_of_a_data_set_is_refused(service, dataset, version):
     assert service.requests == []
 
 
-def test_the_command_prints_the_path(service, tmp_path, root):
+@pytest.fixture
+def run_command(root, monkeypatch, capsys):
+    """Run `python -m stages.manifest kaggle` for the data set; return its exit status, output and error."""
+
+    def run():
+        monkeypatch.chdir(root)
+        monkeypatch.setattr(sys, "argv", ["manifest", "kaggle", "owner/cars-tanks/versions/3"])
+        try:
+            command(main)
+        except SystemExit as stop:
+            return (stop.code, *capsys.readouterr())
+        return (0, *capsys.readouterr())
+
+    return run
+
+
+def test_the_command_prints_the_path(service, run_command):
     path = download(service)
-    arguments = [sys.executable, "-m", "stages.manifest", "kaggle", "owner/cars-tanks/versions/3"]
-    result = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False, env=os.environ)
-    assert (result.stdout, result.stderr, result.returncode) == (f"{path}\n", "", 0)
+    assert run_command() == (0, f"{path}\n", "")
 
 
-def test_the_command_says_in_one_line_what_is_wrong(root, monkeypatch):
+def test_the_command_names_a_problem_in_one_line(run_command, monkeypatch):
     monkeypatch.delenv("KAGGLE_KEY")
-    arguments = [sys.executable, "-m", "stages.manifest", "kaggle", "owner/cars-tanks/versions/3"]
-    result = subprocess.run(arguments, cwd=root, capture_output=True, text=True, check=False, env=os.environ)
-    line = "environment KAGGLE_KEY: expected that of an API token of kaggle.com/settings, got none.\n"
-    assert (result.stderr, result.returncode) == (line, 1)
+    line = "environment KAGGLE_KEY: expected that of an API token of kaggle.com/settings, got none."
+    assert run_command() == (line, "", "")

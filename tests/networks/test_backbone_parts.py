@@ -34,8 +34,7 @@ def test_more_layers_than_there_are_is_refused(backbone):
 def test_frozen_part_and_tail_together_are_the_backbone(backbone):
     frozen, tail = cut(backbone, 6)
     images = np.random.default_rng(0).uniform(-1, 1, (2, 71, 71, 3)).astype("float32")
-    whole = backbone.predict(images, verbose=0)
-    np.testing.assert_allclose(tail.predict(frozen.predict(images, verbose=0), verbose=0), whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tail(frozen(images)), backbone(images), rtol=1e-5, atol=1e-6)
     assert frozen.count_params() + tail.count_params() == backbone.count_params()
 
 
@@ -43,13 +42,12 @@ def test_frozen_part_and_tail_together_are_the_backbone(backbone):
 def test_other_backbones_are_cut_where_one_tensor_enters(name, valid, invalid):
     network = models.load(name)
     shape = (network.MIN_SIDE, network.MIN_SIDE, 3)
-    keras.utils.set_random_seed(0)
-    other = network.make_backbone(shape)
+    with keras.StatelessScope(initialize_variables=False):  # without memory for the weights
+        other = network.make_backbone(shape)
     frozen, tail = cut(other, valid)
     assert tail.name == f"{name}_tail"
     assert frozen.count_params() + tail.count_params() == other.count_params()
-    images = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype("float32")
-    np.testing.assert_allclose(tail(frozen(images)), other(images), rtol=1e-5, atol=1e-6)
+    assert {layer.name for layer in tail.layers[1:]} == {layer.name for layer in other.layers[-valid:]}
     with pytest.raises(
         ValueError, match=rf"train\.{name}\.trainable_layers: expected .*, got {invalid}; the nearest is "
     ):

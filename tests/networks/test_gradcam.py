@@ -13,13 +13,13 @@ from stages.networks.predicting import predict
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
-SIDE, SQUARE, BATCH = 32, 12, 32
+SIDE, SQUARE, BATCH = 24, 9, 32
 COLOURS = np.array([[220, 40, 40], [40, 200, 40], [40, 40, 220]], np.uint8)
 LINEAR = SimpleNamespace(head="linear", dropout=0.0, width=1)
 
 
 def plant(number, seed):
-    """Grey noise with a square of its class's colour at a random place: images, classes, and masks of the squares."""
+    """Return images of grey noise with a square in the colour of its class, their classes, and the squares' masks."""
     random = np.random.default_rng(seed)
     images = random.integers(90, 166, (number, SIDE, SIDE, 3), dtype=np.uint8)
     numbers = random.integers(0, len(COLOURS), number)
@@ -69,7 +69,7 @@ def train(model, rows, numbers, rate=3e-3):
 
 @pytest.fixture(scope="module", params=["sequential", "two towers", "nested", "fed features"])
 def trained(request):
-    """A network trained on planted squares, and what turns images into its rows."""
+    """Return a network trained on planted squares, and the function from images to its rows."""
     keras.utils.set_random_seed(0)
     images, numbers, _ = plant(480, seed=0)
     build = {"sequential": sequential, "two towers": two_towers, "nested": nested, "fed features": nested}
@@ -82,7 +82,7 @@ def trained(request):
 
 
 def enlarge(heat):
-    """The map at the size of the pictures, each of its places as a block."""
+    """Return the map at the size of the images, with a block for each of its positions."""
     return heat.repeat(SIDE // heat.shape[1], axis=1).repeat(SIDE // heat.shape[2], axis=2)
 
 
@@ -103,8 +103,8 @@ def test_of_two_squares_each_class_has_its_own(trained):
     images = random.integers(90, 166, (30, SIDE, SIDE, 3), dtype=np.uint8)
     first = random.integers(0, 3, 30)
     second = (first + random.integers(1, 3, 30)) % 3
-    images[:, 10:22, 2:14] = COLOURS[first][:, None, None]
-    images[:, 10:22, 18:30] = COLOURS[second][:, None, None]
+    images[:, 7:16, 1:10] = COLOURS[first][:, None, None]
+    images[:, 7:16, 14:23] = COLOURS[second][:, None, None]
     for numbers, is_left in ((first, True), (second, False)):
         heat = enlarge(heatmaps(model, rows_of(images), numbers, BATCH))
         sides = heat[:, :, : SIDE // 2].max(axis=(1, 2)), heat[:, :, SIDE // 2 :].max(axis=(1, 2))
@@ -120,17 +120,17 @@ def test_lies_in_0_to_1_and_reaches_1_where_anything_speaks_for_the_class(traine
 
 
 def test_a_rows_map_does_not_depend_on_the_others():
-    """With dense layers as wide as these, sums of one row alone add up in another order."""
+    """In dense layers as wide as these, a product of a single row adds numbers in another order."""
     keras.utils.set_random_seed(0)
     stack = layers.Flatten(), layers.Dense(256, "relu"), layers.Dense(256, "relu"), probabilities(3)
     model = keras.Sequential([keras.Input((4, 4, 64)), *stack])
     rows = np.random.default_rng(0).uniform(0, 1, (BATCH + 5, 4, 4, 64)).astype(np.float32)
     numbers = np.arange(len(rows)) % 3
     together = heatmaps(model, rows, numbers, BATCH)
-    for row in (0, BATCH):  # the first of a batch, and of one that is filled up
+    for row in (0, BATCH):  # the first row of a full batch, and of a batch that is filled with zeros
         alone = heatmaps(model, rows[row : row + 1], numbers[row : row + 1], BATCH)
         np.testing.assert_array_equal(alone[0], together[row])
-    for row in (BATCH - 1, BATCH + 4):  # at another place of the batch
+    for row in (BATCH - 1, BATCH + 4):  # at another position in the batch
         alone = heatmaps(model, rows[row : row + 1], numbers[row : row + 1], BATCH)
         np.testing.assert_allclose(alone[0], together[row], atol=1e-5)
 
@@ -174,8 +174,8 @@ def test_agrees_with_finite_differences_through_dense_layers():
         np.testing.assert_allclose(found, expected / max(expected.max(), 1e-300), atol=1e-4)
 
 
-def test_a_certain_answer_has_a_map_too():
-    """The gradient of a probability of 1 is 0; that of the score before the softmax is not."""
+def test_a_certain_prediction_has_a_map_too():
+    """The gradient of a probability of 1 is 0, and the gradient of the score before the softmax is not."""
     model = keras.Sequential([keras.Input((4, 4, 8)), layers.GlobalAveragePooling2D(), probabilities(2)])
     rows = np.random.default_rng(0).uniform(0.5, 1, (3, 4, 4, 8)).astype(np.float32)
     kernel = np.stack([np.arange(8.0), -np.arange(8.0)], axis=1)
@@ -221,18 +221,18 @@ def test_a_network_is_taken_apart_once():
     assert halves(model) is halves(model)
 
 
-def lightness(picture):
-    return np.asarray(picture.convert("L"), np.float64)
+def lightness(image):
+    return np.asarray(image.convert("L"), np.float64)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_the_overlay_is_lighter_the_more_was_seen(value):
     heat = np.linspace(0, 1, 8, dtype=np.float32)[None].repeat(4, axis=0)
-    picture = overlay(np.full((40, 80, 3), value, np.uint8), heat)
-    assert picture.size == (80, 40)
-    steps = np.diff(lightness(picture)[20])
+    image = overlay(np.full((40, 80, 3), value, np.uint8), heat)
+    assert image.size == (80, 40)
+    steps = np.diff(lightness(image)[20])
     assert (steps >= -1).all() and steps.sum() > 40
-    assert steps.max() < 8  # no edges between the places of the map
+    assert steps.max() < 8  # no edges between the positions of the map
 
 
 def test_the_overlay_lies_where_the_map_does():
@@ -243,14 +243,14 @@ def test_the_overlay_lies_where_the_map_does():
     assert row < 15 and column >= 45
 
 
-def test_a_picture_shows_through_its_map():
+def test_an_image_shows_through_its_map():
     pixels = np.full((20, 20, 3), 255, np.uint8)
     pixels[:, 10:] = 0
     found = lightness(overlay(pixels, np.full((2, 2), 0.5, np.float32)))
     assert found[:, :10].mean() > found[:, 10:].mean() + 50
 
 
-def test_a_view_fills_its_side_whatever_the_picture_measures():
+def test_a_view_fills_its_side_whatever_the_size_of_the_image():
     view = View(np.zeros((10, 20, 3), np.uint8), np.zeros((2, 4), np.float32))
-    assert view.picture(100).size == view.overlaid(100).size == (100, 50)
-    assert view.picture(8).size == view.overlaid(8).size == (8, 4)
+    assert view.image(100).size == view.overlaid(100).size == (100, 50)
+    assert view.image(8).size == view.overlaid(8).size == (8, 4)

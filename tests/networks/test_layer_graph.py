@@ -14,7 +14,7 @@ from stages.train.hyperparams import read_settings
 pytestmark = pytest.mark.usefixtures("tensors")
 
 SIDES = {"alexnet": 128, "xception": 128, "inception_v3": 128}  # 32 for the others
-#  network, its maps at that side: after the last convolution, before the pooling that follows it
+#  network: height and width of its maps at the side, after the last convolution and before the next pooling
 MAPS = {
     "alexnet": (6, 6),
     "convnet": (2, 2),
@@ -36,7 +36,7 @@ def random_images(model, number=4):
 
 
 def outline(name, monkeypatch, root):
-    """The network without memory for its weights."""
+    """Build a network without memory for its weights."""
     monkeypatch.chdir(root)
     settings = read_settings(name, models.load(name))
     side = SIDES.get(name, 32)
@@ -82,7 +82,7 @@ def test_a_sum_of_two_paths_is_the_maps():
     [[layers.Flatten], [layers.GlobalAveragePooling2D], [layers.MaxPooling2D, layers.Flatten]],
     ids=["flattened", "averaged", "pooled"],
 )
-def test_a_picture_that_no_convolution_saw_is_no_map(stack):
+def test_an_image_without_a_convolution_is_no_map(stack):
     model = convolved(layers.Rescaling(1 / 255), *(each() for each in stack))
     with pytest.raises(ValueError, match=r"^\w+: expected a network with a convolution, got one without maps .*\.$"):
         halves(model)
@@ -105,7 +105,7 @@ def test_the_halves_together_are_the_network_up_to_its_softmax(form):
 
 
 def build(form):
-    """Networks whose last convolution sees 8x8 positions, from one model to models in models."""
+    """Build a network whose maps have 8x8 positions: one model, or models nested in models."""
     keras.utils.set_random_seed(0)
     if form == "sequential":
         stack = layers.MaxPooling2D(), layers.Conv2D(4, 3, padding="same"), layers.MaxPooling2D(), layers.Flatten()
@@ -176,8 +176,8 @@ def test_each_tower_has_first_kernels_and_no_later_convolution_has():
 
 
 @pytest.mark.parametrize("scaling", ["signed", "imagenet_bgr"])
-def test_kernels_are_in_the_order_of_the_pictures_channels(scaling):
-    model = convolved(scaling_layer(scaling), layers.Conv2D(1, 1, name="seeing"), layers.Flatten())
-    model.get_layer("seeing").set_weights([np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3, 1), np.zeros(1)])
+def test_kernels_are_in_the_order_of_the_images_channels(scaling):
+    model = convolved(scaling_layer(scaling), layers.Conv2D(1, 1, name="first"), layers.Flatten())
+    model.get_layer("first").set_weights([np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3, 1), np.zeros(1)])
     expected = [1, 2, 3] if scaling == "signed" else [3, 2, 1]
-    assert first_kernels(model)["seeing"].ravel().tolist() == expected
+    assert first_kernels(model)["first"].ravel().tolist() == expected

@@ -11,68 +11,66 @@ from stages.networks.backbone_parts import sha256_of
 from stages.pretrained import run as pretrained
 from stages.pretrained import weights
 
-pytestmark = pytest.mark.usefixtures("tensors")
+pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
-SHAPE = (71, 71, 3)
+NAME, SHAPE = "tiny_transfer", (8, 8, 3)
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """A backbone as someone published it: its hash, and the file."""
+@pytest.fixture
+def published(tmp_path_factory, tiny_networks):
+    """Write a backbone's weights as a mirror publishes them, and return their hash and file."""
     keras.utils.set_random_seed(5)
-    backbone = models.load("xception").make_backbone(SHAPE)
+    backbone = models.load(NAME).make_backbone(SHAPE)
     path = tmp_path_factory.mktemp("mirror") / "published.weights.h5"
     backbone.save_weights(path)
     return sha256_of(backbone), path
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "KEPT_WEIGHTS", tmp_path / "kept")
+@pytest.fixture
+def kept(own_cache):
+    return own_cache / "weights"
 
 
 def settings_of(sha256, mirrors, allow_random=False):
     source = pretrained.Source(sha256=sha256, mirrors=mirrors)
-    return pretrained.Pretrained(allow_random=allow_random, seed=0, networks={"xception": source})
+    return pretrained.Pretrained(allow_random=allow_random, seed=0, networks={NAME: source})
 
 
 def test_takes_the_first_mirror_that_has_the_pinned_tensors(published, tmp_path, capsys):
     sha256, path = published
     mirrors = [f"file:{tmp_path / 'absent.weights.h5'}", f"file:{path}"]
-    pretrained.run("xception", settings_of(sha256, mirrors), tmp_path / "out")
+    pretrained.run(NAME, settings_of(sha256, mirrors), tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
     assert "absent.weights.h5: expected weights, got" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_second_run_needs_no_mirror(published, tmp_path):
     sha256, path = published
-    pretrained.run("xception", settings_of(sha256, [f"file:{path}"]), tmp_path / "first")
-    pretrained.run("xception", settings_of(sha256, ["file:nowhere.weights.h5"]), tmp_path / "second")
+    pretrained.run(NAME, settings_of(sha256, [f"file:{path}"]), tmp_path / "first")
+    pretrained.run(NAME, settings_of(sha256, ["file:nowhere.weights.h5"]), tmp_path / "second")
     first, second = (tmp_path / name / "backbone.weights.h5" for name in ("first", "second"))
     assert first.read_bytes() == second.read_bytes()
 
 
-@pytest.mark.slow
 def test_reads_the_backbone_inside_a_saved_model(published, tmp_path):
     sha256, path = published
-    backbone = models.load("xception").make_backbone(SHAPE)
+    backbone = models.load(NAME).make_backbone(SHAPE)
     backbone.load_weights(path)
     images = keras.Input(SHAPE)
     whole = keras.Model(images, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(backbone(images))))
     whole.save(tmp_path / "whole.keras")
-    pretrained.run("xception", settings_of(sha256, [f"file:{tmp_path / 'whole.keras'}"]), tmp_path / "out")
+    pretrained.run(NAME, settings_of(sha256, [f"file:{tmp_path / 'whole.keras'}"]), tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json")["pretrained"]
 
 
-def test_other_tensors_are_refused(published, tmp_path):
+def test_other_tensors_are_refused(published, kept, tmp_path):
     _, path = published
     with pytest.raises(
         ValueError, match=r"mirrors: expected one that answers, got: .*SHA-256 1111.*, got [0-9a-f]{64}"
     ):
-        pretrained.run("xception", settings_of("1" * 64, [f"file:{path}"]), tmp_path / "out")
+        pretrained.run(NAME, settings_of("1" * 64, [f"file:{path}"]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    assert not (tmp_path / "kept").exists() or not list((tmp_path / "kept").glob("*.h5"))
+    assert not list(kept.glob("*.h5"))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "another network", "no zip member"])
@@ -80,7 +78,7 @@ def test_a_damaged_file_is_refused(damage, published, tmp_path):
     sha256, path = published
     broken = tmp_path / "broken.weights.h5"
     if damage == "truncated":
-        broken.write_bytes(path.read_bytes()[:100_000])
+        broken.write_bytes(path.read_bytes()[:1000])
     elif damage == "another network":
         with h5py.File(broken, "w") as file:
             file.create_group("layers/dense/vars")
@@ -88,25 +86,24 @@ def test_a_damaged_file_is_refused(damage, published, tmp_path):
         with zipfile.ZipFile(broken, "w") as archive:
             archive.writestr("readme.txt", "nothing here")
     with pytest.raises(ValueError, match=r"broken.weights.h5: expected weights, got "):
-        pretrained.run("xception", settings_of(sha256, [f"file:{broken}"]), tmp_path / "out")
+        pretrained.run(NAME, settings_of(sha256, [f"file:{broken}"]), tmp_path / "out")
 
 
 def test_a_truncated_file_sends_to_the_next_mirror(published, tmp_path, capsys):
     sha256, path = published
     broken = tmp_path / "broken.weights.h5"
     broken.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    pretrained.run("xception", settings_of(sha256, [f"file:{broken}", f"file:{path}"]), tmp_path / "out")
+    pretrained.run(NAME, settings_of(sha256, [f"file:{broken}", f"file:{path}"]), tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
     assert "broken.weights.h5: expected weights, got" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_other_tensors_send_to_the_next_mirror(published, tmp_path, capsys):
     sha256, path = published
     keras.utils.set_random_seed(6)
-    models.load("xception").make_backbone(SHAPE).save_weights(tmp_path / "other.weights.h5")
+    models.load(NAME).make_backbone(SHAPE).save_weights(tmp_path / "other.weights.h5")
     mirrors = [f"file:{tmp_path / 'other.weights.h5'}", f"file:{path}"]
-    pretrained.run("xception", settings_of(sha256, mirrors), tmp_path / "out")
+    pretrained.run(NAME, settings_of(sha256, mirrors), tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
     assert f"other.weights.h5: expected tensors with SHA-256 {sha256}, got" in capsys.readouterr().err
 
@@ -123,21 +120,20 @@ def test_a_file_or_package_without_a_pin_is_refused(mirror, project):
     assert params.read(pretrained.Pretrained, "pretrained").networks["vgg16"].mirrors == ["keras", mirror]
 
 
-def test_without_a_pin_keras_gives_the_weights_and_their_hash_is_recorded(tmp_path, monkeypatch):
-    network = models.load("vgg16")
-    shape = (network.MIN_SIDE, network.MIN_SIDE, 3)
+def test_without_a_pin_keras_gives_the_weights_and_their_hash_is_recorded(kept, tmp_path, monkeypatch):
+    network = models.load(NAME)
     keras.utils.set_random_seed(7)
-    published = network.make_backbone(shape)
+    published = network.make_backbone(SHAPE)
     published.save_weights(tmp_path / "published.weights.h5")
-    # Keras takes a path wherever it takes `imagenet`, whose server the tests do not ask.
+    # The tests do not ask Keras's server: a path takes the place of `imagenet`.
     make = network.make_backbone
     path = {None: None, "imagenet": str(tmp_path / "published.weights.h5")}
     monkeypatch.setattr(network, "make_backbone", lambda image_shape, weights=None: make(image_shape, path[weights]))
     source = pretrained.Source(sha256=None, mirrors=["keras"])
-    settings = pretrained.Pretrained(allow_random=False, seed=0, networks={"vgg16": source})
-    pretrained.run("vgg16", settings, tmp_path / "out")
+    settings = pretrained.Pretrained(allow_random=False, seed=0, networks={NAME: source})
+    pretrained.run(NAME, settings, tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256_of(published)}
-    assert not (tmp_path / "kept").exists()  # Keras keeps its own.
+    assert not kept.exists()  # Keras has a cache of its own.
 
 
 def test_without_a_pin_a_keras_that_does_not_answer_is_one_line(tmp_path, monkeypatch, project):
@@ -151,33 +147,32 @@ def test_without_a_pin_a_keras_that_does_not_answer_is_one_line(tmp_path, monkey
     assert not (tmp_path / "out").exists()
 
 
-def test_random_weights_need_leave_and_are_recorded(published, tmp_path):
+def test_random_weights_must_be_allowed_and_are_recorded(published, tmp_path):
     sha256, _ = published
     with pytest.raises(ValueError, match=r"random: expected pretrained.allow_random to be true, got false\."):
-        pretrained.run("xception", settings_of(sha256, ["random"]), tmp_path / "out")
-    pretrained.run("xception", settings_of(sha256, ["random"], allow_random=True), tmp_path / "out")
+        pretrained.run(NAME, settings_of(sha256, ["random"]), tmp_path / "out")
+    pretrained.run(NAME, settings_of(sha256, ["random"], allow_random=True), tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json")["pretrained"] is False
 
 
-@pytest.mark.slow
-def test_random_after_a_refused_mirror_is_random_and_not_the_refused(published, tmp_path):
+def test_random_weights_after_a_refused_mirror_are_not_its_weights(published, tmp_path):
     refused, path = published
     mirrors = {"first": ["random"], "second": [f"file:{path}", "random"]}
     for name, choice in mirrors.items():
-        pretrained.run("xception", settings_of("1" * 64, choice, allow_random=True), tmp_path / name)
+        pretrained.run(NAME, settings_of("1" * 64, choice, allow_random=True), tmp_path / name)
     first, second = (read_json(tmp_path / name / "weights.json") for name in mirrors)
     assert first == second
     assert first["sha256"] != refused
 
 
-def test_a_damaged_kept_file_sends_to_the_mirror(published, tmp_path):
+def test_a_damaged_kept_file_sends_to_the_mirror(published, kept, tmp_path):
     sha256, path = published
-    kept = tmp_path / "kept" / f"{sha256}.weights.h5"
-    kept.parent.mkdir()
-    kept.write_bytes(b"garbage")
-    pretrained.run("xception", settings_of(sha256, [f"file:{path}"]), tmp_path / "out")
+    file = kept / f"{sha256}.weights.h5"
+    kept.mkdir(parents=True)
+    file.write_bytes(b"garbage")
+    pretrained.run(NAME, settings_of(sha256, [f"file:{path}"]), tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json")["sha256"] == sha256
-    assert kept.read_bytes() != b"garbage"
+    assert file.read_bytes() != b"garbage"
 
 
 def test_an_unknown_mirror_is_refused_with_the_choices(project):

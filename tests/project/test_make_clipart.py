@@ -29,7 +29,7 @@ def make_clipart(root):
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory, draw):
-    """A tree as Debian's, with each of its oddities."""
+    """Write a tree like Debian's, with each of its oddities."""
     root = tmp_path_factory.mktemp("openclipart")
     names = ("animals/cat", "animals/deep/dog._01", "food/pie", "people/man", "signs/x")
     for seed, name in enumerate(names):

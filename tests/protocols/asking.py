@@ -1,4 +1,4 @@
-"""The project's own client, allowed to ask loopback and in no hurry to give up."""
+"""The project's client with settings for tests: it may ask loopback, and waits long before it gives up."""
 
 from stages.web.client import Client, Fetch
 

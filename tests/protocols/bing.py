@@ -20,7 +20,7 @@ def image(number, **other):
 
 
 def answering(images_of_queries):
-    """What answers the queries with their images; past the end it gives the last page again, as Bing did."""
+    """Make the function that answers queries with their images; past the end it repeats the last page, like Bing."""
 
     def answer(request):
         if request.path != "/v7.0/images/search":

@@ -1,4 +1,4 @@
-"""Two image boards over the same posts: the API of Gelbooru 0.2, and Danbooru's."""
+"""Two image boards with the same posts: one with the API of Gelbooru 0.2, one with that of Danbooru."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class Post:
     number: int
     tags: tuple
     rating: str = "general"
-    file: str = ""  # what its MD5 is taken of, its number where nothing is said
+    file: str = ""  # the text whose MD5 is taken; if empty, the number
     ending: str = "jpg"
     is_hidden: bool = False
 
@@ -52,7 +52,7 @@ def as_gelbooru(post):
 
 
 def gelbooru(posts, at_most=1000, in_table=False):
-    """Pages by number or, deeper, below a post's number; nothing at all where there are none, as Safebooru answers."""
+    """Answer pages by number or below a post's number; an empty body if there are no posts, like Safebooru."""
 
     def answer(request):
         query = request.query
@@ -88,7 +88,7 @@ def as_danbooru(post):
 
 
 def danbooru(posts, account="", at_most=200):
-    """Pages by number up to 1000, or `b<id>`; two tags at most, unless the header holds the account."""
+    """Answer pages by number up to 1000, or `b<id>`; at most two tags, unless the header holds the account."""
 
     def answer(request):
         if request.path != "/posts.json":

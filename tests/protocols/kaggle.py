@@ -1,4 +1,4 @@
-"""Kaggle's download of a data set: it wants an account, and redirects to another host's signed address."""
+"""Kaggle's download of a data set, which needs an account and redirects to a signed address of another host."""
 
 import base64
 
@@ -8,7 +8,7 @@ USERNAME, KEY = "shinji", "sentinel-secret-04af"
 
 
 def answering(archives, storage):
-    """What answers for {"owner/name?version": …} with a redirect to the storage's address."""
+    """Make the function that redirects requests for archives, a set of "owner/name?version", to the storage."""
     account = "Basic " + base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
 
     def answer(request):
@@ -23,5 +23,5 @@ def answering(archives, storage):
 
 
 def storing(content):
-    """What answers everything with the archive, whoever asks."""
+    """Make the function that answers every request with the archive."""
     return lambda request: Answer(content, 200, {"Content-Type": "application/zip"})

@@ -1,8 +1,8 @@
-"""Openverse's search as its documentation describes it: pages, licences, limits without an account."""
+"""Openverse's search as in its documentation: pages, licences, and limits without an account."""
 
 from tests.protocols.service import as_json
 
-DEPTH = 12  # pages that are answered
+DEPTH = 12  # the number of pages that are answered
 
 
 def image(number, **other):
@@ -26,7 +26,7 @@ def image(number, **other):
 
 
 def answering(images_of_queries):
-    """What answers the queries with their images."""
+    """Make the function that answers queries with their images."""
 
     def answer(request):
         if request.path != "/v1/images/":

@@ -23,7 +23,7 @@ def post(number, **other):
 
 
 def gallery(number, media, **other):
-    """A post of a gallery; media is {id: what media_metadata says of it, or None for nothing}."""
+    """Make a post with a gallery; media is {id: its entry in media_metadata, or None for no entry}."""
     return post(
         number,
         url=f"https://www.reddit.com/gallery/p{number}",
@@ -46,7 +46,7 @@ def page(posts, after):
 
 
 def answering(listings, page_size=100):
-    """What answers `/r/<subreddit>/<listing>` with its posts; the listings are {"carporn/new": posts, …}."""
+    """Make the function that answers `/r/<subreddit>/<listing>`; the listings are {"carporn/new": posts, …}."""
 
     def answer(request):
         if request.path == "/api/v1/access_token":

@@ -1,4 +1,4 @@
-"""A web service on loopback, in threads: real HTTP, its answers computed, some of them faulty."""
+"""A web service on loopback with real HTTP, whose answers are computed and may be replaced by faults."""
 
 import json
 import threading
@@ -36,7 +36,7 @@ NOTHING = Answer(b"", 200)
 
 
 class Service:
-    """What was asked of it, in order, and the answers that stand in for the true one, by the number of the request."""
+    """The requests in order, and `faults`: {number of a request: answer in place of the true one}."""
 
     def __init__(self, answer: Callable[[Request], Answer]):
         self.answer = answer
@@ -84,7 +84,7 @@ def handler_of(service):
 
 @contextmanager
 def serving(answer):
-    """The service while it runs; `service.address` is where."""
+    """Run the service; yield it, with its address as `service.address`."""
     service = Service(answer)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(service))
     server.daemon_threads = True

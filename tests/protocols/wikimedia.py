@@ -31,7 +31,7 @@ def file(number, licence="cc-by-sa-4.0", **other):
 
 
 def answering(files_of_queries, described_at_once=50):
-    """What answers the queries with their files; of each batch, only so many are described in one answer."""
+    """Make the function that answers queries with their files; one answer describes a part of each batch."""
 
     def answer(request):
         query = request.query

@@ -1,4 +1,4 @@
-"""A small complete set of what `report` reads, written as the steps before it write it."""
+"""A small complete set of the inputs of `report`, as the earlier steps write them."""
 
 import json
 
@@ -6,27 +6,27 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.compare.run import Compare, compare, summarise
+from stages.core.counts import SPLITS
+from stages.compare.run import Compare, compare_pairs, summarise
 from stages.core.files import write_json, write_table
 from stages.evaluate.curves import precision_recall_points, reliability, roc_points
 from stages.report.results import Sources
 from stages.results.bootstrap import intervals
 from stages.results.scores import score
 
-SPLITS = ("train", "val", "test")
 PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 TRAINING = {"monitor": "val_loss", "seed": 3, "scaling": "unit", "learning_rate": 0.001, "clip_norm": None}
 SPLIT = {"ratios": "50/25/25", "seed": 7, "grouped": True}
 
 
-def picture(seed, size=(64, 48)):
+def draw_image(seed, size=(64, 48)):
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
 def make_index(classes, per_class):
-    """A row for each image; every fourth is val, every fourth test."""
+    """Return a row for each image; of four images of a class, two are train, one is val and one is test."""
     rows = []
     for number in range(per_class * len(classes)):
         name = classes[number % len(classes)]
@@ -43,26 +43,26 @@ def make_index(classes, per_class):
 
 
 def make_probabilities(index, classes, sharpness, seed):
-    """Random probabilities that lean to the true class, `(n, n_classes)`."""
+    """Return random probabilities `(n, n_classes)`, in which the true class is more probable."""
     scores = np.random.default_rng(seed).normal(size=(len(index), len(classes)))
     scores[np.arange(len(index)), index["class"].map(list(classes).index)] += sharpness
     return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
 
 
-def write_pictures(index, folder, side=32):
-    """The raw files and the table of them, and the pixels."""
+def write_images(index, folder, side=32):
+    """Write the raw files with their table, and the pixels."""
     raw, pixels = folder / "raw", folder / "pixels"
     pixels.mkdir()
     for number, file in enumerate(index["file"]):
         (raw / file).parent.mkdir(parents=True, exist_ok=True)
-        picture(number).save(raw / file)
+        draw_image(number).save(raw / file)
     write_table(index.drop(columns=["phash", "group", "split"]), raw / "images.csv")
     write_table(index.drop(columns=["split"]), pixels / "index.csv")
-    np.save(pixels / "images.npy", np.stack([np.asarray(picture(n, (side, side))) for n in range(len(index))]))
+    np.save(pixels / "images.npy", np.stack([np.asarray(draw_image(n, (side, side))) for n in range(len(index))]))
 
 
 def write_counts(index, classes, folder):
-    """What the steps from collect to split counted, and what clean kept and found alike."""
+    """Write the counts of the steps from collect to split, and the tables that clean wrote."""
     metrics, cleaned, n = folder / "metrics", folder / "cleaned", len(index)
     rejected = {"duplicate": 3, "near-duplicate": 2}
     counts = index.groupby("split")["class"].value_counts()
@@ -89,7 +89,7 @@ def write_counts(index, classes, folder):
 
 
 def write_evaluation(index, probabilities, classes, folder, cost):
-    """What `evaluate` leaves of a network."""
+    """Write what `evaluate` writes about a network."""
     folder.mkdir(parents=True)
     labels = index["class"].map(list(classes).index).to_numpy()
     metrics = dict(cost)
@@ -116,7 +116,7 @@ def write_evaluation(index, probabilities, classes, folder, cost):
 
 
 def write_training(name, classes, cost, folder, backbone):
-    """What `train` leaves of a network: its third epoch has the lowest validation loss."""
+    """Write what `train` writes about a network, whose third epoch has the lowest validation loss."""
     folder.mkdir(parents=True)
     rows = [(epoch, split, loss, 0.4 + epoch / 10, 0.001)
             for epoch, losses in enumerate([(1.1, 1.2), (0.9, 1.0), (0.7, 0.8), (0.5, 0.9)], start=1)
@@ -128,12 +128,13 @@ def write_training(name, classes, cost, folder, backbone):
         "pretrained": cost["pretrained"],
         "preprocessing": {"size": [32, 32], "crop": "letterbox"},
         "backbone": backbone,
+        "kept_epoch": 3,
     }
     write_json(facts, folder / "network.json")
 
 
 def write_explanation(table, folder, most=2):
-    """What `explain` leaves of a network: its mistakes on test with the class that it named, figures, and the map."""
+    """Write what `explain` writes about a network: its mistakes on test, the figures, and the map."""
     (folder / "heat").mkdir(parents=True)
     test = table[table["split"] == "test"]
     wrong = test[test["class"] != test["predicted"]].groupby("class").head(most)
@@ -153,16 +154,16 @@ def write_explanation(table, folder, most=2):
     mistakes = [row | {"probability": 0.9} for row in wrong[fields].to_dict("records")]
     (folder / "mistakes.json").write_text(json.dumps(mistakes))
     for number, row in enumerate(mistakes):
-        picture(1000 + number, (160, 160)).save(folder / "heat" / f"{row['image_id'][:16]}.jpg")
+        draw_image(1000 + number, (160, 160)).save(folder / "heat" / f"{row['image_id'][:16]}.jpg")
     for number, name in enumerate(("attention", "filters", "mistakes", "embedding")):
-        picture(2000 + number, (900, 300)).save(folder / f"{name}.png")
+        draw_image(2000 + number, (900, 300)).save(folder / f"{name}.png")
     places = np.random.default_rng(5).normal(size=(len(table), 2))
     map_ = table[["image_id", "class", "split", "predicted"]].assign(x=places[:, 0].round(4), y=places[:, 1].round(4))
     write_table(map_, folder / "embedding.csv")
 
 
 def write_network(name, index, classes, folder, sharpness, seed, pretrained=False):
-    """What training, evaluation and explanation leave of a network; its metrics and its table of predictions."""
+    """Write the training, evaluation and explanation of a network; return its metrics and its predictions."""
     cost = {"parameters": 1_234_567 * (seed + 1), "multiply_adds": 45_600_000 * 10**seed, "megabytes": 4.94}
     cost["pretrained"] = pretrained
     backbone = {"network": name, "pretrained": True, "sha256": "ab" * 32} if pretrained else {}
@@ -174,17 +175,17 @@ def write_network(name, index, classes, folder, sharpness, seed, pretrained=Fals
 
 
 def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xception"), per_class=16, change=None):
-    """All of it in the folder, and where; `change` may alter the table of images before anything is written."""
+    """Write all inputs into the folder and return their paths; `change` may alter the table of images before that."""
     folder.mkdir(parents=True, exist_ok=True)
     classes = sorted(classes)
     index = make_index(classes, per_class)
     if change is not None:
         change(index)
-    write_pictures(index, folder)
+    write_images(index, folder)
     write_counts(index, classes, folder)
     found = {name: write_network(name, index, classes, folder, 1.0 + seed, seed, pretrained=name == "xception")
              for seed, name in enumerate(networks)}  # fmt: skip
-    pairs = compare({name: table for name, (_, table) in found.items()}, Compare(draws=100, seed=0))
+    pairs = compare_pairs({name: table for name, (_, table) in found.items()}, Compare(draws=100, seed=0))
     summary = summarise({name: metrics for name, (metrics, _) in found.items()}, pairs)
     write_json(summary, folder / "metrics" / "summary.json")
     return Sources(
@@ -193,5 +194,5 @@ def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xcepti
 
 
 def training_of(networks=("vgg", "xception")):
-    """What params.yaml says of each network's training."""
+    """Return the params of each network's training."""
     return {name: dict(TRAINING) for name in networks}

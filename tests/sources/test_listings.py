@@ -1,4 +1,4 @@
-"""All live sources through `collect`: from services on loopback into a manifest, and its images into the raw data."""
+"""Live sources: services on loopback are listed into a manifest, whose images `collect` fetches."""
 
 import copy
 import io
@@ -20,6 +20,7 @@ from tests.protocols import boorus as boards
 from tests.protocols.asking import SETTINGS
 from tests.protocols.service import Answer, serving
 
+pytestmark = pytest.mark.usefixtures("short_waits")
 SECRETS = {
     "REDDIT_CLIENT_ID": reddit.CLIENT_ID,
     "REDDIT_CLIENT_SECRET": reddit.CLIENT_SECRET,
@@ -68,7 +69,7 @@ def settings_of(listings, source="none.csv"):
 
 @pytest.fixture
 def listings():
-    """What asks every service for the class cat."""
+    """Run all services; yield the params that list the class cat from each."""
     with ExitStack() as stack:
         items = []
         for name, (answer, options) in SERVICES.items():
@@ -87,21 +88,21 @@ def test_every_live_source_on_the_web_is_tried():
 def test_all_sources_list_into_one_manifest_and_once_more_changes_nothing(listings, tmp_path, caplog, capfd):
     caplog.set_level(0)
     path = tmp_path / "manifest.csv"
-    told = [relist(settings_of(listings), path)]
+    messages = [relist(settings_of(listings), path)]
     content = path.read_bytes()
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     sources = table["source"].str.partition(" ")[0]
     assert table.groupby([sources, "class"]).size().to_dict() == COUNTS
     assert (table["url"] != "").all()
-    told.append(relist(settings_of(listings), path))
+    messages.append(relist(settings_of(listings), path))
     assert path.read_bytes() == content
-    assert told[1] == f"{path}: {sum(COUNTS.values())} images, 0 new, 0 no longer listed, 0 changed."
-    shown = [content.decode(), *told, caplog.text, *capfd.readouterr()]
+    assert messages[1] == f"{path}: {sum(COUNTS.values())} images, 0 new, 0 no longer listed, 0 changed."
+    shown = [content.decode(), *messages, caplog.text, *capfd.readouterr()]
     assert not any(secret in text for text in shown for secret in (*SECRETS.values(), reddit.TOKEN))
 
 
 def nodes_of(value, path=()):
-    """Where there is something in an answer, of each list in its first item."""
+    """Yield the path to each value in an answer; in a list, only to its first item."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
     for key, item in items:
@@ -140,10 +141,10 @@ def test_an_answer_of_another_shape_is_data_or_one_line(name):
     whole, changes = SMALL[name], []
 
     def answer(request):
-        told = whole(request)
-        if not told.body or "access_token" in request.path:
-            return told
-        content = json.loads(told.body)
+        message = whole(request)
+        if not message.body or "access_token" in request.path:
+            return message
+        content = json.loads(message.body)
         wanted = (change for change in changes if change[0] in set(nodes_of(content)))
         return Answer(json.dumps(replaced(content, *next(wanted, ((), content)))).encode())
 
@@ -153,7 +154,7 @@ def test_an_answer_of_another_shape_is_data_or_one_line(name):
         [(_, module, entry, _)] = live_entries({"cat": [{"source": name, **options, "address": address}]})
         client = Client(SETTINGS)
         assert list(module.listing(entry, "cat", client))
-        bodies = [json.loads(told.body) for told in map(whole, service.requests) if told.body]
+        bodies = [json.loads(message.body) for message in map(whole, service.requests) if message.body]
         paths = dict.fromkeys(path for body in bodies for path in nodes_of(body) if path)
         for path in paths:
             for value in (None, "x", [None]):
@@ -178,11 +179,11 @@ def test_a_post_that_was_given_its_tag_leaves_the_opposite_class(tmp_path):
         first = pd.read_csv(path, dtype=str)
         number = int(first[first["class"] == "not_cat"]["source_id"].iloc[0])
         posts[number - 1] = boards.Post(number, ("asuka",))
-        told = relist(settings_of({"cat": [item]}), path)
+        message = relist(settings_of({"cat": [item]}), path)
     table = pd.read_csv(path, dtype=str)
     assert table[table["source_id"] == str(number)]["class"].tolist() == ["cat"]
     assert not table["source_id"].duplicated().any()
-    assert f"changed: cat safebooru {service.address.removeprefix('http://')} {number} " in told
+    assert f"changed: cat safebooru {service.address.removeprefix('http://')} {number} " in message
 
 
 def test_the_own_instance_of_a_source_needs_no_host():

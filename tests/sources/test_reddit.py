@@ -1,4 +1,4 @@
-"""Reddit's source, through the real PRAW, against a Reddit on loopback."""
+"""The source `reddit`, with the real PRAW, against a service on loopback."""
 
 import email.utils
 import logging
@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from stages.sources import reddit, reddit_requests
 from stages.sources.listed_image import Listed
-from stages.sources.reddit_requests import read_wait_s
 from tests.protocols.asking import make_client
 from tests.protocols.reddit import CLIENT_ID, CLIENT_SECRET, TOKEN, answering, gallery, page, post
 from tests.protocols.service import BROKEN, BUSY, CUT_JSON, Answer, as_json, serving
@@ -24,6 +23,7 @@ def credentials(monkeypatch):
     monkeypatch.setenv("REDDIT_CLIENT_ID", CLIENT_ID)
     monkeypatch.setenv("REDDIT_CLIENT_SECRET", CLIENT_SECRET)
     monkeypatch.setattr(reddit_requests, "BACK_OFF_S", 0.01)
+    monkeypatch.setattr(prawcore.sessions.FiniteRetryStrategy, "_sleep_seconds", lambda strategy: None)
 
 
 def list_all(service, **options):
@@ -90,15 +90,15 @@ def test_a_deleted_account_is_an_unknown_author(author):
         ("", ""),
     ],
 )
-def test_only_links_to_pictures_have_an_address_the_others_are_listed_to_be_counted(url, expected):
+def test_only_links_to_images_have_an_address_other_posts_are_listed_to_be_counted(url, expected):
     assert [(image.source_id, image.url) for image in list_one(post(1, url=url))] == [("p1", expected)]
 
 
-def test_a_removed_post_is_listed_without_its_picture():
+def test_a_removed_post_is_listed_without_its_image():
     assert [image.url for image in list_one(post(1, removed_by_category="deleted"))] == [""]
 
 
-def test_a_gallerys_pictures_are_listed_one_by_one_in_their_order():
+def test_a_gallerys_images_are_listed_one_by_one_in_their_order():
     media = {
         "zebra": {},
         "apple": {"m": "image/png"},
@@ -230,14 +230,6 @@ def test_a_429_that_says_when_with_a_date_is_waited_for():
         assert 0.9 <= time.monotonic() - start < 5
 
 
-@pytest.mark.parametrize(
-    ("retry_after", "expected"),
-    [("7", 7), ("0.5", 0.5), ("-3", 0), ("", 9), ("soon", 9), ("nan", 0), ("1e999", float("inf"))],
-)
-def test_what_retry_after_can_say(retry_after, expected):
-    assert read_wait_s(retry_after, otherwise=9) == expected
-
-
 @pytest.mark.parametrize("retry_after", ["86400", "inf"])
 def test_reddit_is_not_waited_for_without_end(retry_after):
     with serving(answering({"carporn/new": some(1)})) as service:
@@ -317,7 +309,7 @@ def test_missing_credentials_are_named_and_nothing_is_asked(monkeypatch, name, v
 
 
 def test_credentials_come_from_nowhere_else(monkeypatch, tmp_path):
-    """Neither a praw.ini nor PRAW's own variables count, so that nobody's account is used unawares."""
+    """A praw.ini and PRAW's own variables have no effect, so that no account is used by accident."""
     (tmp_path / "praw.ini").write_text("[DEFAULT]\nusername=gendo\npassword=gendo\nrefresh_token=gendo\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(praw.config.Config, "CONFIG", None)
@@ -353,7 +345,7 @@ def test_no_secret_is_shown_when_something_fails(name, monkeypatch, caplog, capf
 
 
 def everything_behind(error):
-    """All that a traceback, or whoever looks into the exceptions behind this one, would show."""
+    """Yield everything that a traceback, or a look into the exceptions behind this error, would show."""
     yield "".join(traceback.format_exception(error))
     while error is not None:
         yield repr(error) + repr(vars(error))

@@ -1,21 +1,22 @@
-"""Ratios, folds, and dealing groups into parts: stages.split.ratios and stages.core.dealing."""
+"""Ratios, folds, and dealing groups into parts: stages.split.ratios and stages.split.dealing."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.core.counts import SPLITS
 from stages.split.dealing import assign, deal, quotas, ungroup
 from stages.split.leaks import straddling
-from stages.split.ratios import NAMES, Ratios, name_parts, parse_ratios
+from stages.split.ratios import Ratios, name_parts, parse_ratios
 
 SHARES = st.sampled_from([(70, 15, 15), (80, 10, 10), (34, 33, 33), (98, 1, 1), (1, 98, 1), (80, 20), (1,) * 5])
 SEEDS = st.integers(0, 2**32)
 
 
 def index_of(groups):
-    """A table of images from rows of (group, class, number of images)."""
+    """Return a table of images from rows of (group, class, number of images)."""
     rows = [(group, class_) for group, class_, size in groups for _ in range(size)]
     table = pd.DataFrame(rows, columns=["group", "class"], dtype=str)
     return table.assign(image_id=[f"{row:04}" for row in range(len(table))], given_split="")
@@ -26,7 +27,7 @@ def singles(class_, number):
 
 
 def own_groups(sizes):
-    """2 to 4 classes with 5 or more groups of the sizes, none shared."""
+    """Draw 2 to 4 classes with 5 or more groups of the sizes, none of them shared."""
     classes = st.lists(st.lists(sizes, min_size=5, max_size=25), min_size=2, max_size=4)
     return classes.map(
         lambda drawn: [
@@ -44,7 +45,7 @@ ANY_GROUPS = st.lists(
 
 
 def assign_parts(index, shares, seed):
-    """Each row's part by a name of its own, so that folds that train are told apart."""
+    """Return each row's part by a name of its own, so that folds that train can be told apart."""
     return assign(index, shares, tuple(f"part {n}" for n in range(len(shares))), seed)
 
 
@@ -52,6 +53,7 @@ def count_parts(index, shares, seed):
     return pd.crosstab(assign_parts(index, shares, seed), index["class"])
 
 
+@settings(max_examples=30)
 @given(own=own_groups(st.integers(1, 9)), shared=SHARED_GROUPS, shares=SHARES, seed=SEEDS)
 def test_no_group_straddles_and_every_class_is_in_every_part(own, shared, shares, seed):
     index = index_of(own + shared)
@@ -63,6 +65,7 @@ def test_no_group_straddles_and_every_class_is_in_every_part(own, shared, shares
     assert counts.to_numpy().min() > 0
 
 
+@settings(max_examples=40)
 @given(groups=ANY_GROUPS, shares=SHARES, seed=SEEDS)
 def test_any_groups_are_dealt_whole_or_refused(groups, shares, seed):
     index = index_of(groups)
@@ -75,6 +78,7 @@ def test_any_groups_are_dealt_whole_or_refused(groups, shares, seed):
         assert pd.crosstab(parts, index["class"]).to_numpy().min() > 0
 
 
+@settings(max_examples=30)
 @given(own=own_groups(st.just(1)), shares=SHARES, seed=SEEDS)
 def test_single_images_meet_their_quotas(own, shares, seed):
     index = index_of(own)
@@ -96,12 +100,9 @@ def test_quotas_add_up_and_leave_no_part_empty(totals, shares):
     ("total", "shares", "wanted"),
     [
         (100, (70, 15, 15), [70, 15, 15]),
-        (20, (70, 15, 15), [14, 3, 3]),
         (10, (70, 15, 15), [7, 2, 1]),
         (3, (70, 15, 15), [1, 1, 1]),
-        (3, (98, 1, 1), [1, 1, 1]),
         (10, (98, 1, 1), [8, 1, 1]),
-        (10, (80, 20), [8, 2]),
         (2, (99, 1), [1, 1]),
         (10, (1,) * 5, [2, 2, 2, 2, 2]),
         (7, (1,) * 5, [2, 2, 1, 1, 1]),
@@ -118,6 +119,7 @@ def test_folds_differ_by_at_most_one_image_however_many_classes_there_are(totals
     assert np.ptp(wanted.sum(axis=1)) <= 1
 
 
+@settings(max_examples=15)
 @given(own=own_groups(st.integers(1, 5)), shared=SHARED_GROUPS, seed=SEEDS, order=st.randoms(use_true_random=False))
 def test_the_same_seed_gives_the_same_split_in_any_order_of_rows(own, shared, seed, order):
     index = index_of(own + shared)
@@ -131,11 +133,11 @@ def test_the_same_seed_gives_the_same_split_in_any_order_of_rows(own, shared, se
 
 def test_another_seed_gives_another_split():
     index = index_of(singles("a", 20) + singles("b", 20))
-    splits = {tuple(assign(index, (70, 15, 15), NAMES, seed)) for seed in range(5)}
+    splits = {tuple(assign(index, (70, 15, 15), SPLITS, seed)) for seed in range(5)}
     assert len(splits) == 5
 
 
-def test_images_without_groups_are_told_apart_where_a_picture_is_in_train_and_test():
+def test_images_without_groups_are_told_apart_where_an_image_is_in_train_and_test():
     index = pd.DataFrame(
         {"image_id": ["a", "a", "b"], "given_split": ["train", "test", "train"], "group": "a", "class": "c"}
     )
@@ -150,7 +152,7 @@ def test_groups_of_several_classes_are_dealt_anew_until_every_class_is_everywher
     by_falling_size = counts[np.argsort(-counts.sum(axis=1))]
     _, dealt = deal(by_falling_size, quotas(counts.sum(axis=0), (70, 15, 15)))
     assert dealt.min() == 0
-    for seed in range(10):
+    for seed in range(5):
         assert count_parts(index, (70, 15, 15), seed).to_numpy().min() > 0
 
 
@@ -159,18 +161,16 @@ def test_groups_that_cannot_put_every_class_into_every_part_are_refused_with_cou
     index = index_of([(group, class_, 2) for group in ("ab", "ac", "bc", "abc") for class_ in group])
     message = (
         r"^split: expected a way to put every class into train, val, test, got none in 20 tries for class [abc] "
-        r"\(images: 6, groups: 3, of those with other classes too: 3\)\. A smaller clean\.group_distance, or "
+        r"\(images: 6, groups: 3, groups with other classes: 3\)\. A smaller clean\.group_distance, or "
     )
     with pytest.raises(ValueError, match=message):
-        assign(index, (70, 15, 15), NAMES, 0)
+        assign(index, (70, 15, 15), SPLITS, 0)
 
 
 @pytest.mark.parametrize(
     ("text", "ratios"),
     [
         ("70/15/15", Ratios("drawn", (70, 15, 15))),
-        ("98/1/1", Ratios("drawn", (98, 1, 1))),
-        ("given/20", Ratios("given", (80, 20))),
         ("given/1", Ratios("given", (99, 1))),
         ("given/99", Ratios("given", (1, 99))),
         ("kfold/3", Ratios("kfold", (1, 1, 1))),
@@ -193,20 +193,16 @@ FOLDS = r"at least 3 folds, for train, val and test"
         ("70/15/16", rf"{SUM}, got 70/15/16 with sum 101\.$"),
         ("70/15/14", rf"{SUM}, got 70/15/14 with sum 99\.$"),
         ("0/50/50", rf"{SUM}, got 0/50/50 with sum 100\.$"),
-        ("85/15/0", rf"{SUM}, got 85/15/0 with sum 100\.$"),
         ("80/20", rf"{FORM}, got 80/20\.$"),
-        ("40/30/20/10", rf"{FORM}, got 40/30/20/10\.$"),
         ("", rf"{FORM}, got \.$"),
         ("70/15/-15", rf"{FORM}, got 70/15/-15\.$"),
         ("70/15/15\n", rf"{FORM}, got 70/15/15\n\.$"),
         ("7²/15/13", rf"{FORM}, got 7²/15/13\.$"),
         ("0.7/0.15/0.15", rf"{FORM}, got 0\.7/0\.15/0\.15\.$"),
-        ("given", rf"{FORM}, got given\.$"),
         ("given/", rf"{FORM}, got given/\.$"),
         ("given/80/20", rf"{FORM}, got given/80/20\.$"),
         ("given/0", rf"{GIVEN}, got given/0\.$"),
         ("given/100", rf"{GIVEN}, got given/100\.$"),
-        ("kfold", rf"{FORM}, got kfold\.$"),
         ("kfold/5/1", rf"{FORM}, got kfold/5/1\.$"),
         ("kfold/1000", rf"{FORM}, got kfold/1000\.$"),
         ("kfold/0", rf"{FOLDS}, got kfold/0\.$"),
@@ -240,7 +236,7 @@ def test_a_fold_that_there_is_not_is_refused(k, fold):
         name_parts(parse_ratios(f"kfold/{k}"), fold)
 
 
-ADVICE = r"Collect more of them, leave them out of the source, or deal into fewer folds\.$"
+ADVICE = r"Collect more for such classes, leave them out, or deal into fewer folds\.$"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A network small enough that TensorFlow traces it in no time, for tests of the training."""
+"""A small network that TensorFlow traces quickly, for tests of the training."""
 
 import keras
 from keras import layers
@@ -14,7 +14,7 @@ class Params(NetworkParams):
 
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
-    """Images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
+    """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
     return keras.Sequential([
         keras.Input(shape), scaling_layer(params.scaling), convolution(8, 3, strides=2), layers.GlobalMaxPooling2D(),
         layers.Dropout(params.dropout), probabilities(n_classes),

@@ -105,15 +105,17 @@ HISTORY = """epoch,split,loss,accuracy,learning_rate
 """
 
 
-def test_an_experiment_is_read_from_its_commit_and_the_cache(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("facts", "kept"), [({}, (1, 1.5)), ({"kept_epoch": 2}, (2, 1.75))])
+def test_an_experiment_is_read_from_its_commit_and_the_cache(tmp_path, monkeypatch, facts, kept):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(experiments, "cache_folder", lambda: tmp_path / "cache")
     lock = {}
     for stage, name, md5, text in (
         ("train", "history.csv", "aa11", HISTORY),
+        ("train", "network.json", "cc33", json.dumps(facts)),
         ("evaluate", "predictions.csv", "bb22", PREDICTIONS),
     ):
-        lock[f"{stage}@vgg"] = {"outs": [{"path": f"data/{name}", "md5": md5}]}
+        lock.setdefault(f"{stage}@vgg", {"outs": []})["outs"].append({"path": f"data/{name}", "md5": md5})
         path = tmp_path / "cache" / "files" / "md5" / md5[:2] / md5[2:]
         path.parent.mkdir(parents=True)
         path.write_text(text)
@@ -128,7 +130,8 @@ def test_an_experiment_is_read_from_its_commit_and_the_cache(tmp_path, monkeypat
 
     found = read_record(FINAL_RUN, Experiment("HEAD", lock))
     wanted = {"val_accuracy": 0.5, "train_accuracy": 0.9, "val_roc_auc": "", "largest_class": "x", "epochs": 2,
-              "best_epoch": 1, "best_val_loss": 1.5, "last_train_loss": 0.5, "wanted_precision": 0.8}  # fmt: skip
+              "best_epoch": kept[0], "best_val_loss": kept[1], "last_train_loss": 0.5,
+              "wanted_precision": 0.8}  # fmt: skip
     assert wanted.items() <= found.numbers.items()
     assert found.curve.loc[1].to_dict() == {
         "epoch": 2, "train_loss": 0.5, "val_loss": 1.75, "train_accuracy": 0.75, "val_accuracy": 0.5,

@@ -2,21 +2,21 @@ import keras
 import numpy as np
 import pytest
 
-from stages.networks.inputs import Part
+from stages.networks.inputs import SplitRows
 from stages.train.batches import Batches, balanced_weights
 from stages.transforms.affine import Augmentation
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
 ARRAY = np.arange(10 * 4 * 4 * 3, dtype=np.uint8).reshape(10, 4, 4, 3)
-PART = Part(np.array([1, 3, 5, 7, 9]), np.array([0, 1, 0, 1, 0]))
+ROWS = SplitRows(np.array([1, 3, 5, 7, 9]), np.array([0, 1, 0, 1, 0]))
 
 
 ALIKE = np.ones(2)
 
 
 def make(batch_size=2, seed=0, amounts=None, weights=ALIKE, **options):
-    return Batches(ARRAY, PART, batch_size, seed, weights, amounts, **options)
+    return Batches(ARRAY, ROWS, batch_size, seed, weights, amounts, **options)
 
 
 def epoch_of(batches):
@@ -27,8 +27,8 @@ def test_an_epoch_holds_each_row_once_with_its_label():
     images = np.concatenate([x for x, _, _ in epoch_of(make())])
     labels = np.concatenate([y for _, y, _ in epoch_of(make())])
     order = np.argsort(images[:, 0, 0, 0])
-    np.testing.assert_array_equal(images[order], ARRAY[PART.rows][np.argsort(ARRAY[PART.rows][:, 0, 0, 0])])
-    wanted = PART.labels[np.argsort(ARRAY[PART.rows][:, 0, 0, 0])]
+    np.testing.assert_array_equal(images[order], ARRAY[ROWS.rows][np.argsort(ARRAY[ROWS.rows][:, 0, 0, 0])])
+    wanted = ROWS.labels[np.argsort(ARRAY[ROWS.rows][:, 0, 0, 0])]
     np.testing.assert_array_equal(labels[order].argmax(axis=1), wanted)
     assert [len(x) for x, _, _ in epoch_of(make())] == [2, 2, 1]
     np.testing.assert_array_equal(labels.sum(axis=1), 1)
@@ -61,8 +61,8 @@ def test_keras_moves_on_one_epoch_at_a_time():
 
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
     model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
-    model.fit(Watched(ARRAY, PART, 2, 0, ALIKE), validation_data=make(), epochs=3, shuffle=False, verbose=0)
-    # Keras looks at the first batches before it starts.
+    model.fit(Watched(ARRAY, ROWS, 2, 0, ALIKE), validation_data=make(), epochs=3, shuffle=False, verbose=0)
+    # Keras reads the first batches before it starts.
     assert seen[-9:] == [(epoch, batch) for epoch in (1, 2, 3) for batch in range(3)]
 
 
@@ -79,7 +79,7 @@ def test_a_row_shows_itself_or_one_of_its_views_by_chance():
     for _ in range(20):
         shown |= {int(image[0, 0, 0]) // 1000 for image in batches[0][0]}
         originals = sorted(int(image[0, 0, 0]) % 1000 for image in batches[0][0])
-        assert originals == sorted(int(image[0, 0, 0]) for image in ARRAY[PART.rows])
+        assert originals == sorted(int(image[0, 0, 0]) for image in ARRAY[ROWS.rows])
         batches.on_epoch_begin()
     assert shown == {0, 1, 2}
 

@@ -8,10 +8,9 @@ from stages.train import checkpoints
 from stages.train.checkpoints import fingerprint, open_folder, save_arrays
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "CHECKPOINTS", tmp_path / "checkpoints")
-    return tmp_path / "checkpoints"
+@pytest.fixture
+def folder(own_cache):
+    return own_cache / "checkpoints"
 
 
 def test_a_fingerprint_changes_with_facts_files_and_arrays(tmp_path):
@@ -30,7 +29,7 @@ def test_a_fingerprint_changes_with_facts_files_and_arrays(tmp_path):
     assert len(found) == 6
 
 
-def test_what_nobody_went_on_with_for_long_is_removed(folder):
+def test_a_folder_that_no_training_used_for_long_is_removed(folder):
     for name in ("old", "young"):
         (folder / name).mkdir(parents=True)
     long_ago = time.time() - 15 * 86400
@@ -56,7 +55,7 @@ def test_arrays_replace_the_file_whole(folder):
 
 
 def test_what_is_no_checkpoint_is_none(folder):
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, content in (("cut.npz", b"PK\x03\x04"), ("text.npz", b"hello"), ("empty.npz", b"")):
         (folder / name).write_bytes(content)
         assert checkpoints.load_state(folder / name) is None

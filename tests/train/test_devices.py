@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-# Two halves of the processor stand for two GPUs: in a process of its own, since devices are divided before the first
-# tensor.
+# Two logical devices of the processor take the place of two GPUs. The script runs in a process of its own, because
+# devices are divided before the first tensor.
 SCRIPT = """
 import numpy as np, pandas as pd, tensorflow as tf
 from pathlib import Path
 processor, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+from stages import models
+from stages.train import devices
+from stages.train import run as train
 from stages.train.hyperparams import read_settings
-from stages import models, train
-from stages.core import checkpoints, devices, params
 from stages.transforms.affine import Augmentation
 
 devices.list_gpus = lambda: ["CPU:0", "CPU:1"]
 models.__path__.append({networks!r})
-checkpoints.CHECKPOINTS = Path("checkpoints")
 settings = read_settings("vgg", models.load("vgg"))
 changes = dict(epochs=8, batch_size=8, threads=1, dropout=0.0, learning_rate=3e-2, gpus={gpus})
 settings = settings.model_copy(update=changes)
@@ -50,14 +50,14 @@ print(seen, history["accuracy"].iloc[-1], history["loss"].round(3).tolist())
 @pytest.mark.slow
 def test_copies_of_the_model_share_the_batches_and_learn(project, tmp_path):
     networks = str(Path(__file__).parents[1] / "tiny_network")
-    told = {}
+    outputs = {}
     for gpus in (1, 2):
         script = SCRIPT.format(networks=networks, gpus=gpus)
         environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
         command = [sys.executable, "-c", script]
         ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr[-2000:]
-        told[gpus] = ran.stdout.splitlines()[-1]
-    # Not the same numbers: sums are taken in another order, and each copy draws its own dropout.
-    assert told[1].startswith("[1] 1.0 ")
-    assert told[2].startswith("[2] 1.0 ")
+        outputs[gpus] = ran.stdout.splitlines()[-1]
+    # The numbers differ, because sums are computed in another order and each copy draws its own dropout.
+    assert outputs[1].startswith("[1] 1.0 ")
+    assert outputs[2].startswith("[2] 1.0 ")

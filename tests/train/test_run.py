@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import models
 from stages.core.files import read_json, read_table, sha256, write_json
 from stages.evaluate import run as evaluate
 from stages.models import vgg, xception
@@ -20,27 +19,20 @@ from stages.train.checkpoints import open_folder
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
-pytestmark = pytest.mark.usefixtures("tensors")
+pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
 JUDGING = evaluate.Evaluate(
     batch_size=8, threads=1, draws=100, seed=0, wanted_class=None, wanted_precision=0.9
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def checkpoints(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.train.checkpoints.CHECKPOINTS", tmp_path / "checkpoints")
-    return tmp_path / "checkpoints"
-
-
-@pytest.fixture(autouse=True)
-def networks(monkeypatch):
-    """One network more, in a folder of its own."""
-    monkeypatch.setattr(models, "__path__", [*models.__path__, str(Path(__file__).parents[1] / "tiny_network")])
+@pytest.fixture
+def checkpoints(own_cache):
+    return own_cache / "checkpoints"
 
 
 def run(*arguments):
-    """The stage, with its curves in a folder beside its target."""
+    """Run the step, with its curves in a folder beside its target."""
     target = arguments[-1]
     return stage.run(*arguments, target.with_name(f"{target.name}_live"))
 
@@ -53,7 +45,7 @@ def settings(project):
 
 @pytest.fixture
 def data(tmp_path):
-    """Images of two classes that a glance tells apart, dark and light, and their split."""
+    """Write images of two classes, dark and light, and their split."""
     random = np.random.default_rng(0)
     pixels = tmp_path / "pixels"
     pixels.mkdir()
@@ -110,7 +102,7 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(settings, d
 
 
 def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
-    # Validation images with their classes swapped: what is learned on train makes them worse.
+    # The classes of validation images are swapped, so that training makes their predictions worse.
     pixels, split = data
     table = read_table(split)
     is_val = table["split"] == "val"
@@ -123,10 +115,11 @@ def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
     assert last["accuracy"] < best["accuracy"]
     metrics = evaluate.run(JUDGING, pixels, split, tmp_path / "tiny", tmp_path / "e")
     assert metrics["val"]["accuracy"] == pytest.approx(best["accuracy"], abs=1e-4)
+    assert read_json(tmp_path / "tiny" / "network.json")["kept_epoch"] == best["epoch"] < 8
 
 
 def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path):
-    # At this rate nothing is learned: the loss on validation is that of the model as it is saved.
+    # At this rate nothing is learned, so that the validation loss is the loss of the saved model.
     still = settings.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
     run("tiny", still, Augmentation(brightness=1, rotation=90), *data, tmp_path / "augmented")
     run("tiny", still, Augmentation(), *data, tmp_path / "plain")
@@ -139,7 +132,7 @@ def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path
     assert predictions[0] == predictions[1]
 
 
-UNCHANGED = []  # the model's hash without a change, once for all that follow
+UNCHANGED = []  # the hash of the model without a change, computed once
 
 
 @pytest.mark.parametrize(
@@ -193,7 +186,7 @@ def test_a_loss_that_runs_away_is_one_line_and_leaves_no_model(settings, data, t
 
 
 def test_a_loss_that_runs_away_later_leaves_the_best_epoch_before(settings, data, tmp_path, monkeypatch):
-    # A schedule that no param gives: sane in the first two epochs.
+    # No param gives such a schedule: the rate is good in the first two epochs, and then far too high.
     monkeypatch.setattr("stages.train.watch.learning_rate", lambda _, rate, now: rate if now.step < 6 else 1e30)
     with pytest.raises(
         ValueError, match=r"of epoch 3, .* The model of the best epoch before is kept in (.*keras)\."
@@ -204,7 +197,7 @@ def test_a_loss_that_runs_away_later_leaves_the_best_epoch_before(settings, data
 
 
 class Killed(Exception):
-    """What stands for a kill."""
+    """An exception in place of a kill."""
 
 
 IN_MID_EPOCH, BEFORE_THE_STATE = "in mid-epoch", "before the state is written"
@@ -253,7 +246,7 @@ def stop():
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_other_params_data_or_none_is_not_gone_on_with(settings, data, tmp_path, monkeypatch, capsys):
+def test_a_checkpoint_of_other_params_or_data_is_not_continued(settings, data, tmp_path, monkeypatch, capsys):
     def kill(self, epoch, logs=None):
         original(self, epoch, logs)
         raise Killed
@@ -274,10 +267,10 @@ def test_a_finished_training_leaves_no_checkpoint(settings, data, tmp_path, chec
     assert list(checkpoints.iterdir()) == []
 
 
-def test_a_damaged_checkpoint_begins_anew(settings, data, tmp_path, checkpoints, monkeypatch):
+def test_after_a_damaged_checkpoint_the_training_starts_again(settings, data, tmp_path, checkpoints, monkeypatch):
     run("tiny", settings, Augmentation(), *data, tmp_path / "first")
     monkeypatch.setattr("stages.train.run.identify", lambda *_: "cut")
-    (checkpoints / "cut").mkdir()
+    (checkpoints / "cut").mkdir(parents=True)
     (checkpoints / "cut" / "phase-0.npz").write_bytes(b"PK cut")
     run("tiny", settings, Augmentation(), *data, tmp_path / "again")
     assert sha256(tmp_path / "first" / "model.keras") == sha256(tmp_path / "again" / "model.keras")
@@ -323,7 +316,9 @@ def test_a_split_of_other_images_is_refused(settings, data, tmp_path):
         run("tiny", settings, Augmentation(), pixels, split, tmp_path / "tiny")
 
 
-COMMAND = "from stages import models; models.__path__.append({networks!r}); from stages.train import main; main()"
+COMMAND = (
+    "from stages import models; models.__path__.append({networks!r}); from stages.train.__main__ import main; main()"
+)
 
 
 @pytest.mark.slow
@@ -340,8 +335,8 @@ def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path)
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     with start("undisturbed") as process:
-        told = process.stdout.read()
-    assert process.returncode == 0, told
+        output = process.stdout.read()
+    assert process.returncode == 0, output
     kills = 0
     while not (tmp_path / "killed" / "model.keras").exists():
         with start("killed") as process:

@@ -1,4 +1,4 @@
-"""A web server on this machine's loopback addresses that fails as the web does, and notes who asked what and when."""
+"""A web server on loopback addresses that fails like the web, and keeps a list of its visits."""
 
 import gzip
 import select
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 BOMB = gzip.compress(bytes(5_000_000))
 PAGE = b"<!DOCTYPE html><html><body>Please wait</body></html>"
-# What another try mends, and what none does, with the reason that it should be given.
+# Faults that another try may mend, and faults that no try mends with the expected reason.
 PASSING = ("429", "503", "500", "reset", "silence", "truncated", "too short", "too long", "slow", "page", "bad gzip")
 LASTING = {
     "404": "gone", "410": "gone", "403": "forbidden", "418": "unexpected status", "loop": "too many redirects",
@@ -21,7 +21,7 @@ LASTING = {
 
 @dataclass
 class Visit:
-    """A request: at which host, for what, from when to when, and what was answered."""
+    """One request: its host, its path, its start and end, and the kind of answer that it got."""
 
     host: str
     path: str
@@ -32,9 +32,9 @@ class Visit:
 
 
 class FaultServer:
-    """Pages are bytes at paths, the same at each host; `plan[host, page]` is what goes wrong first.
+    """A server with the same pages, bytes at paths, on each host.
 
-    A fault at the end of a plan that is one of LASTING stays.
+    `plan[host, page]` has the faults of its first visits. If the last fault of a plan is one of LASTING, it stays.
     """
 
     def __init__(self, hosts=("127.0.0.1",), latency_s=0.0):
@@ -59,7 +59,7 @@ class FaultServer:
         return f"http://{host}:{self.port}{path}"
 
     def page_of(self, path):
-        """The page that a path means: with its query, or with any."""
+        """Return the page of a path: the page with this query if there is one, or else the page for any query."""
         return path if path in self.pages else path.partition("?")[0]
 
     def accept(self, listener, host):
@@ -80,7 +80,7 @@ class FaultServer:
                 pass
 
     def answer(self, connection, stream, host):
-        """Whether the connection stays open after the next request."""
+        """Answer the next request; return whether the connection stays open after it."""
         line = stream.readline().split()
         if len(line) != 3:
             return False
@@ -94,7 +94,7 @@ class FaultServer:
 
     def note(self, host, path, headers):
         with self.lock:
-            # A client that hung up before this request came is no longer served, though its thread sleeps.
+            # A client that hung up before this request is no longer served, although its thread still sleeps.
             for connection, dripped in list(self.dripping.items()):
                 if select.select([connection], [], [], 0)[0]:
                     dripped.end = dripped.end or time.monotonic()
@@ -165,14 +165,14 @@ class FaultServer:
                 visit.end = visit.end or time.monotonic()
 
     def count(self, answer="whole"):
-        """How often each (host, path) was answered so."""
+        """Count for each (host, path) how often it got this kind of answer."""
         counts = defaultdict(int)
         for visit in list(self.visits):
             counts[visit.host, visit.path] += visit.answer == answer
         return counts
 
     def most_at_once(self, host):
-        """The most requests to the host that were under way at one time."""
+        """Return the largest number of requests to the host that were under way at one time."""
         visits = [visit for visit in self.visits if visit.host == host]
         changes = sorted([(visit.start, 1) for visit in visits] + [(visit.end, -1) for visit in visits])
         most = now = 0
@@ -182,7 +182,7 @@ class FaultServer:
         return most
 
     def most_within(self, host, seconds):
-        """The most requests that reached the host within so many seconds."""
+        """Return the largest number of requests that reached the host within the seconds."""
         starts = sorted(visit.start for visit in self.visits if visit.host == host)
         first = most = 0
         for last, start in enumerate(starts):

@@ -1,4 +1,4 @@
-"""Connections with TLS: checked, limited in time and kept open, as those without."""
+"""Connections with TLS are checked, limited in time and kept open, like connections without TLS."""
 
 import datetime
 import ipaddress
@@ -23,7 +23,7 @@ FETCH = Fetch(
 
 
 class SecureServer(FaultServer):
-    """The fault server behind TLS, with a certificate of its own for 127.0.0.1."""
+    """The fault server behind TLS, with its own certificate for 127.0.0.1."""
 
     def __init__(self, certificate):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -45,7 +45,7 @@ class SecureServer(FaultServer):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A file with a key and a certificate for 127.0.0.1 that it signs itself."""
+    """Write a file with a key and a self-signed certificate for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tester")])
     now = datetime.datetime.now(datetime.UTC)

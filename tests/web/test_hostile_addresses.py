@@ -1,4 +1,4 @@
-"""Addresses that lead into this machine or its network: none is connected to, not even by a redirect."""
+"""Addresses that lead into this machine or its network are never connected to, not even after a redirect."""
 
 import socket
 import threading
@@ -17,7 +17,7 @@ FETCH = Fetch(
     allow_private=False, user_agent="tester/1.0",
 )  # fmt: skip
 BOUNDS = Bounds(max_megabytes=1, max_megapixels=1)
-# Everything here names a machine by a number, or by a name in /etc/hosts: nothing asks a name server.
+# Each entry names a machine by a number, or by a name in /etc/hosts, so that no name server is asked.
 LOOPBACK = [
     "127.0.0.1", "127.0.0.9", "127.255.255.254", "0.0.0.0", "localhost", "LOCALHOST", "127.1", "127.0.1", "2130706433",
     "0x7f000001", "0x7f.0x0.0x0.0x1", "0177.0.0.1", "017700000001", "0", "[::1]", "[0:0:0:0:0:0:0:1]", "[::]",
@@ -36,12 +36,22 @@ SCHEMES = [
 ]  # fmt: skip
 HOSTILE = [f"http://{host}:{{port}}/" for host in LOOPBACK + ELSEWHERE]
 HOSTILE += [f"https://{host}:{{port}}/" for host in ("127.0.0.1", "[::1]")] + SCHEMES
+# The test without redirects has all hostile addresses; a redirect goes through the same checks.
+REDIRECTS = [
+    f"http://{host}:{{port}}/" for host in ("127.0.0.1", "localhost", "2130706433", "[::1]", "[::ffff:127.0.0.1]")
+]
+REDIRECTS += [
+    "http://169.254.169.254:{port}/",
+    "http://[64:ff9b::7f00:1]:{port}/",
+    "https://127.0.0.1:{port}/",
+    *SCHEMES,
+]
 REASONS = {"refused address", "no web address", "no such host"}
 
 
 @pytest.fixture
 def canary():
-    """Listens at one port of every address of this machine's own, and counts who comes; (port, visitors)."""
+    """Listen at one port on all addresses of this machine; yield the port and the list of visitors."""
     visitors = []
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
 
@@ -59,7 +69,7 @@ def canary():
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def test_the_canary_sings(canary):
+def test_the_canary_notices_visitors(canary):
     port, visitors = canary
     for host in ("127.0.0.1", "127.0.0.9", "::1"):
         socket.create_connection((host, port)).close()
@@ -80,9 +90,9 @@ def test_no_hostile_address_reaches_the_canary(canary, tmp_path):
     assert visitors == []
 
 
-@pytest.mark.parametrize("url", HOSTILE)
+@pytest.mark.parametrize("url", REDIRECTS)
 def test_no_redirect_to_a_hostile_address_reaches_the_canary(canary, monkeypatch, url):
-    """127.0.0.2 stands for a public machine: the first that is asked has to be on loopback too."""
+    """127.0.0.2 stands for a public machine, since the first machine that is asked has to be on loopback too."""
     port, visitors = canary
     monkeypatch.setattr(addresses, "is_public", lambda text: text == "127.0.0.2" or is_public(text))
     with FaultServer(["127.0.0.2"]) as server:

@@ -2,17 +2,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.collection_report.extents import count_smaller, measure
-from stages.collection_report.run import CollectionReport, run
+from stages.collection_report import CollectionReport, count_smaller, measure_extents, run
 from stages.core.files import read_table
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 SETTINGS = CollectionReport(input_sizes=[100, 50], per_class=4)
 
 
-@pytest.fixture
-def raw(tmp_path):
-    """Six red cats of 40x20, six blue dogs of 100x200, and a file that is no picture."""
+def write_raw(tmp_path):
+    """Write six red cats of 40x20, six blue dogs of 100x200, and a file that is not an image."""
     rows = []
     for name, colour, size in (("cat", RED, (40, 20)), ("dog", BLUE, (100, 200))):
         (tmp_path / "raw" / name).mkdir(parents=True)
@@ -27,22 +25,32 @@ def raw(tmp_path):
     return tmp_path / "raw"
 
 
+@pytest.fixture
+def raw(tmp_path):
+    return write_raw(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    run(SETTINGS, write_raw(folder), folder / "report")
+    return folder / "report"
+
+
 def colours(path):
     with Image.open(path) as sheet:
         return {colour for _, colour in sheet.convert("RGB").getcolors(1 << 24)}
 
 
-def test_each_class_has_a_sheet_of_its_own_pictures(raw, tmp_path):
-    run(SETTINGS, raw, tmp_path / "report")
-    sheets = {path.stem: colours(path) for path in (tmp_path / "report" / "sheets").iterdir()}
+def test_each_class_has_a_sheet_of_its_own_images(report):
+    sheets = {path.stem: colours(path) for path in (report / "sheets").iterdir()}
     assert set(sheets) == {"cat", "dog"}
     assert RED in sheets["cat"] and BLUE not in sheets["cat"]
     assert BLUE in sheets["dog"] and RED not in sheets["dog"]
 
 
-def test_the_shares_of_smaller_images_are_those_of_the_shorter_side(raw, tmp_path):
-    run(SETTINGS, raw, tmp_path / "report")
-    assert read_table(tmp_path / "report" / "smaller.csv").to_numpy().tolist() == [
+def test_the_shares_of_smaller_images_are_those_of_the_shorter_side(report):
+    assert read_table(report / "smaller.csv").to_numpy().tolist() == [
         ["cat", "6", "1.0", "1.0"],
         ["dog", "6", "0.0", "0.0"],
         ["all", "12", "0.5", "0.5"],
@@ -52,18 +60,18 @@ def test_the_shares_of_smaller_images_are_those_of_the_shorter_side(raw, tmp_pat
 @pytest.mark.parametrize(("size", "share"), [(20, 0.0), (21, 1.0)])
 def test_an_image_of_exactly_the_size_is_not_smaller(size, share):
     images = pd.DataFrame({"class": ["cat"], "width": ["20"], "height": ["30"]})
-    assert count_smaller(measure(images), [size])[f"below_{size}"].tolist() == [share, share]
+    assert count_smaller(measure_extents(images), [size])[f"below_{size}"].tolist() == [share, share]
 
 
 def test_a_class_called_all_is_told_from_all_classes():
     images = pd.DataFrame({"class": ["all", "b", "b"], "width": ["9", "99", "99"], "height": ["9", "99", "99"]})
-    smaller = count_smaller(measure(images), [50])
+    smaller = count_smaller(measure_extents(images), [50])
     assert smaller.to_numpy().tolist() == [["all", 1, 1.0], ["b", 2, 0.0], ["all", 3, 0.3333]]
 
 
-def test_aspect_is_width_over_height_and_what_is_no_picture_is_left_out():
+def test_aspect_is_width_over_height_and_what_is_no_image_is_left_out():
     images = pd.DataFrame({"class": ["cat", "cat"], "width": ["40", "0"], "height": ["20", "0"]})
-    assert measure(images)["aspect"].tolist() == [2.0]
+    assert measure_extents(images)["aspect"].tolist() == [2.0]
 
 
 def test_the_figure_is_drawn_for_one_class_and_for_many(raw, tmp_path):
@@ -81,14 +89,13 @@ def test_the_figure_is_drawn_for_one_class_and_for_many(raw, tmp_path):
         assert len(list((tmp_path / "report" / "sheets").iterdir())) == number
 
 
-def test_a_second_run_changes_no_byte(raw, tmp_path):
-    for folder in ("one", "two"):
-        run(SETTINGS, raw, tmp_path / folder)
-    for path in (tmp_path / "one").rglob("*.*"):
-        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+def test_a_second_run_changes_no_byte(report, raw, tmp_path):
+    run(SETTINGS, raw, tmp_path / "again")
+    for path in report.rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(report)).read_bytes()
 
 
-def test_without_a_picture_it_says_so(raw, tmp_path):
+def test_without_an_image_it_says_so(raw, tmp_path):
     table = read_table(raw / "images.csv").assign(width="0", height="0")
     table.to_csv(raw / "images.csv", index=False)
     with pytest.raises(ValueError, match=r"images\.csv: expected images with a width and a height, got 13 without\.$"):

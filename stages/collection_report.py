@@ -1,5 +1,6 @@
-"""How wide and high images are, class by class, and how many are smaller than what a network may be fed."""
+"""Collection report: how large the collected images are, and what they look like, before anything is rejected."""
 
+import argparse
 from pathlib import Path
 
 import matplotlib
@@ -7,20 +8,57 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pydantic import Field
 
+from stages.core import params
+from stages.core.files import read_table, replacing, write_table
+from stages.core.terminal import command
+from stages.images.sheets import draw_sheet
+from stages.images.tiles import SIDE, image_section
+
+COLUMNS = 10
 DPI = 110
 METADATA = {"Software": None}  # no version, so that an update alone changes no figure
 
 
-def measure(images: pd.DataFrame) -> pd.DataFrame:
-    """Class, width, height and aspect ratio, width over height, of each image whose header told them."""
+class CollectionReport(params.Section):
+    """The section `collection_report` of params.yaml."""
+
+    input_sizes: list[int] = Field(min_length=1)
+    per_class: int = Field(ge=1)
+
+
+def run(settings: CollectionReport, raw: Path, target: Path) -> None:
+    """Write `extents.png`, its numbers `smaller.csv`, and a sheet `sheets/<class>.png` of each class into target.
+
+    A file that is not an image is a grey square on its sheet, and left out of the numbers.
+
+    Raises:
+        ValueError: No header of an image states width and height.
+    """
+    images = read_table(raw / "images.csv")
+    extents = measure_extents(images)
+    if extents.empty:
+        raise ValueError(f"{raw / 'images.csv'}: expected images with a width and a height, got {len(images)} without.")
+    smaller = count_smaller(extents, sorted(settings.input_sizes))
+    with replacing(target) as folder:
+        (folder / "sheets").mkdir(parents=True)
+        write_table(smaller, folder / "smaller.csv")
+        draw_extents(extents, smaller, folder / "extents.png")
+        for name, rows in images.groupby("class"):
+            section = image_section(name, "collected", rows, settings.per_class, raw)
+            draw_sheet([section], folder / "sheets" / f"{name}.png", SIDE, COLUMNS)
+
+
+def measure_extents(images: pd.DataFrame) -> pd.DataFrame:
+    """Return class, width, height and aspect ratio (width over height) of each image whose header states its sides."""
     sides = images[["width", "height"]].astype(int)
     extents = pd.concat([images["class"], sides], axis=1)[(sides > 0).all(axis=1)]
     return extents.assign(aspect=extents["width"] / extents["height"])
 
 
 def count_smaller(extents: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
-    """For each class and for all: of how many images, and the share whose shorter side is below each size."""
+    """Return for each class and for all images their number and the share whose shorter side is below each size."""
     shorter = extents[["width", "height"]].min(axis=1)
     groups = [*shorter.groupby(extents["class"]), ("all", shorter)]  # A class can be called "all".
     shares = [{f"below_{size}": round(float((own < size).mean()), 4) for size in sizes} for _, own in groups]
@@ -29,7 +67,7 @@ def count_smaller(extents: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
 
 
 def draw_extents(extents: pd.DataFrame, smaller: pd.DataFrame, path: Path) -> None:
-    """Widths, heights and aspect ratios of each class, and the shares that are smaller, as a PNG file."""
+    """Draw widths, heights and aspect ratios of each class, and the shares of smaller images, as a PNG file."""
     matplotlib.use("Agg")
     sns.set_theme(style="whitegrid", font_scale=0.9)
     classes = sorted(extents["class"].unique())
@@ -43,7 +81,7 @@ def draw_extents(extents: pd.DataFrame, smaller: pd.DataFrame, path: Path) -> No
 
 
 def draw_distribution(extents: pd.DataFrame, column: str, title: str, classes: list[str], axes: Axes) -> None:
-    """The column's distribution in each class, on an axis where half and double are equally far."""
+    """Draw the distribution of the column in each class, on a logarithmic axis."""
     sns.histplot(
         extents, x=column, hue="class", hue_order=classes, element="step", stat="density", common_norm=False,
         fill=len(classes) <= 4, alpha=0.25, bins=30, log_scale=True, legend=column == "width", ax=axes,
@@ -56,8 +94,21 @@ def draw_distribution(extents: pd.DataFrame, column: str, title: str, classes: l
 
 
 def draw_smaller(smaller: pd.DataFrame, axes: Axes) -> None:
-    """The share of each class, in percent, whose shorter side is below each size."""
+    """Draw the share of each class, in percent, whose shorter side is below each size."""
     shares = smaller.set_index("class").drop(columns="images").rename(columns=lambda name: name.removeprefix("below_"))
     sns.heatmap(100 * shares, annot=True, fmt=".0f", cmap="Blues", vmin=0, vmax=100, cbar=False, linewidths=1, ax=axes)
     axes.set(xlabel="pixels a side that a network is fed", ylabel="", title="shorter side below that, in percent")
     axes.tick_params(axis="y", rotation=0)
+
+
+def main() -> None:
+    """Report on what `collect` left."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("raw", type=Path, help="the folder of raw images")
+    parser.add_argument("target", type=Path, help="the folder of figures to write")
+    arguments = parser.parse_args()
+    run(params.read(CollectionReport, "collection_report"), arguments.raw, arguments.target)
+
+
+if __name__ == "__main__":
+    command(main)

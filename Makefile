@@ -1,4 +1,4 @@
-# Every target puts .venv/bin first on PATH: DVC runs the steps with the `python` that it finds there.
+# Every target puts .venv/bin first on PATH, because DVC runs the steps with the `python` that it finds there.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTHON ?= python3
 INSTALLED := .venv/.installed
@@ -22,7 +22,7 @@ repro: setup  ## Run the pipeline, then show the networks side by side
 	@echo
 	@cat metrics/summary.md
 
-notebooks: setup  ## Execute the notebooks anew, on what the pipeline left
+notebooks: setup  ## Execute the notebooks again, on the pipeline's results
 	pytest --nbmake --overwrite notebooks/*.ipynb
 	python .ci/tidy_notebooks.py notebooks/*.ipynb
 
@@ -32,7 +32,7 @@ test: setup  ## Test all but what takes long (at most 3 minutes)
 test-slow: setup  ## Test what takes long: full trainings, whole pipelines, a browser (at most 15 minutes)
 	pytest -m slow
 
-bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with what others use (1 hour)
+bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with other tools (1 hour)
 	python -m benchmarks.duplicates
 	python -m benchmarks.duplicates --camera --images 300
 	python -m benchmarks.hashing

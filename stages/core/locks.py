@@ -18,7 +18,7 @@ def locked(path: Path, refusal: str = "", *, is_inherited: bool = False, timeout
 
     Args:
         path: The lock file, which is created.
-        refusal: The text of the error that is raised if another process or thread still holds the lock after `timeout_s`.
+        refusal: The text of the error that is raised if the lock is still held by another after `timeout_s`.
         is_inherited: Whether processes started inside the block hold the lock too, and keep it if this process is
             killed.
         timeout_s: How long to wait for the lock; 0 does not wait, -1 waits for ever.

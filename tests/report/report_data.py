@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.core.counts import SPLITS
 from stages.compare.run import Compare, compare_pairs, summarise
+from stages.core.counts import SPLITS
 from stages.core.files import write_json, write_table
 from stages.evaluate.curves import precision_recall_points, reliability, roc_points
 from stages.report.results import Sources

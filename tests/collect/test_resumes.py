@@ -119,9 +119,9 @@ def test_killed_at_five_moments_it_ends_with_the_same_and_fetches_little_again(t
 
 
 def test_an_interrupted_run_shows_one_line_at_once_and_goes_on(tmp_path, draw, configure, run_main):
-    configure({"per_second": 20}, source="manifest.csv")
+    configure(source="manifest.csv")
     with FaultServer(HOSTS) as server:
-        write_manifest(tmp_path, draw_pages(server, 80, draw, faults=0))
+        write_manifest(tmp_path, draw_pages(server, 100, draw, faults=0))
         process = command(tmp_path, "collect", "raw", "raw.json")
         while len(server.visits) < 20:
             assert process.poll() is None, process.stderr.read()
@@ -131,8 +131,8 @@ def test_an_interrupted_run_shows_one_line_at_once_and_goes_on(tmp_path, draw, c
         assert output == "interrupted: nothing half-written is left; the same command goes on with this step.\n"
         assert not (tmp_path / "raw").exists()
         run_main(collect_main, "raw", "raw.json")
-        assert len(server.visits) <= 80 + THREADS
-        assert len(list((tmp_path / "raw").glob("*/*.png"))) == 80
+        assert len(server.visits) <= 100 + THREADS
+        assert len(list((tmp_path / "raw").glob("*/*.png"))) == 100
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What ImageNet weights gain under a frozen Xception, and what cached activations save in a sweep over its head.
+"""The gain from ImageNet weights under a frozen Xception, and from cached activations in a sweep over its head.
 
     python -m benchmarks.transfer --folder ../shared/data/dog_cat
 

@@ -1,4 +1,4 @@
-"""What a process of `benchmarks.training` does in each round: train, feed, or multiply matrices."""
+"""The work of a process of `benchmarks.training` in each round: train, feed, or multiply matrices."""
 
 import math
 import time
@@ -27,7 +27,7 @@ Work = Callable[[], dict[str, int]]
 
 @dataclass(frozen=True)
 class Setting:
-    """What all cases share: the folder of `images.npy` and, with the same pixels, `files/<class>/<number>.png`."""
+    """The settings of all cases: the folder of `images.npy` and, with the same pixels, `files/<class>/<number>.png`."""
 
     folder: Path
     classes: int
@@ -42,7 +42,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """What one process does, and how its network differs from what `params.yaml` says."""
+    """The work of one process, and the settings of its network that differ from `params.yaml`."""
 
     work: Literal["fit", "feed", "product"]
     feeder: Literal["ours", "keras"] = "ours"

@@ -48,7 +48,7 @@ def take_batch(source: Path) -> tuple[npt.NDArray[np.uint8], list[str]]:
 def draw_preset(name: str, amounts: Augmentation, images: npt.NDArray[np.uint8], names: list[str]) -> SheetSection:
     """Return a section with a row for each image: the original, then its versions, with labels if they are mixed."""
     classes = sorted(set(names))
-    labels = np.array([[name == each for each in classes] for name in names], np.float32)
+    labels = np.array([[name == class_ for class_ in classes] for name in names], np.float32)
     versions = [augment_batch(images, labels, amounts, number) for number in range(VERSIONS)]
     tiles = []
     for row in range(min(SHOWN, len(images))):

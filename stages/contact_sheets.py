@@ -29,8 +29,8 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
         folder.mkdir()
         by_class = [(name, "kept", rows, PER_CLASS) for name, rows in kept.groupby("class")]
         by_reason = [(name, "rejected", rows, PER_REASON) for name, rows in rejected.groupby("reason")]
-        draw_sheet([image_section(*each, raw) for each in by_class], folder / "kept.png", SIDE, COLUMNS)
-        draw_sheet([image_section(*each, raw) for each in by_reason], folder / "rejected.png", SIDE, COLUMNS)
+        draw_sheet([image_section(*group, raw) for group in by_class], folder / "kept.png", SIDE, COLUMNS)
+        draw_sheet([image_section(*group, raw) for group in by_reason], folder / "rejected.png", SIDE, COLUMNS)
         draw_sheet(pair_sections(pairs, images, raw), folder / "pairs.png", 2 * SIDE + GAP, COLUMNS // 2)
 
 

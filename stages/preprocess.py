@@ -96,8 +96,8 @@ def face_sections(kept: pd.DataFrame, raw: Path) -> list[SheetSection]:
     """Return a section of images with their faces framed and a section of images in which no face was found."""
     with_face, without = kept[kept["faces"].map(len) > 0], kept[kept["reason"] == NO_FACE]
     shown = (
-        (f"of {len(with_face)} images with a face, the one cut out framed thickly", spread(with_face, N_FACES)),
-        (f"of {len(without)} images in which none was found", spread(without, N_WITHOUT)),
+        (f"of {len(with_face)} images with a face; the chosen face has a thick frame", spread(with_face, N_FACES)),
+        (f"of {len(without)} images in which no face was found", spread(without, N_WITHOUT)),
     )
     return [
         SheetSection(f"{len(rows)} {title}", [draw_tile(row, raw) for row in rows.to_dict("records")])

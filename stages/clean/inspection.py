@@ -1,4 +1,4 @@
-"""What is known of each image by itself: a decision, damage, measures, and whether it is a placeholder."""
+"""The facts about each image by itself: a decision, damage, measures, and whether it is a placeholder."""
 
 from dataclasses import replace
 from itertools import chain

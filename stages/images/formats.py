@@ -1,4 +1,4 @@
-"""What type a file has by its bytes, and whether it is whole in places that Pillow ignores and other decoders check."""
+"""The type of a file by its bytes, and checks that it is whole in places that Pillow ignores."""
 
 import struct
 import zlib

@@ -31,8 +31,8 @@ def phash_forms(thumbnails: npt.NDArray[np.uint8], mirrored: bool, rotated: bool
     flips = {"": low, "mirror": low * MIRROR} if mirrored else {"": low}
     turns = range(4) if rotated else range(1)
     forms = {
-        f"{name} {90 * turn or ''}".strip(): signs(turn_left(each, turn))
-        for name, each in flips.items()
+        f"{name} {90 * turn or ''}".strip(): signs(turn_left(block, turn))
+        for name, block in flips.items()
         for turn in turns
     }
     return {name: hashes for name, hashes in forms.items() if name}

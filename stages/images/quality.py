@@ -1,4 +1,4 @@
-"""What each file holds by itself: whether it is an image fit for use, and what the image looks like."""
+"""The inspection of each file by itself: whether it is an image fit for use, and what the image looks like."""
 
 import io
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ def inspect_files(paths: list[Path], limits: Limits) -> list[Inspection]:
     All files are decoded before the first is assessed: doing both in turn slows either down by a few per cent.
     """
     found = [read_file(path, limits) for path in paths]
-    return [assess(each, limits) if isinstance(each, Small) else each for each in found]
+    return [assess(file, limits) if isinstance(file, Small) else file for file in found]
 
 
 def read_file(path: Path, limits: Limits) -> Small | Inspection:

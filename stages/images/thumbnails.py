@@ -25,7 +25,7 @@ Reduced = tuple[Image.Image, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Look:
-    """What an image looks like: a grey thumbnail `(32, 32)` to be hashed, two measures, and sometimes its colours.
+    """The look of an image: a grey thumbnail `(32, 32)` to be hashed, two measures, and sometimes its colours.
 
     `contrast` is the standard deviation of the thumbnail's grey levels, 0 to 128. `sharpness` is the variance of the
     Laplacian (Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548) over the variance of the grey levels,

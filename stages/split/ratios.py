@@ -1,4 +1,4 @@
-"""What `split.ratios` asks for, and the splits that a source brings along."""
+"""The meaning of `split.ratios`, and the splits that a source brings along."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FORM = re.compile(r"(given|kfold)/([0-9]{1,3})|([0-9]{1,3})/([0-9]{1,3})/([0-9]{
 
 @dataclass(frozen=True)
 class Ratios:
-    """What `split.ratios` asks for: the relative sizes of the parts, and which images are dealt.
+    """The meaning of `split.ratios`: the relative sizes of the parts, and which images are dealt.
 
     `drawn`: all images, into train, val and test. `given`: the source's own train rows, into train and val. `kfold`:
     all images, into equal folds.

@@ -33,12 +33,12 @@ class Augmentation(Section):
 
     @property
     def changes(self) -> bool:
-        """Whether the entry changes anything at all."""
+        """True if the entry changes anything at all."""
         return any(self.model_dump().values())
 
     @property
     def mixes(self) -> bool:
-        """Whether images, and with them labels, are mixed with others of the batch."""
+        """True if images, and with them labels, are mixed with others of the batch."""
         return self.mixup > 0 or self.cutmix > 0
 
 

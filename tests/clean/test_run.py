@@ -422,7 +422,7 @@ def test_pairs_are_named_with_what_was_measured(clean, draw, tmp_path):
     assert 0 <= float(pairs["similarity"][0]) < 1
 
 
-def test_a_header_of_900_megapixels_and_a_animation_of_3_000_frames_take_no_memory(clean, draw):
+def test_a_header_of_900_megapixels_and_an_animation_of_3_000_frames_take_no_memory(clean, draw):
     frames = [Image.new("L", (40, 40), number % 256) for number in range(2)]
     film = encode(frames[0], "GIF", save_all=True, append_images=[frames[number % 2] for number in range(1, 3_000)])
     header = bytearray(encode(draw(0)))

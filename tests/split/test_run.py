@@ -181,7 +181,7 @@ def test_identical_images_are_the_example_where_there_are_any():
     index = given_index(("leak1", "a", ("train", "test")), ("leak2", "b", ("train", "test", "train")))
     index.loc[index.index[-2:], "image_id"] = index["image_id"].iloc[-3]
     index.loc[index.index[-1], "image_id"] = "0099"
-    message = r"identical to one: 1, .*, the first 0042\.png \(train\) and 0043\.png \(test\)\."
+    message = r"identical to a test row: 1\), .*, the first 0042\.png \(train\) and 0043\.png \(test\)\."
     with pytest.raises(ValueError, match=message):
         split_given(index)
 

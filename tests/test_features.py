@@ -146,6 +146,7 @@ def test_views_that_would_all_be_the_same_are_refused(pixels, weights, training,
         features.run(NAME, seen, training, Augmentation(), pixels, weights, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always(pixels, weights, training, tmp_path):
     features.run(
         NAME, FEATURES, training.model_copy(update={"trainable_layers": 3}), Augmentation(), pixels, weights,

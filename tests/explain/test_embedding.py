@@ -29,8 +29,8 @@ def test_neighbours_are_of_the_same_cluster(method):
 def test_tsne_parts_clusters_that_two_principal_components_do_not():
     """Check six clusters on six axes: two components show only two of the axes."""
     random = np.random.default_rng(0)
-    numbers = np.arange(120) % 6
-    features = (10 * np.eye(6)[numbers] + random.normal(size=(120, 6))).astype(np.float32)
+    numbers = np.arange(180) % 6
+    features = (10 * np.eye(6)[numbers] + random.normal(size=(180, 6))).astype(np.float32)
     purity = {}
     for method in METHODS:
         points = embed(features, method, perplexity=15, seed=0)

@@ -1,6 +1,6 @@
-"""How well the texts of a page can be told from what is behind them."""
+"""The contrast between the texts of a page and their background."""
 
-# For `page.evaluate`: the lowest ratio and where it is, without what a selector names.
+# For `page.evaluate`: the lowest ratio and its place, without the elements that a selector names.
 # WCAG 2.2, relative luminance and contrast ratio: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 LOWEST_CONTRAST = """(skipped) => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

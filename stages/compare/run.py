@@ -31,10 +31,7 @@ def run(settings: Compare, networks: list[str], source: Path, target: Path) -> N
     Raises:
         ValueError: The evaluation of a network is missing, or there is an evaluation of a network that is not listed.
     """
-    check_evaluations(networks, source)
-    metrics = {name: read_json(source / name / "metrics.json") for name in networks}
-    predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
-    values = summarise(metrics, compare_pairs(predictions, settings))
+    values, predictions = compare_evaluations(settings, networks, source)
     tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
     write_json(values, target / "summary.json")
     with replacing(target / "summary.md") as unfinished:
@@ -43,6 +40,20 @@ def run(settings: Compare, networks: list[str], source: Path, target: Path) -> N
         draw_summary(values, tests, unfinished)
     with replacing(target / "cost.png") as unfinished:
         draw_cost(values, unfinished)
+
+
+def compare_evaluations(
+    settings: Compare, networks: list[str], source: Path
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Read the evaluations of the networks, and return their summary and their predictions.
+
+    Raises:
+        ValueError: The evaluation of a network is missing, or there is an evaluation of a network that is not listed.
+    """
+    check_evaluations(networks, source)
+    metrics = {name: read_json(source / name / "metrics.json") for name in networks}
+    predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
+    return summarise(metrics, compare_pairs(predictions, settings)), predictions
 
 
 def check_evaluations(networks: list[str], source: Path) -> None:

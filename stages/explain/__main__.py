@@ -1,4 +1,4 @@
-"""Explain: what fooled a network, where it looked, what its first layer sees and how it arranges the pictures."""
+"""Explain: a model's worst mistakes, its heat maps, the filters of its first layer, and a map of its features."""
 
 import argparse
 from pathlib import Path
@@ -9,10 +9,10 @@ from stages.explain.run import Explain, run
 
 
 def main() -> None:
-    """Explain a trained network's answers."""
+    """Explain the predictions of a trained model."""
     parser = argparse.ArgumentParser(prog="python -m stages.explain", description=__doc__)
-    parser.add_argument("source", type=Path, help="the folder of pixels or activations that it was trained on")
-    parser.add_argument("pixels", type=Path, help="the pictures, as an array of RGB pixels")
+    parser.add_argument("source", type=Path, help="the folder of pixels or activations that the model was trained on")
+    parser.add_argument("pixels", type=Path, help="the images, as an array of RGB pixels")
     parser.add_argument("trained", type=Path, help="the folder of the model")
     parser.add_argument("predictions", type=Path, help="the table that evaluate wrote")
     parser.add_argument("target", type=Path, help="the folder of figures to write")

@@ -1,4 +1,4 @@
-"""Pictures as points of a plane: near each other where a network's last features are alike."""
+"""Images as points of a plane: two points are close if the last features of the network are alike."""
 
 from itertools import cycle
 from pathlib import Path
@@ -19,22 +19,22 @@ from stages.results.figures import DPI, METADATA
 
 Method = Literal["tsne", "pca"]
 NAMES: dict[str, str] = {"tsne": "t-SNE", "pca": "PCA"}
-COMPONENTS = 50  # to which the features are reduced first, as van der Maaten and Hinton did
-MARKERS = "oXsD^Pv"  # so many that with ten colours all of 70 classes differ
-MEANING = "near each other: alike to the network; the axes have no unit"
+COMPONENTS = 50  # principal components that t-SNE starts from, as in van der Maaten and Hinton
+MARKERS = "oXsD^Pv"  # with ten colours, these seven markers make 70 different pairs
+MEANING = "close points look alike to the network; the axes have no unit"
 DARK, PALE = "#22303c", "#6b7a86"
 
 
 def embed(features: npt.NDArray[np.float32], method: Method, perplexity: float, seed: int) -> npt.NDArray[np.float64]:
-    """A point `(n, 2)` for each row of features `(n, d)`.
+    """Return a point for each row of features `(n, d)`, shape `(n, 2)`.
 
-    t-SNE (van der Maaten and Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html) starts at the two first
-    principal components, and its perplexity is at most a third of the other rows. It keeps neighbours together;
-    neither the distance between clusters nor their size means anything. Always in one thread, because the sums of
-    several differ in their last digits, and t-SNE makes much of these.
+    t-SNE (van der Maaten and Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html) starts at the first two
+    principal components. Its perplexity is at most a third of the number of other rows. It keeps neighbours together;
+    the distances between clusters and the sizes of clusters have no meaning. It runs in one thread, because the sums
+    of several threads differ in their last digits, and t-SNE magnifies such differences.
     """
     with threadpool_limits(1):
-        reduced = reduce(features, seed)
+        reduced = principal_components(features, seed)
         if method == "pca":
             return reduced[:, :2]
         start = reduced[:, :2] / max(reduced[:, 0].std(), 1e-12) * 1e-4  # as scikit-learn's init="pca" does
@@ -45,22 +45,22 @@ def embed(features: npt.NDArray[np.float32], method: Method, perplexity: float, 
         return points
 
 
-def reduce(features: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.float64]:
-    """The first principal components `(n, 2 to 50)`, with zeros in place of a second that is not there."""
+def principal_components(features: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.float64]:
+    """Return the first principal components, at most 50, shape `(n, 2 to 50)`; zeros replace a missing second one."""
     number = min(COMPONENTS, *features.shape)
     components: npt.NDArray[np.float64] = PCA(number, random_state=seed).fit_transform(features.astype(np.float64))
     return np.pad(components, ((0, 0), (0, max(0, 2 - number))))
 
 
 def draw_embedding(table: pd.DataFrame, title: str, path: Path) -> None:
-    """The points of a table with `class`, `split`, `predicted`, `x` and `y` are at the path as a PNG file."""
+    """Draw the points of a table with `class`, `split`, `predicted`, `x` and `y` as a PNG file."""
     matplotlib.use("Agg")
     sns.set_theme(style="white", font_scale=0.9)
     plot_embedding(table, title).savefig(path, format="png", dpi=DPI, metadata=METADATA)
 
 
 def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
-    """The points: a class has a colour and a shape, test images are large, and those mistaken have a ring."""
+    """Return the figure: a class has a colour and a marker, test images are large, and mistakes have a ring."""
     classes = sorted(table["class"].unique())
     colours = dict(zip(classes, cycle(sns.color_palette("colorblind")), strict=False))
     shapes = dict(zip(classes, cycle(MARKERS), strict=False))
@@ -85,16 +85,16 @@ def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
     ]
     labels = [str(handle.get_label()) for handle in handles]
     axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    axes.set(title=plain(title), xticks=[], yticks=[], xlabel=MEANING, ylabel="")
+    axes.set(title=escape_dollars(title), xticks=[], yticks=[], xlabel=MEANING, ylabel="")
     return figure
 
 
 def point(label: str, shape: str, colour: object, **look: object) -> Line2D:
-    """An entry of the legend."""
+    """Return an entry of the legend."""
     style = {"markersize": 8, "markeredgecolor": "white"} | look
-    return Line2D([], [], marker=shape, color=colour, linestyle="", label=plain(label), **style)  # type: ignore[arg-type]
+    return Line2D([], [], marker=shape, color=colour, linestyle="", label=escape_dollars(label), **style)  # type: ignore[arg-type]
 
 
-def plain(text: str) -> str:
-    """The text as matplotlib shows it as it is, where a dollar would begin a formula."""
+def escape_dollars(text: str) -> str:
+    """Return the text with escaped dollars, because a dollar begins a formula in matplotlib."""
     return text.replace("$", r"\$")

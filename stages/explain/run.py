@@ -1,4 +1,4 @@
-"""Explain: what fooled a network, where it looked, what its first layer sees and how it arranges the pictures."""
+"""Explain: a model's worst mistakes, its heat maps, the filters of its first layer, and a map of its features."""
 
 import json
 from pathlib import Path
@@ -21,11 +21,11 @@ from stages.networks.inputs import FILTERS, Inputs, read_inputs
 from stages.networks.layer_graph import BGR, first_kernels, last_features
 from stages.networks.predicting import predict
 
-SIDE, COLUMNS = 144, 6  # pixels of a picture, and pictures in a row: each image has two
-SUREST = 6  # of each class, among those that were recognised
+SIDE, COLUMNS = 144, 6  # pixels of a tile, and tiles in a row; each image has two tiles
+SUREST = 6  # recognised images of each class that the sheet shows, the most probable ones first
 FILTER_SIDE, FILTER_COLUMNS, MOST_FILTERS = 64, 12, 96
 THUMBNAIL_SIDE = 160
-TOLD = [
+LISTED = [
     "image_id", "class", "predicted", "probability", "file", "title", "author", "licence", "licence_url", "page_url",
     "url", "source",
 ]  # fmt: skip
@@ -33,7 +33,7 @@ TOLD = [
 Views = dict[str, View]
 
 
-class Explain(params.Section):
+class Explain(params.SheetSection):
     """The section `explain` of params.yaml."""
 
     mistakes: int = Field(ge=1)
@@ -45,18 +45,18 @@ class Explain(params.Section):
 
 
 def run(settings: Explain, source: Path, pixels: Path, trained: Path, predictions: Path, target: Path) -> None:
-    """Nothing, after the folder target holds the figures, and the mistakes shown as a list with thumbnails.
+    """Write the figures, and the list of the shown mistakes with their thumbnails, into the folder target.
 
-    Mistakes and the surest images are of the test split, their heat maps of the class that the network predicted.
+    Mistakes and the surest images are of the test split. Their heat maps are for the class that the model predicted.
 
     Raises:
-        ValueError: predictions or pictures are of other images or classes, or the network has no maps of a picture.
+        ValueError: Predictions or pixels are of other images or classes, or the network has no convolution.
     """
     network = read_json(trained / "network.json")
     inputs, name = read_inputs(source), network["network"]
     table, images = read_predictions(predictions, inputs, network["classes"]), np.load(pixels, mmap_mode="r")
     if len(images) != len(table):
-        raise ValueError(f"{pixels}: expected the pictures of the {len(table)} inputs, got {len(images)}.")
+        raise ValueError(f"{pixels}: expected the images of the {len(table)} inputs, got {len(images)}.")
     fix(0, settings.threads)
     model = keras.models.load_model(trained / "model.keras", compile=False)
     test = table[table["split"] == "test"]
@@ -64,7 +64,7 @@ def run(settings: Explain, source: Path, pixels: Path, trained: Path, prediction
     mistakes = choose(test[~is_right], "loss", settings.mistakes)
     surest = choose(test[is_right], "probability", SUREST)
     shown = pd.concat([mistakes, surest])
-    numbers = [network["classes"].index(each) for each in shown["predicted"]]
+    numbers = [network["classes"].index(predicted) for predicted in shown["predicted"]]
     heats = heatmaps(model, inputs.array[shown.index], numbers, settings.batch_size)
     views = dict(zip(shown["image_id"], map(View, images[shown.index], heats), strict=True))
     features = predict(last_features(model), inputs.array, settings.batch_size)
@@ -83,10 +83,10 @@ def run(settings: Explain, source: Path, pixels: Path, trained: Path, prediction
 
 
 def read_predictions(path: Path, inputs: Inputs, classes: list[str]) -> pd.DataFrame:
-    """The table of `evaluate`, a row for each of the inputs, with numbers, and the predicted class's `probability`.
+    """Read the table of `evaluate`, a row for each input, and add the predicted class's `probability`.
 
     Raises:
-        ValueError: it is about other images or classes.
+        ValueError: The table is about other images or classes.
     """
     table = read_table(path)
     if list(table["image_id"]) != inputs.image_ids:
@@ -100,7 +100,7 @@ def read_predictions(path: Path, inputs: Inputs, classes: list[str]) -> pd.DataF
 
 
 def choose(rows: pd.DataFrame, column: str, number: int) -> pd.DataFrame:
-    """At most so many rows of each class, those with the highest value first; of equals, by image."""
+    """Return at most `number` rows of each class, the highest value first; equal values in the order of image ids."""
     ordered = rows.sort_values(["class", column, "image_id"], ascending=[True, False, True])
     return ordered.groupby("class").head(number)
 
@@ -108,7 +108,10 @@ def choose(rows: pd.DataFrame, column: str, number: int) -> pd.DataFrame:
 def pair_up(
     words: tuple[str, str], shown: pd.DataFrame, meant: pd.DataFrame, test: pd.DataFrame, views: Views
 ) -> list[SheetSection]:
-    """What the page says and shows: of the images that are meant, some of each class, each beside its heat map."""
+    """Return the sections of a sheet: the shown images of each class beside their heat maps, with counts.
+
+    `meant` holds all test images that the sheet is about, `shown` some of them. `words` are a verb and a rank.
+    """
     did, rank = words
     sections = [SheetSection(f"{did} {len(meant) or 'none'} of {len(test)} test images", [draw_key()])]
     for name, rows in shown.groupby("class"):
@@ -119,27 +122,29 @@ def pair_up(
 
 
 def draw_key() -> Tile:
-    """What the colours of a heat map mean."""
+    """Return a tile that explains the colours of a heat map."""
     heat = np.tile(np.linspace(1, 0, SIDE, dtype=np.float32)[:, None], SIDE)
     colours = overlay(np.full((SIDE, SIDE, 3), 255, np.uint8), heat)
     draw, font = ImageDraw.Draw(colours), ImageFont.load_default(CAPTION)
     draw.text((SIDE / 2, CAPTION), "the most", INK, font, "mm")
     draw.text((SIDE / 2, SIDE - CAPTION), "nothing", INK, font, "mm")
-    return Tile(colours, ("Right of each picture: how", "much its places spoke for", "what was said (Grad-CAM)"))
+    return Tile(colours, ("Right of each image: how", "much a place contributed to", "the prediction (Grad-CAM)"))
 
 
 def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:
-    """The picture with its origin, and its heat map with what the network said."""
-    said = f"said {row['probability']:.0%} {row['predicted']}"
+    """Return a tile of the image with its origin, and a tile of its heat map with the prediction."""
+    predicted = f"predicted {row['probability']:.0%} {row['predicted']}"
     true = "" if row["predicted"] == row["class"] else f"true {row['p_' + row['class']]:.0%} {row['class']}"
     blank = "" if view.heat.any() else "Grad-CAM finds no place"
     origin = (row["title"] or Path(row["source_id"]).name, row["author"], row["licence"])
-    return Tile(view.image(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (said, true, blank))))
+    return Tile(view.image(SIDE), origin, INK), Tile(
+        view.overlaid(SIDE), tuple(filter(None, (predicted, true, blank)))
+    )
 
 
 def save_mistakes(mistakes: pd.DataFrame, views: Views, folder: Path) -> None:
-    """The mistakes are in the folder as a list with their origins, and their heat maps as JPEG files."""
-    text = json.dumps(mistakes[TOLD].to_dict("records"), indent=2)
+    """Write the mistakes into the folder as a list with their origins, and their heat maps as JPEG files."""
+    text = json.dumps(mistakes[LISTED].to_dict("records"), indent=2)
     (folder / "mistakes.json").write_text(text + "\n", encoding="utf-8")
     (folder / "heat").mkdir()
     for image_id in mistakes["image_id"]:
@@ -147,7 +152,7 @@ def save_mistakes(mistakes: pd.DataFrame, views: Views, folder: Path) -> None:
 
 
 def find_kernels(model: keras.Model, inputs: Inputs, source: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """The first convolutions' kernels `(height, width, channels, filters)` by name, for pictures in RGB."""
+    """Return the kernels `(height, width, channels, filters)` of the first convolutions by name, for RGB images."""
     if not inputs.backbone:
         return first_kernels(model)
     kernel = np.load(source / FILTERS)
@@ -156,22 +161,25 @@ def find_kernels(model: keras.Model, inputs: Inputs, source: Path) -> dict[str, 
 
 
 def draw_filters(name: str, kernels: dict[str, npt.NDArray[np.float32]], path: Path) -> None:
-    """The kernels are at the path as pictures, each from its own least to its most."""
+    """Draw the filters of each layer on one sheet; each filter is scaled from its least to its largest weight."""
     sections = []
     for layer, kernel in kernels.items():
         height, width, _, number = kernel.shape
         tiles = [Tile(draw_filter(kernel[..., i])) for i in range(min(number, MOST_FILTERS))]
-        what = f"{len(tiles)} of {number} filters of {height}x{width} pixels, each in its own range"
-        sections.append(SheetSection(f"{name}, {layer}: {what}", tiles))
+        counts = f"{len(tiles)} of {number} filters of {height}x{width} pixels, each in its own range"
+        sections.append(SheetSection(f"{name}, {layer}: {counts}", tiles))
     draw_sheet(sections, path, FILTER_SIDE, FILTER_COLUMNS)
 
 
 def draw_filter(kernel: npt.NDArray[np.float32]) -> Image.Image:
-    """A kernel `(height, width, channels)` in squares as large as there is room for; grey without three channels."""
-    seen = kernel if kernel.shape[-1] == 3 else kernel.mean(axis=-1)
-    levels = 255 * (seen - seen.min()) / max(np.ptp(seen), 1e-12)
+    """Return a kernel `(height, width, channels)` as an image of equal squares, as large as fits.
+
+    A kernel with three channels is in colour. Any other kernel is the mean of its channels in grey.
+    """
+    weights = kernel if kernel.shape[-1] == 3 else kernel.mean(axis=-1)
+    levels = 255 * (weights - weights.min()) / max(np.ptp(weights), 1e-12)
     image = Image.fromarray(levels.round().astype(np.uint8))
     times = max(1, FILTER_SIDE // max(image.size))
-    picture = image.resize((times * image.width, times * image.height), Image.Resampling.NEAREST)
-    picture.thumbnail((FILTER_SIDE, FILTER_SIDE))
-    return picture
+    enlarged = image.resize((times * image.width, times * image.height), Image.Resampling.NEAREST)
+    enlarged.thumbnail((FILTER_SIDE, FILTER_SIDE))
+    return enlarged

@@ -10,7 +10,7 @@ from stages.report.run import run
 
 
 def main() -> None:
-    """Report what the pipeline found."""
+    """Write the report and the model card."""
     parser = argparse.ArgumentParser(prog="python -m stages.report", description=__doc__)
     parser.add_argument("metrics", type=Path, help="the folder of metrics")
     parser.add_argument("raw", type=Path, help="the folder of raw images")

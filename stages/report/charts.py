@@ -1,4 +1,4 @@
-"""What the report draws of networks: accuracies, cost, differences, trainings, and shares of the pictures."""
+"""The report's charts of networks: accuracies, costs, differences, learning curves, and shares of the images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ ROW = 46.0  # height of a row with a line of text and a track under it
 
 
 def draw_accuracies(summary: Mapping[str, Any]) -> Markup:
-    """Test accuracy with its interval and validation accuracy of each network, over the share of the largest class."""
+    """Draw each network's test accuracy with its interval, its validation accuracy, and the largest class's share."""
     x = svg.linear((0, 1), (LEFT, RIGHT))
     networks, baseline = summary["networks"], summary["baseline"]["test"]["accuracy"]
     bottom = 26 + ROW * len(networks)
@@ -36,12 +36,12 @@ def draw_accuracies(summary: Mapping[str, Any]) -> Markup:
     parts += [
         svg.label((x(value), bottom + 16), in_percent(value), "tick", anchor) for value, anchor in anchors.items()
     ]
-    told = "; ".join(f"{name} {percent(one['test']['accuracy'])}" for name, one in networks.items())
-    return svg.draw(bottom + 22, f"Test accuracy: {told}; largest class {percent(baseline)}.", *parts)
+    listed = "; ".join(f"{name} {percent(one['test']['accuracy'])}" for name, one in networks.items())
+    return svg.draw(bottom + 22, f"Test accuracy: {listed}; largest class {percent(baseline)}.", *parts)
 
 
 def draw_cost(summary: Mapping[str, Any], cost: str, name_of_cost: str) -> Markup:
-    """Test accuracy with its interval of each network against what it costs, on a logarithmic axis."""
+    """Draw each network's test accuracy with its interval against its cost, on a logarithmic axis."""
     networks = summary["networks"]
     costs = [one[cost] for one in networks.values()]
     domain = (min(costs) / 2.5, max(costs) * 2.5)
@@ -60,14 +60,14 @@ def draw_cost(summary: Mapping[str, Any], cost: str, name_of_cost: str) -> Marku
 
 
 def powers(low: float, high: float) -> list[float]:
-    """The powers of ten between, or where they are fewer than two also 2 and 5 times them."""
+    """Return the powers of ten from low to high; if there are fewer than two, also 2 and 5 times each power."""
     tens = [10.0**n for n in range(13) if low <= 10.0**n <= high]
     finer = [factor * 10.0**n for n in range(13) for factor in (1, 2, 5) if low <= factor * 10.0**n <= high]
     return tens if len(tens) > 1 else finer
 
 
 def name_points(places: Mapping[str, Point], champion: str) -> list[Markup]:
-    """A name beside each point, on the side with more room, moved down where it would cover one above it."""
+    """Draw a name beside each point, on the side with more room, and lower if it would cover a name above it."""
     parts: list[Markup] = []
     taken: list[Point] = []
     for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
@@ -82,7 +82,7 @@ def name_points(places: Mapping[str, Point], champion: str) -> list[Markup]:
 
 
 def draw_differences(pairs: Sequence[Mapping[str, Any]], split: str) -> Markup:
-    """The paired difference in accuracy of every two networks on the split with its interval, over zero."""
+    """Draw the difference in accuracy of each pair of networks on the split, with its interval, around zero."""
     shown = [pair for pair in pairs if pair["split"] == split]
     reach = max([0.05, *(abs(pair[end]) for pair in shown for end in ("low", "high"))])
     x = svg.linear((-reach, reach), (LEFT, RIGHT))
@@ -100,12 +100,12 @@ def draw_differences(pairs: Sequence[Mapping[str, Any]], split: str) -> Markup:
         parts.append(svg.label((LEFT, top + 17), names, "text halo"))
         parts.append(svg.label((RIGHT, top + 17), numbers, "text halo", "end"))
         parts.append(svg.track(x, top + 31, value, low, high))
-    told = "; ".join(f"{pair['a']} less {pair['b']} {points(pair['difference'])} points" for pair in shown)
-    return svg.draw(bottom + 24, f"Differences in accuracy: {told}.", *parts)
+    listed = "; ".join(f"{pair['a']} minus {pair['b']} {points(pair['difference'])} points" for pair in shown)
+    return svg.draw(bottom + 24, f"Differences in accuracy: {listed}.", *parts)
 
 
 def draw_learning(history: pd.DataFrame, kept: int) -> Markup:
-    """Loss and accuracy after each epoch, on training and on validation pictures, and the epoch that was kept."""
+    """Draw loss and accuracy after each epoch, on training and validation images, and mark the epoch that was kept."""
     epochs = (1.0, max(2.0, float(history["epoch"].max())))
     highest = float(history["loss"].max())
     loss = Plot(44, 134, x=epochs, y=(0.0, highest))
@@ -121,12 +121,12 @@ def draw_learning(history: pd.DataFrame, kept: int) -> Markup:
     for plot, column in ((loss, "loss"), (accuracy, "accuracy")):
         for half, rows in history.groupby("split"):
             parts.append(svg.trace(map(plot.at, rows["epoch"], rows[column]), f"curve {half}"))
-    told = f"Learning curves over {plural(int(history['epoch'].max()), 'epoch')}; epoch {kept} was kept."
-    return svg.draw(accuracy.bottom + 40, told, *parts)
+    description = f"Learning curves over {plural(int(history['epoch'].max()), 'epoch')}; epoch {kept} was kept."
+    return svg.draw(accuracy.bottom + 40, description, *parts)
 
 
 def draw_shares(rows: Mapping[str, Mapping[str, int]]) -> Markup:
-    """A bar for each row, as long as its counts together, divided into these in their order."""
+    """Draw a bar for each row, as long as the sum of its counts, divided into the counts in their order."""
     x = svg.linear((0, max(1, *(sum(counts.values()) for counts in rows.values()))), (LEFT, RIGHT))
     parts: list[Markup] = []
     for number, (name, counts) in enumerate(rows.items()):
@@ -141,5 +141,5 @@ def draw_shares(rows: Mapping[str, Mapping[str, int]]) -> Markup:
     for part, name in enumerate(next(iter(rows.values()))):
         parts += [svg.box((at, below + 8), (10, 10), f"share-{part}"), svg.label((at + 16, below + 17), name, "text")]
         at += 34 + svg.LETTER * len(name)
-    told = "; ".join(f"{name} {plural(sum(counts.values()), 'picture')}" for name, counts in rows.items())
-    return svg.draw(below + 26, f"Counts: {told}.", *parts)
+    listed = "; ".join(f"{name} {plural(sum(counts.values()), 'image')}" for name, counts in rows.items())
+    return svg.draw(below + 26, f"Counts: {listed}.", *parts)

@@ -1,4 +1,4 @@
-"""Who made the pictures that are shown, under which licence, and where each is from."""
+"""The credits of the images that the page shows: author, licence and origin."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ UNESCAPED = re.compile(r"[\s\x00-\x1f\x7f<>\"'`\\]")
 
 @dataclass(frozen=True)
 class Credit:
-    """What is said of a shown picture; addresses are http or https, or empty."""
+    """The credit of a shown image; addresses begin with http or https, or are empty."""
 
     anchor: str
     title: str
@@ -29,8 +29,8 @@ class Credit:
     source_id: str
 
 
-def credit(row: Any) -> Credit:
-    """The credit of an image, of its row in `images.csv`; a missing title is the name of its file."""
+def credit_of(row: Any) -> Credit:
+    """Return the credit of an image from its row in `images.csv`; the file's name replaces a missing title."""
     return Credit(
         anchor=anchor_of(row["image_id"]),
         title=row["title"] or PurePosixPath(row["source_id"]).name,
@@ -44,14 +44,14 @@ def credit(row: Any) -> Credit:
 
 
 def anchor_of(image_id: str) -> str:
-    """The name on a page of the place where an image is credited."""
-    return f"picture-{image_id[:16]}"
+    """Return the anchor on the page where an image is credited."""
+    return f"image-{image_id[:16]}"
 
 
 def safe_address(address: str) -> str:
-    """The address where it is one of http or https; else nothing: `javascript:` must not become a link.
+    """Return the address if it begins with http or https, otherwise "": `javascript:` must not become a link.
 
-    Nor does one with blanks, quotes or brackets, which no address holds unescaped (RFC 3986).
+    An address with spaces, quotes or angle brackets is refused too: no address holds them unescaped (RFC 3986).
     """
     if UNESCAPED.search(address.strip()):
         return ""
@@ -63,12 +63,12 @@ def safe_address(address: str) -> str:
 
 
 def in_order(credits: Iterable[Credit]) -> list[Credit]:
-    """Each credit once, by licence, author and title."""
+    """Return each credit once, ordered by licence, author and title."""
     return sorted(set(credits), key=lambda one: (one.licence, one.author, one.title, one.anchor))
 
 
 def sources_of(images: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each source and licence with its address, the number of its images and the names of their authors, most first."""
+    """Return each source and licence with its address, its count of images and its authors, the most frequent first."""
     rows = []
     for (source, licence), part in images.groupby(["source", "licence"], sort=True):
         authors = tally(part["author"].where(part["author"] != "", UNKNOWN))

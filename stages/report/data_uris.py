@@ -1,4 +1,4 @@
-"""Pictures inside a page: as `data:` addresses, so that it needs no other file."""
+"""Images inside a page as `data:` addresses, so that the page needs no other file."""
 
 import base64
 import io
@@ -11,13 +11,13 @@ from PIL import Image
 
 from stages.images.reading import UnusableImage, decode, open_image, read_pixels, to_rgb
 
-MISSING = (230, 233, 236)
+UNREADABLE = (230, 233, 236)  # a grey in place of an image that cannot be read
 QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Inlined:
-    """A picture's address, width and height in pixels."""
+    """The address of an image, and its width and height in pixels."""
 
     address: str
     width: int
@@ -25,7 +25,7 @@ class Inlined:
 
 
 def inline(image: Image.Image, side: int, quality: int = QUALITY) -> Inlined:
-    """The RGB picture, made smaller where its longer side is over so many pixels, as WebP."""
+    """Return the RGB image as WebP, made smaller if its longer side has more than `side` pixels."""
     image = image.copy()
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
@@ -35,24 +35,24 @@ def inline(image: Image.Image, side: int, quality: int = QUALITY) -> Inlined:
 
 
 def inline_pixels(pixels: npt.NDArray[np.uint8], side: int) -> Inlined:
-    """The uint8 `(height, width, 3)` RGB pixels, as `inline` gives them."""
+    """Return the uint8 RGB pixels `(height, width, 3)` as `inline` does."""
     return inline(Image.fromarray(np.asarray(pixels)), side)
 
 
 def inline_raw(path: Path, side: int) -> Inlined:
-    """The picture of a collected file, letterboxed into a square; grey where it cannot be read."""
+    """Return the image of a collected file, letterboxed into a square; a grey square if it cannot be read."""
     try:
         return inline_pixels(read_pixels(path, (side, side), "letterbox"), side)
     except UnusableImage:
-        return inline(Image.new("RGB", (side, side), MISSING), side)
+        return inline(Image.new("RGB", (side, side), UNREADABLE), side)
 
 
 def inline_figure(path: Path, side: int) -> Inlined:
-    """A figure that an earlier step drew.
+    """Return a figure that an earlier step drew, as `inline` does.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is no picture.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not an image.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a figure, got no such file.")

@@ -1,4 +1,4 @@
-"""The pictures that the report shows: what clean found alike, every test picture, mistakes with what misled."""
+"""The images that the report shows: pairs that look alike, every test image, and mistakes with their heat maps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,25 +7,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.report.credits import Credit, credit
+from stages.report.credits import Credit, credit_of
 from stages.report.data_uris import Inlined, inline_figure, inline_pixels, inline_raw
-from stages.report.results import Findings, Network
+from stages.report.results import NetworkResult, ReportData
 
-SMALL, LARGE = 96, 160  # pixels of a test picture, and of a mistake
-PER_KIND = 4  # pairs of each kind
+SMALL, LARGE = 96, 160  # pixels of the longer side of a test image, and of a mistake
+PER_KIND = 4  # pairs that are shown of each kind
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture and its credit."""
+    """A shown image and its credit."""
 
-    picture: Inlined
+    image: Inlined
     credit: Credit
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures that are alike, their classes, and how near they are: bits, similarity, plain or mirrored."""
+    """Two images that are alike, their classes, and their hash distance in bits, similarity and form.
+
+    The form is "plain" or says how one image was turned or mirrored.
+    """
 
     shown: tuple[Shown, Shown]
     classes: tuple[str, str]
@@ -35,8 +38,8 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a network said of a picture: its true class, the class that it was taken for, and probabilities."""
+class ShownPrediction:
+    """A model's prediction for an image: the true class, the predicted class, and all probabilities."""
 
     shown: Shown
     true: str
@@ -45,13 +48,13 @@ class Answer:
 
     @property
     def is_right(self) -> bool:
-        """Whether the class is the true one."""
+        """True if the predicted class is the true class."""
         return self.true == self.predicted
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A picture that was taken for another class, how sure the network was of it, and where it looked."""
+    """An image that was taken for another class, the probability of this class, and the heat map of the model."""
 
     shown: Shown
     heat: Inlined
@@ -60,56 +63,60 @@ class Mistake:
     probability: float
 
 
-def show_pairs(findings: Findings) -> list[tuple[str, int, list[Pair]]]:
-    """For each kind of pair its name, how many there are, and some, evenly from the most alike to the least."""
-    likeness = findings.pairs["similarity"].astype(float)
-    pairs = findings.pairs.loc[likeness.sort_values(ascending=False, kind="stable").index]
+def show_pairs(data: ReportData) -> list[tuple[str, int, list[Pair]]]:
+    """Return for each kind of pair its name, its count, and some pairs, evenly from the most to the least alike."""
+    likeness = data.pairs["similarity"].astype(float)
+    pairs = data.pairs.loc[likeness.sort_values(ascending=False, kind="stable").index]
     is_same, is_crossing = pairs["relation"] == "same", pairs["first_class"] != pairs["second_class"]
     kinds = {
-        "The same picture again in its class": is_same & ~is_crossing,
-        "The same picture in two classes": is_same & is_crossing,
-        "Look-alikes, both kept": ~is_same,
+        "The same image twice in one class": is_same & ~is_crossing,
+        "The same image in two classes": is_same & is_crossing,
+        "Look-alikes, which are both kept": ~is_same,
     }
-    return [(name, int(is_kind.sum()), [show_pair(row, findings) for row in spread(pairs[is_kind])])
+    return [(name, int(is_kind.sum()), [show_pair(row, data) for row in spread(pairs[is_kind])])
             for name, is_kind in kinds.items() if is_kind.any()]  # fmt: skip
 
 
 def spread(rows: pd.DataFrame) -> list[Any]:
-    """At most so many rows, evenly over the table."""
+    """Return at most `PER_KIND` rows, spread evenly over the table."""
     places = np.unique(np.linspace(0, len(rows) - 1, min(PER_KIND, len(rows))).astype(int))
     return [rows.iloc[place] for place in places]
 
 
-def show_pair(row: Any, findings: Findings) -> Pair:
-    """The pictures of a row of `pairs.csv`, as they were collected."""
-    images = [findings.images.loc[row[side]] for side in ("first", "second")]
-    first, second = (Shown(inline_raw(findings.raw / each["file"], LARGE), credit(each)) for each in images)
+def show_pair(row: Any, data: ReportData) -> Pair:
+    """Return the two images of a row of `pairs.csv`, as they were collected."""
+    images = [data.images.loc[row[side]] for side in ("first", "second")]
+    first, second = (Shown(inline_raw(data.raw / image["file"], LARGE), credit_of(image)) for image in images)
     classes = (row["first_class"], row["second_class"])
     return Pair((first, second), classes, row["distance"], float(row["similarity"]), row["form"])
 
 
-def show_answers(findings: Findings) -> list[Answer]:
-    """The champion's answer to every test picture, by class, and in it the worst first."""
-    columns = [f"p_{name}" for name in findings.classes]
-    answers = [
-        Answer(show(row["image_id"], findings, SMALL), row["class"], row["predicted"], [float(row[c]) for c in columns])
-        for row in findings.champion.predictions.to_dict("records")
+def show_predictions(data: ReportData) -> list[ShownPrediction]:
+    """Return the champion's prediction for every test image, by class, and the worst of each class first."""
+    columns = [f"p_{name}" for name in data.classes]
+    predictions = [
+        ShownPrediction(
+            show(row["image_id"], data, SMALL), row["class"], row["predicted"], [float(row[c]) for c in columns]
+        )
+        for row in data.champion.predictions.to_dict("records")
     ]
-    numbers = {name: number for number, name in enumerate(findings.classes)}
-    return sorted(answers, key=lambda one: (one.true, one.probabilities[numbers[one.true]], one.shown.credit.anchor))
+    numbers = {name: number for number, name in enumerate(data.classes)}
+    return sorted(
+        predictions, key=lambda one: (one.true, one.probabilities[numbers[one.true]], one.shown.credit.anchor)
+    )
 
 
-def show(image_id: str, findings: Findings, side: int) -> Shown:
-    """An image as the networks see it."""
-    pixels = findings.pixels[findings.pixel_rows[image_id]]
-    return Shown(inline_pixels(pixels, side), credit(findings.images.loc[image_id]))
+def show(image_id: str, data: ReportData, side: int) -> Shown:
+    """Return an image as the networks see it."""
+    pixels = data.pixels[data.pixel_rows[image_id]]
+    return Shown(inline_pixels(pixels, side), credit_of(data.images.loc[image_id]))
 
 
-def show_mistakes(network: Network, findings: Findings) -> list[Mistake]:
-    """The network's worst mistakes in the order of `explain`."""
+def show_mistakes(network: NetworkResult, data: ReportData) -> list[Mistake]:
+    """Return the network's worst mistakes in the order of `explain`."""
     return [
         Mistake(
-            shown=show(row["image_id"], findings, LARGE),
+            shown=show(row["image_id"], data, LARGE),
             heat=inline_figure(network.explanations / "heat" / f"{row['image_id'][:16]}.jpg", LARGE),
             true=row["class"],
             predicted=row["predicted"],
@@ -119,6 +126,6 @@ def show_mistakes(network: Network, findings: Findings) -> list[Mistake]:
     ]
 
 
-def show_figure(network: Network, name: str, side: int) -> Inlined:
-    """A figure of the network's explanations."""
+def show_figure(network: NetworkResult, name: str, side: int) -> Inlined:
+    """Return a figure of the network's explanations."""
     return inline_figure(network.explanations / Path(f"{name}.png"), side)

@@ -1,109 +1,115 @@
-"""What one should not conclude from the results, computed from them where it can be."""
+"""The limits of the results: what a reader should not conclude, computed from the results where possible."""
 
 from collections import Counter
 
-from stages.report.results import Findings
+from stages.report.results import ReportData
 from stages.report.wording import joined, percent, plural, points, span, whole
 
-GAP = 0.1  # of accuracy between training and test, from which it is worth a sentence
-UNSURE = 0.02  # by which stated probabilities may miss the share of right answers on average
+GAP = 0.1  # the difference of training and test accuracy from which the report mentions it
+UNSURE = 0.02  # the calibration error from which the report mentions it
 
 
-def limits(findings: Findings) -> list[tuple[str, str]]:
-    """A heading and a text for each limit, those that hold for these results."""
-    known = (size, smallest_class, calibration, confusions, overfitting, choice, repetition, labels, domain)
-    return [limit for find in known for limit in find(findings)]
+def list_limits(data: ReportData) -> list[tuple[str, str]]:
+    """Return a heading and a text for each limit that applies to these results."""
+    known = (chance, smallest_class, calibration, confusions, overfitting, choice, repetition, labels, domain)
+    return [limit for find in known for limit in find(data)]
 
 
-def size(findings: Findings) -> list[tuple[str, str]]:
-    """How far chance may have moved the accuracy."""
-    test = findings.champion.metrics["test"]
+def chance(data: ReportData) -> list[tuple[str, str]]:
+    """Return how far chance may have moved the accuracy."""
+    test = data.champion.metrics["test"]
     interval = span(*test["intervals"]["accuracy"])
-    rests = f"The accuracy of {percent(test['accuracy'])} rests on {plural(test['count'], 'test picture')}"
-    return [("Chance", f"{rests}; its 95 % interval goes from {interval}.")]
+    measured = f"The accuracy of {percent(test['accuracy'])} was measured on {plural(test['count'], 'test image')}"
+    return [("Chance", f"{measured}. Its 95 % interval goes from {interval}.")]
 
 
-def smallest_class(findings: Findings) -> list[tuple[str, str]]:
-    """What the class with the fewest pictures rests on."""
-    counts = findings.counts["split"]["classes"]
-    name = min(findings.classes, key=lambda each: (counts["train"].get(each, 0), each))
-    recall = findings.champion.metrics["test"]["classes"][name]["recall"]
+def smallest_class(data: ReportData) -> list[tuple[str, str]]:
+    """Return how many images the class with the fewest training images has."""
+    counts = data.counts["split"]["classes"]
+    name = min(data.classes, key=lambda candidate: (counts["train"].get(candidate, 0), candidate))
+    recall = data.champion.metrics["test"]["classes"][name]["recall"]
     learned, tested = counts["train"].get(name, 0), counts["test"].get(name, 0)
-    few = f"Of {name} there are the fewest pictures: {whole(learned)} to learn from and {whole(tested)} to test"
-    return [("Smallest class", f"{few}, on which its recall of {percent(recall)} rests.")]
+    few = f"The class {name} has the fewest images: {whole(learned)} for training and {whole(tested)} for the test"
+    return [("Smallest class", f"{few}. Its recall of {percent(recall)} was measured on these test images.")]
 
 
-def calibration(findings: Findings) -> list[tuple[str, str]]:
-    """Whether stated probabilities can be taken at their word."""
-    table = findings.champion.tables["reliability"]
+def calibration(data: ReportData) -> list[tuple[str, str]]:
+    """Return how far the stated probabilities are from the share of right predictions."""
+    table = data.champion.tables["reliability"]
     total = max(1.0, float(table["count"].sum()))
     excess = float(((table["confidence"] - table["accuracy"]) * table["count"]).sum()) / total
-    error = findings.champion.metrics["test"]["calibration_error"]
+    error = data.champion.metrics["test"]["calibration_error"]
     if error < UNSURE:
         return []
-    by, lean = points(abs(excess)).lstrip("+"), "more" if excess > 0 else "less"
+    by, lean = points(abs(excess)).lstrip("+"), "higher" if excess > 0 else "lower"
     text = (
-        f"Stated probabilities miss the share of right answers by {points(error).lstrip('+')} points on average; on "
-        f"the whole {findings.champion.name} is {by} points {lean} sure than it is right."
+        f"On average, the stated probabilities differ from the share of right predictions by "
+        f"{points(error).lstrip('+')} points. Over all test images, the mean probability that {data.champion.name} "
+        f"states is {by} points {lean} than the share of right predictions."
     )
     return [("Calibration", text)]
 
 
-def confusions(findings: Findings) -> list[tuple[str, str]]:
-    """The two most frequent confusions of the champion on test."""
-    table = findings.champion.predictions
+def confusions(data: ReportData) -> list[tuple[str, str]]:
+    """Return the two most frequent confusions of the champion on test."""
+    table = data.champion.predictions
     wrong = Counter((a, b) for a, b in zip(table["class"], table["predicted"], strict=True) if a != b)
     totals = Counter(table["class"])
     worst = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:2]
     if not worst:
         return []
-    told = [f"{true} for {other} ({count} of {totals[true]})" for (true, other), count in worst]
-    return [("Confusions", f"Most often it takes {joined(told)}.")]
+    named = [f"{true} for {other} ({count} of {totals[true]})" for (true, other), count in worst]
+    return [("Confusions", f"Most often, {data.champion.name} takes {joined(named)}.")]
 
 
-def overfitting(findings: Findings) -> list[tuple[str, str]]:
-    """How much better the champion is on what it learned from."""
-    train, test = (findings.champion.metrics[split]["accuracy"] for split in ("train", "test"))
+def overfitting(data: ReportData) -> list[tuple[str, str]]:
+    """Return how much better the champion is on its training images."""
+    train, test = (data.champion.metrics[split]["accuracy"] for split in ("train", "test"))
     if train - test < GAP:
         return []
-    text = f"It is right about {percent(train)} of the pictures that it learned from, and {percent(test)} of others."
-    return [("Learned by heart", text)]
+    text = (
+        f"{data.champion.name} is right about {percent(train)} of the images that it was trained on, but only about "
+        f"{percent(test)} of the test images."
+    )
+    return [("Overfitting", text)]
 
 
-def choice(findings: Findings) -> list[tuple[str, str]]:
-    """Whether the champion is one."""
-    summary = findings.summary
+def choice(data: ReportData) -> list[tuple[str, str]]:
+    """Return that the champion may not be better than the runner-up, if the data cannot tell them apart."""
+    summary = data.summary
     if not summary["runner_up"] or summary["distinguishable"]:
         return []
-    text = f"On the validation pictures {summary['champion']} and {summary['runner_up']} cannot be told apart."
+    text = f"The validation images cannot tell {summary['champion']} and {summary['runner_up']} apart."
     return [("Champion", text)]
 
 
-def repetition(findings: Findings) -> list[tuple[str, str]]:
-    """What a single split and seed leave open."""
+def repetition(data: ReportData) -> list[tuple[str, str]]:
+    """Return what a single split and a single seed leave open."""
     text = (
-        f"There is one split (seed {findings.split['seed']}) and one training of each network (seed "
-        f"{findings.champion.training['seed']}): what another of either would change is not in the intervals."
+        f"There is one split (seed {data.split['seed']}) and one training of each network (seed "
+        f"{data.champion.training['seed']}). The intervals do not contain what another split or seed would change."
     )
-    leak = findings.counts["split"]["groups_straddling"]
+    leak = data.counts["split"]["groups_straddling"]
     if leak:
-        text += f" {plural(leak, 'group')} of look-alikes lie in several splits, which flatters the results."
+        text += (
+            f" {plural(leak, 'group')} of look-alikes lie in several splits, so the results look better than they are."
+        )
     return [("Repetition", text)]
 
 
-def labels(findings: Findings) -> list[tuple[str, str]]:
-    """Whether a person has looked at the classes."""
-    if findings.counts["clean"]["decisions"]:
+def labels(data: ReportData) -> list[tuple[str, str]]:
+    """Return that no person has checked the classes, if this is so."""
+    if data.counts["clean"]["decisions"]:
         return []
-    return [("Labels", "Classes are those of the source; no person's decision is among them.")]
+    return [("Labels", "The classes are the classes of the source. No person has checked them.")]
 
 
-def domain(findings: Findings) -> list[tuple[str, str]]:
-    """What the network was never shown."""
-    sources = sorted(set(findings.kept["source"]))
+def domain(data: ReportData) -> list[tuple[str, str]]:
+    """Return which images the model knows."""
+    sources = sorted(set(data.kept["source"]))
     origin = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
     text = (
-        f"It knows {joined(findings.classes)}, as {origin} shows them, and gives any other picture one of these names: "
-        "a high probability does not say that the picture shows one of them."
+        f"{data.champion.name} knows only {joined(data.classes)}, as {origin} shows them. It gives any other image one "
+        "of these names, too. A high probability does not mean that the image shows one of these classes."
     )
     return [("Domain", text)]

@@ -1,100 +1,101 @@
-"""The results of the champion and of the comparison, as sections of the model card."""
+"""Sections of the model card: the results of the champion, and the comparison of the networks."""
 
 import re
 from typing import Any
 
 from stages.core.counts import SPLITS
-from stages.report.results import Findings
+from stages.report.results import ReportData
 from stages.report.wording import HARD, decimal, p_value, percent, points, short, span, whole
 from stages.results.markdown_table import to_markdown
 
 INTERVALS = (
-    "In brackets the interval at 95 %, from draws of whole groups of look-alikes. Neither training nor the choice of "
-    "the champion saw the test pictures."
+    "Brackets hold the 95 % interval, from bootstrap draws of whole groups. The test images were used neither for "
+    "training nor for the choice of the champion."
 )
 
 
-def results(findings: Findings) -> str:
-    """The champion's scores, by split and by class."""
-    metrics = findings.champion.metrics
+def results(data: ReportData) -> str:
+    """Return the champion's scores, by split and by class."""
+    metrics = data.champion.metrics
     rows = [
         [split, whole(metrics[split]["count"]), with_interval(metrics[split], "accuracy", percent),
          *(with_interval(metrics[split], name, decimal) for name in ("macro_f1", "roc_auc", "log_loss")),
          decimal(metrics[split]["calibration_error"])]
         for split in SPLITS
     ]  # fmt: skip
-    header = ["split", "pictures", "accuracy", "macro F1", "ROC AUC", "log loss", "calibration error"]
+    header = ["split", "images", "accuracy", "macro F1", "ROC AUC", "log loss", "calibration error"]
     classes = [
         [plain(name), whole(one["count"]), percent(one["precision"]), percent(one["recall"]), decimal(one["f1"])]
         for name, one in metrics["test"]["classes"].items()
     ]
-    by_class = to_markdown(classes, ["class, on test", "pictures", "precision", "recall", "F1"], "lrrrr")
-    return f"{to_markdown(rows, header, 'lrrrrrr')}\n\n{by_class}{wanted(metrics)}\n\n{INTERVALS}"
+    by_class = to_markdown(classes, ["class, on test", "images", "precision", "recall", "F1"], "lrrrr")
+    return f"{to_markdown(rows, header, 'lrrrrrr')}\n\n{by_class}{wanted_precision(metrics)}\n\n{INTERVALS}"
 
 
 def with_interval(scores: dict[str, Any], name: str, form: Any) -> str:
-    """A score, with its interval where there is one."""
+    """Return a score as text, with its interval if it has one."""
     interval = scores.get("intervals", {}).get(name)
     ends = f" ({form(interval[0]).removesuffix(f'{HARD}%')} to {form(interval[1])})" if interval else ""
     return f"{form(scores[name])}{ends}"
 
 
-def wanted(metrics: dict[str, Any]) -> str:
-    """What it takes for one class to be named with a wanted precision, where that was asked for."""
+def wanted_precision(metrics: dict[str, Any]) -> str:
+    """Return the threshold for the wanted precision of one class, or "" if params.yaml asks for none."""
     asked = metrics.get("wanted")
     if not asked:
         return ""
-    aim = f"\n\nFor a precision of {percent(asked['precision'])} of {plain(asked['class'])}"
+    aim = f"\n\nWanted: a precision of {percent(asked['precision'])} for {plain(asked['class'])}."
     if asked["threshold"] is None:
-        return f"{aim} no threshold suffices on validation."
+        return f"{aim} No threshold reaches it on validation."
     test = asked["test"]
     return (
-        f"{aim}, chosen on validation, its probability must be at least {decimal(asked['threshold'])}: "
-        f"on test {percent(test['precision'])} of {test['count']} are right, and {percent(test['recall'])} are found."
+        f"{aim} On validation, a probability of at least {decimal(asked['threshold'])} reaches it. On test, "
+        f"{test['count']} images reach this probability. {percent(test['precision'])} of these images are right, and "
+        f"{percent(test['recall'])} of the class are found."
     )
 
 
-def comparison(findings: Findings) -> str:
-    """The networks, and how the champion differs from each other one."""
+def comparison(data: ReportData) -> str:
+    """Return the tables of all networks and of the differences between them."""
     networks = [
-        [plain(name) + (" ★" if name == findings.summary["champion"] else ""), short(one["parameters"]),
+        [plain(name) + (" ★" if name == data.summary["champion"] else ""), short(one["parameters"]),
          short(one["multiply_adds"]), with_ends(one["val"]), with_ends(one["test"])]
-        for name, one in findings.summary["networks"].items()
+        for name, one in data.summary["networks"].items()
     ]  # fmt: skip
     pairs = [
         [plain(f"{pair['a']} − {pair['b']}"), pair["split"], f"{points(pair['difference'])} ({points(pair['low'])} to "
          f"{points(pair['high'])})", p_value(pair["p"]), p_value(pair["p_holm"])]
-        for pair in findings.summary["pairs"]
+        for pair in data.summary["pairs"]
     ]  # fmt: skip
     header = ["network", "parameters", "multiply-adds", "val accuracy", "test accuracy"]
-    parts = [verdict(findings), to_markdown(networks, header, "lrrrr")]
+    parts = [choice_of_champion(data), to_markdown(networks, header, "lrrrr")]
     if pairs:
         parts.append(to_markdown(pairs, ["difference in accuracy", "on", "points", "McNemar's p", "Holm's p"], "llrrr"))
     return "\n\n".join(parts)
 
 
 def with_ends(accuracy: dict[str, float]) -> str:
-    """An accuracy and its interval."""
+    """Return an accuracy and its interval as text."""
     return f"{percent(accuracy['accuracy'])} ({span(accuracy['low'], accuracy['high'])})"
 
 
-def verdict(findings: Findings) -> str:
-    """By which rule the champion is one, and whether the data bear it out."""
-    chosen = f"{plain(findings.summary['champion'])} (★) was chosen by the {plain(findings.summary['rule'])}."
-    if findings.lead is None:
+def choice_of_champion(data: ReportData) -> str:
+    """Return the rule that chose the champion, and whether the data can tell it from the runner-up."""
+    chosen = f"{plain(data.summary['champion'])} (★) is the champion. The rule: {plain(data.summary['rule'])}."
+    if data.lead is None:
         return chosen
-    can = "can" if findings.summary["distinguishable"] else "cannot"
-    lead = findings.lead
+    can = "can" if data.summary["distinguishable"] else "cannot"
+    lead = data.lead
     return (
-        f"{chosen}\nThe validation pictures {can} tell it from the runner-up, {plain(lead['b'])}: "
+        f"{chosen}\nThe validation images {can} tell it from the runner-up, {plain(lead['b'])}: "
         f"{points(lead['difference'])} points ({points(lead['low'])} to {points(lead['high'])})."
     )
 
 
-# What Markdown or HTML acts on; an underscore inside a word is none of it.
+# Characters that are markup in Markdown or HTML; an underscore inside a word is not markup.
 ACTIVE = re.compile(r"[\\`*\[\]<>|&#~!]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def plain(text: str) -> str:
-    """The text on one line, its markup made harmless by backslashes (https://spec.commonmark.org, section 2.4)."""
+    """Return the text on one line, with backslashes before all markup (https://spec.commonmark.org, section 2.4)."""
     return ACTIVE.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""All that the pipeline found, read from its files: what the report and the model card are written from."""
+"""The results of the pipeline, read from its files: the data of the report and the model card."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,13 +17,13 @@ CURVES = {
     "precision_recall": ["recall", "precision"],
     "reliability": ["confidence", "accuracy", "count"],
 }
-LONGEST = 80  # letters of a title
-COUNTED = ("collect", "clean", "preprocess", "split")  # steps that leave counts
+LONGEST = 80  # characters of a title
+COUNTED = ("collect", "clean", "preprocess", "split")  # steps that write counts
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The folders that are read: metrics, and what each step left."""
+    """The folders that the report reads: the metrics, and the result of each step."""
 
     metrics: Path
     raw: Path
@@ -35,11 +35,12 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Network:
-    """What was found of one network.
+class NetworkResult:
+    """The results of one network.
 
-    `tables` holds its curves (roc, precision_recall, reliability) with numbers, `predictions` its test images,
-    `facts` what is saved beside the model, `training` its params, `kept` the epoch whose weights it has.
+    `tables` holds the curves (roc, precision_recall, reliability) as numbers, `predictions` the rows of test images,
+    `facts` the facts that are saved beside the model, `training` the params of the training, and `kept` the epoch
+    whose weights were kept.
     """
 
     name: str
@@ -56,17 +57,17 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What was found: counts of each step, the summary of the comparison, the networks in their order.
+class ReportData:
+    """The results of the pipeline: the counts of each step, the summary of the comparison, the networks in order.
 
-    `images` has a row for each collected image, `pairs` what clean found to be alike, and `pixels[i]` uint8
-    `(height, width, 3)` RGB belongs to the image whose number in `pixel_rows` is i.
+    `images` has a row for each collected image, and `pairs` a row for each pair that clean found to be alike.
+    `pixels[i]` is the uint8 RGB array `(height, width, 3)` of the image whose value in `pixel_rows` is i.
     """
 
     counts: dict[str, dict[str, Any]]
     split: dict[str, Any]
     summary: dict[str, Any]
-    networks: dict[str, Network]
+    networks: dict[str, NetworkResult]
     images: pd.DataFrame
     kept: pd.DataFrame
     pairs: pd.DataFrame
@@ -75,7 +76,7 @@ class Findings:
     raw: Path
 
     @property
-    def champion(self) -> Network:
+    def champion(self) -> NetworkResult:
         """The network that the comparison chose."""
         return self.networks[self.summary["champion"]]
 
@@ -86,48 +87,48 @@ class Findings:
 
     @property
     def question(self) -> str:
-        """What is asked of a picture: the classes, or how many they are where they are too many for a title."""
+        """The question about an image: the names of the classes, or their count if the names do not fit a title."""
         named = f"{joined(self.classes, 'or')}?"
         return named if len(named) <= LONGEST else f"Which of {plural(len(self.classes), 'class')}?"
 
     @cached_property
     def lead(self) -> dict[str, Any] | None:
-        """The champion against the runner-up on validation, as `compare` has it, the champion being `a`; or None."""
+        """The pair of champion `a` and runner-up `b` on validation, from the summary, or None without a runner-up."""
         both = {self.summary["champion"], self.summary["runner_up"]}
         for pair in self.summary["pairs"]:
             if pair["split"] == "val" and {pair["a"], pair["b"]} == both:
-                return pair if pair["a"] == self.summary["champion"] else turned(pair)
+                return pair if pair["a"] == self.summary["champion"] else swap_networks(pair)
         return None
 
 
-def turned(pair: dict[str, Any]) -> dict[str, Any]:
-    """The same pair with the second network first."""
+def swap_networks(pair: dict[str, Any]) -> dict[str, Any]:
+    """Return the comparison of the pair with the second network first."""
     return pair | {
         "a": pair["b"], "b": pair["a"], "difference": -pair["difference"], "low": -pair["high"], "high": -pair["low"],
         "only_a": pair["only_b"], "only_b": pair["only_a"],
     }  # fmt: skip
 
 
-def read_findings(sources: Sources, split: dict[str, Any], training: dict[str, dict[str, Any]]) -> Findings:
-    """All findings about the networks whose params are given.
+def read_report_data(sources: Sources, split: dict[str, Any], training: dict[str, dict[str, Any]]) -> ReportData:
+    """Read all results about the networks whose params are given.
 
     Raises:
-        FileNotFoundError: a step left nothing.
-        ValueError: the summary is of other networks, or answers are about other images.
+        FileNotFoundError: A step wrote no result.
+        ValueError: The summary is of other networks, or predictions are for other images.
     """
     summary = read_json(sources.metrics / "summary.json")
     if set(summary["networks"]) != set(training):
         raise ValueError(
             f"{sources.metrics / 'summary.json'}: expected networks {', '.join(training)}, "
-            f"got {', '.join(summary['networks'])}; `dvc repro` compares anew."
+            f"got {', '.join(summary['networks'])}; `dvc repro` compares again."
         )
     rows = {image_id: row for row, image_id in enumerate(read_table(sources.pixels / "index.csv")["image_id"])}
     networks = {name: read_network(name, sources, values) for name, values in training.items()}
     for name, network in networks.items():
         if not set(network.predictions["image_id"]) <= set(rows):
             where = sources.evaluations / name / "predictions.csv"
-            raise ValueError(f"{where}: expected answers to images of {sources.pixels}, got others; `dvc repro`.")
-    return Findings(
+            raise ValueError(f"{where}: expected predictions for images of {sources.pixels}, got others; `dvc repro`.")
+    return ReportData(
         counts={step: read_json(sources.metrics / f"{step}.json") for step in COUNTED},
         split=split,
         summary=summary,
@@ -141,41 +142,43 @@ def read_findings(sources: Sources, split: dict[str, Any], training: dict[str, d
     )
 
 
-def read_network(name: str, sources: Sources, training: dict[str, Any]) -> Network:
-    """What was found of one network.
+def read_network(name: str, sources: Sources, training: dict[str, Any]) -> NetworkResult:
+    """Read the results of one network.
 
     Raises:
-        FileNotFoundError: it was not trained, evaluated or explained.
+        FileNotFoundError: The network was not trained, evaluated or explained.
     """
     evaluation, explanation = sources.evaluations / name, sources.explanations / name
-    history = numbered(read_table(sources.models / name / "history.csv"), ["epoch", "loss", "accuracy"])
+    history = with_numbers(read_table(sources.models / name / "history.csv"), ["epoch", "loss", "accuracy"])
     facts = read_json(sources.models / name / "network.json")
     predictions = read_table(evaluation / "predictions.csv")
-    return Network(
+    return NetworkResult(
         name=name,
         metrics=read_json(evaluation / "metrics.json"),
         facts=facts,
         training=training,
         predictions=predictions[predictions["split"] == "test"].reset_index(drop=True),
-        tables={table: numbered(read_table(evaluation / f"{table}.csv"), columns) for table, columns in CURVES.items()},
+        tables={
+            table: with_numbers(read_table(evaluation / f"{table}.csv"), columns) for table, columns in CURVES.items()
+        },
         history=history,
         kept=facts["kept_epoch"],
         mistakes=list(read_json(explanation / "mistakes.json")),  # type: ignore[arg-type]
-        embedding=numbered(read_table(explanation / "embedding.csv"), ["x", "y"]),
+        embedding=with_numbers(read_table(explanation / "embedding.csv"), ["x", "y"]),
         explanations=explanation,
     )
 
 
-def numbered(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The table with these columns as numbers."""
+def with_numbers(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return the table with the given columns as numbers."""
     return table.astype(dict.fromkeys(columns, float))
 
 
 def read_array(path: Path) -> npt.NDArray[np.uint8]:
-    """The array of a file, memory-mapped.
+    """Return the array of a file, memory-mapped.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: There is no such file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected an array of pixels, got no such file.")

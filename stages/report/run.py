@@ -12,39 +12,42 @@ from stages.core.counts import tally
 from stages.core.files import replacing
 from stages.report import charts, class_charts, wording
 from stages.report.credits import in_order, sources_of
-from stages.report.exhibits import show_answers, show_figure, show_mistakes, show_pairs
-from stages.report.limits import limits
+from stages.report.exhibits import show_figure, show_mistakes, show_pairs, show_predictions
+from stages.report.limits import list_limits
 from stages.report.model_card import write_card
-from stages.report.results import Findings, Sources, read_findings
+from stages.report.results import ReportData, Sources, read_report_data
 
 TEMPLATES = Path(__file__).with_name("templates")
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test", "dropped": "Dropped"}
-FIGURE = 1400  # pixels of the longer side of an earlier step's figure
+FIGURE = 1400  # pixels of the longer side of a figure that an earlier step drew
 FILTERS = ("percent", "span", "points", "decimal", "p_value", "whole", "short", "plural", "joined", "clipped")
 
 
 def run(sources: Sources, split: dict[str, Any], training: dict[str, dict[str, Any]], target: Path, card: Path) -> None:
-    """Nothing, after the page target and the Markdown file card are written about the networks of `training`.
+    """Write the page target and the model card, a Markdown file, about the networks of `training`.
 
-    `split` is that section of params.yaml, `training` what each network was trained by.
+    `split` is the section `split` of params.yaml. `training` holds the params of each network's training.
 
     Raises:
-        FileNotFoundError: an earlier step left nothing.
-        ValueError: the comparison is of other networks.
+        FileNotFoundError: An earlier step wrote no result.
+        ValueError: The comparison is of other networks.
     """
-    findings = read_findings(sources, split, training)
-    page, text = render(findings), write_card(findings)
+    data = read_report_data(sources, split, training)
+    page, text = render(data), write_card(data)
     with replacing(target) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
     with replacing(card) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 
-def render(findings: Findings) -> str:
-    """The page as HTML; its policy lets a browser use its own style and `data:` images, and load or run nothing."""
+def render(data: ReportData) -> str:
+    """Return the page as HTML.
+
+    Its content security policy allows its own style and `data:` images; a browser loads and runs nothing else.
+    """
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    dealt = findings.counts["split"]["classes"]
+    splits = data.counts["split"]["classes"]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -58,35 +61,35 @@ def render(findings: Findings) -> str:
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         charts=charts,
         class_charts=class_charts,
-        limits=limits(findings),
-        sources=sources_of(findings.kept),
+        limits=list_limits(data),
+        sources=sources_of(data.kept),
         names_of_splits=SPLITS,
-        dealt={name: {SPLITS[part]: by.get(name, 0) for part, by in dealt.items()} for name in findings.classes},
-        wrong={name: count_wrong(network.predictions) for name, network in findings.networks.items()},
-        decisions=sum(findings.counts["clean"]["decisions"].values()),
-        **exhibits(findings),
-        findings=findings,
+        shares={name: {SPLITS[split]: by.get(name, 0) for split, by in splits.items()} for name in data.classes},
+        wrong={name: count_mistakes(network.predictions) for name, network in data.networks.items()},
+        decisions=sum(data.counts["clean"]["decisions"].values()),
+        **show_exhibits(data),
+        data=data,
     ) + "\n"  # fmt: skip
 
 
-def count_wrong(answers: pd.DataFrame) -> dict[str, int]:
-    """How many pictures of each class were taken for another."""
-    return tally(answers.loc[answers["class"] != answers["predicted"], "class"])
+def count_mistakes(predictions: pd.DataFrame) -> dict[str, int]:
+    """Return how many images of each class were taken for another class."""
+    return tally(predictions.loc[predictions["class"] != predictions["predicted"], "class"])
 
 
-def exhibits(findings: Findings) -> dict[str, Any]:
-    """The pictures that are shown, each with what is said of it, and the credits of them all."""
-    pairs, answers = show_pairs(findings), show_answers(findings)
-    mistakes = {name: show_mistakes(network, findings) for name, network in findings.networks.items()}
-    shown = [each.shown for each in answers] + [each.shown for part in mistakes.values() for each in part]
-    shown += [each for _, _, part in pairs for pair in part for each in pair.shown]
+def show_exhibits(data: ReportData) -> dict[str, Any]:
+    """Return the images that the page shows, with what it says about them, and the credits of all of them."""
+    pairs, predictions = show_pairs(data), show_predictions(data)
+    mistakes = {name: show_mistakes(network, data) for name, network in data.networks.items()}
+    shown = [one.shown for one in predictions] + [one.shown for some in mistakes.values() for one in some]
+    shown += [one for _, _, some in pairs for pair in some for one in pair.shown]
     figures = {
         name: {kind: show_figure(network, kind, FIGURE) for kind in ("attention", "filters")}
-        for name, network in findings.networks.items()
+        for name, network in data.networks.items()
     }
-    credits = in_order(each.credit for each in shown)
-    licences = sorted({each.licence for each in credits})
+    credits = in_order(one.credit for one in shown)
+    licences = sorted({credit.licence for credit in credits})
     return {
-        "pairs": pairs, "answers": answers, "mistakes": mistakes, "figures": figures, "credits": credits,
+        "pairs": pairs, "predictions": predictions, "mistakes": mistakes, "figures": figures, "credits": credits,
         "licences": licences,
     }  # fmt: skip

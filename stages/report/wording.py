@@ -1,46 +1,46 @@
-"""Numbers and lists as a reader wants them: shares in per cent, other scores with three decimals."""
+"""Numbers and lists as text: shares in per cent, other scores with three decimals."""
 
 from collections.abc import Sequence
 
 NOTHING = "–"
-HARD = "\u00a0"  # a space at which no line breaks
+HARD = "\u00a0"  # a no-break space
 
 
 def percent(share: float | None) -> str:
-    """A share as `73.0 %`; a dash for one that is not defined."""
+    """Return a share as `73.0 %`; a dash if it is not defined."""
     return NOTHING if share is None else f"{100 * share:.1f}{HARD}%"
 
 
 def span(low: float, high: float) -> str:
-    """An interval of shares as `65.0 to 79.7 %`."""
+    """Return an interval of shares as `65.0 to 79.7 %`."""
     return f"{100 * low:.1f} to {100 * high:.1f}{HARD}%"
 
 
 def points(difference: float) -> str:
-    """A difference of two shares as `+6.5`, to be followed by the word points; never `-0.0`."""
+    """Return a difference of two shares as `+6.5`; the text then adds the word points. Never `-0.0`."""
     value = round(100 * difference, 1)
     return "0.0" if value == 0 else f"{value:+.1f}".replace("-", "−")
 
 
 def decimal(value: float | None) -> str:
-    """A score with three decimals; a dash for one that is not defined."""
+    """Return a score with three decimals; a dash if it is not defined."""
     return NOTHING if value is None else f"{value:.3f}"
 
 
 def p_value(value: float | None) -> str:
-    """A probability with three decimals, or that it is less than they can tell."""
+    """Return a probability with three decimals, or `< 0.001`."""
     if value is None:
         return NOTHING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def whole(number: float) -> str:
-    """A count as `1,082`."""
+    """Return a count as `1,082`."""
     return f"{number:,.0f}"
 
 
 def short(number: float) -> str:
-    """A large count to three digits: `987`, `1.10 M`, `4.57 G`."""
+    """Return a large count with three digits: `987`, `1.10 M`, `4.57 G`."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= 0.9995 * size:
             value = number / size
@@ -49,16 +49,16 @@ def short(number: float) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """`1 picture`, `2 pictures`, `2 classes`."""
+    """Return `1 image`, `2 images`, `2 classes`."""
     ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
     return f"{whole(number)} {noun}{ending}"
 
 
 def joined(names: Sequence[str], last: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Return `a`, `a and b`, `a, b and c`."""
     return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def clipped(text: str, most: int) -> str:
-    """The text, with its end left out where it is longer."""
+    """Return the text, cut to `most` characters with a final ellipsis if it is longer."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -4,6 +4,7 @@ import pytest
 
 from stages.compare import run as compare
 from stages.core.files import read_json, read_table, write_json
+from stages.results.comparison import as_markdown
 
 SETTINGS = compare.Compare(draws=400, seed=0)
 COUNT = 200  # images of each split
@@ -59,6 +60,11 @@ def run(networks, source, tmp_path):
     return read_json(tmp_path / "summary.json")
 
 
+def summarise(networks, source):
+    """Return the summary without writing it and without drawing figures."""
+    return compare.compare_evaluations(SETTINGS, networks, source)[0]
+
+
 def test_the_champion_is_chosen_on_validation_and_never_on_test(evaluations, tmp_path):
     source = evaluations(vgg=metrics_of(val=0.8, test=0.5), alexnet=metrics_of(val=0.7, test=0.9))
     summary = run(["vgg", "alexnet"], source, tmp_path)
@@ -82,22 +88,22 @@ def test_a_tie_goes_to_macro_f1_then_fewer_parameters_then_the_name(vgg, alexnet
 
 
 @pytest.mark.parametrize(("val", "is_clear"), [(0.55, True), (0.79, False)])
-def test_says_whether_the_validation_images_tell_the_first_two_apart(val, is_clear, evaluations, tmp_path):
+def test_says_whether_the_validation_images_tell_the_first_two_apart(val, is_clear, evaluations):
     source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(val, 0.5))
-    summary = run(["alexnet", "vgg"], source, tmp_path)
+    summary = summarise(["alexnet", "vgg"], source)
     assert summary["distinguishable"] is is_clear
-    assert f"images {'can' if is_clear else 'cannot'} tell it" in (tmp_path / "summary.md").read_text()
+    assert f"images {'can' if is_clear else 'cannot'} tell it" in as_markdown(summary)
 
 
-def test_one_network_has_no_runner_up(evaluations, tmp_path):
-    summary = run(["vgg"], evaluations(vgg=metrics_of(0.8, 0.5)), tmp_path)
+def test_one_network_has_no_runner_up(evaluations):
+    summary = summarise(["vgg"], evaluations(vgg=metrics_of(0.8, 0.5)))
     assert (summary["champion"], summary["runner_up"], summary["pairs"]) == ("vgg", None, [])
     assert summary["distinguishable"] is False
 
 
-def test_every_two_networks_are_compared_on_both_splits(evaluations, tmp_path):
+def test_every_two_networks_are_compared_on_both_splits(evaluations):
     source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.7, 0.9), tiny=metrics_of(0.6, 0.6))
-    pairs = run(["vgg", "alexnet", "tiny"], source, tmp_path)["pairs"]
+    pairs = summarise(["vgg", "alexnet", "tiny"], source)["pairs"]
     assert len(pairs) == 6
     tables = {name: read_table(source / name / "predictions.csv") for name in ("vgg", "alexnet")}
     right = {name: (table["class"] == table["predicted"])[table["split"] == "test"] for name, table in tables.items()}
@@ -109,17 +115,17 @@ def test_every_two_networks_are_compared_on_both_splits(evaluations, tmp_path):
     assert pair["p"] <= pair["p_holm"] < 0.01
 
 
-def test_evaluations_of_different_splits_are_refused(evaluations, tmp_path):
+def test_evaluations_of_different_splits_are_refused(evaluations):
     source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.7, 0.9))
     table = read_table(source / "vgg" / "predictions.csv")
     table.iloc[::-1].to_csv(source / "vgg" / "predictions.csv", index=False)
     with pytest.raises(ValueError, match=r"vgg and alexnet: expected evaluations of the same images and split"):
-        run(["vgg", "alexnet"], source, tmp_path)
+        summarise(["vgg", "alexnet"], source)
 
 
-def test_no_choice_moves_when_all_test_labels_change(evaluations, tmp_path):
+def test_no_choice_moves_when_all_test_labels_change(evaluations):
     source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.7, 0.9))
-    before = run(["vgg", "alexnet"], source, tmp_path)
+    before = summarise(["vgg", "alexnet"], source)
     for name, accuracy in (("vgg", 0.5), ("alexnet", 0.1)):
         table = read_table(source / name / "predictions.csv")
         is_test = table["split"] == "test"
@@ -128,17 +134,17 @@ def test_no_choice_moves_when_all_test_labels_change(evaluations, tmp_path):
         metrics = read_json(source / name / "metrics.json")
         metrics["test"] |= {"accuracy": accuracy, "macro_f1": accuracy}
         write_json(metrics, source / name / "metrics.json")
-    after = run(["vgg", "alexnet"], source, tmp_path)
+    after = summarise(["vgg", "alexnet"], source)
     choices = ("champion", "runner_up", "distinguishable", "rule")
     assert [before[key] for key in choices] == [after[key] for key in choices]
     assert before["pairs"] != after["pairs"]
 
 
-def test_what_git_keeps_of_a_network_that_is_no_more_is_no_evaluation(evaluations, tmp_path):
+def test_what_git_keeps_of_a_network_that_is_no_more_is_no_evaluation(evaluations):
     source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.6, 0.9))
     (source / "lenet").mkdir()
     (source / "lenet" / ".gitignore").write_text("/metrics.json")
-    assert run(["vgg", "alexnet"], source, tmp_path)["champion"] == "vgg"
+    assert summarise(["vgg", "alexnet"], source)["champion"] == "vgg"
 
 
 def test_an_evaluation_of_a_removed_network_names_the_command_that_removes_it(evaluations, tmp_path):
@@ -150,9 +156,9 @@ def test_an_evaluation_of_a_removed_network_names_the_command_that_removes_it(ev
     assert not (tmp_path / "summary.json").exists()
 
 
-def test_a_missing_evaluation_is_refused(evaluations, tmp_path):
+def test_a_missing_evaluation_is_refused(evaluations):
     with pytest.raises(ValueError, match=r"expected evaluations of vgg, xception, got none of xception\."):
-        run(["vgg", "xception"], evaluations(vgg=metrics_of(0.8, 0.5)), tmp_path)
+        summarise(["vgg", "xception"], evaluations(vgg=metrics_of(0.8, 0.5)))
 
 
 def test_the_same_numbers_give_the_same_bytes(evaluations, tmp_path):

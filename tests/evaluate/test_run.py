@@ -1,3 +1,5 @@
+import shutil
+
 import keras
 import numpy as np
 import pandas as pd
@@ -13,41 +15,54 @@ SETTINGS = evaluate.Evaluate(batch_size=4, threads=1, draws=200, seed=0, wanted_
 
 
 @pytest.fixture
-def trained(tmp_path):
-    """Return the inputs, their split and a model that calls an image `light` from brightness 128 up."""
+def trained(evaluated, tmp_path):
+    """Return a copy of the arguments of `evaluate.run`, except its target, that a test may change."""
+    shutil.copytree(evaluated[0], tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("out"))
+    return tmp_path, tmp_path / "split.csv", tmp_path / "model"
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """Return the folder of the inputs, the metrics, and the folder that the step wrote; tests only read them."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    metrics = evaluate.run(SETTINGS, *write_trained(folder), folder / "out")
+    return folder, metrics, folder / "out"
+
+
+def write_trained(folder):
+    """Write inputs, their split and a model that calls an image `light` from brightness 128 up."""
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D()])
     model.add(keras.layers.Dense(2, activation="softmax"))
     model.layers[-1].set_weights([np.array([[-1.0, 1.0]] * 3), np.array([383.0, -383.0])])
-    folder = tmp_path / "model"
-    folder.mkdir()
-    save(model, folder / "model.keras")
+    (folder / "model").mkdir()
+    save(model, folder / "model" / "model.keras")
     facts = {"network": "toy", "classes": ["dark", "light"], "parameters": 8, "pretrained": False, "backbone": {}}
-    write_json(facts, folder / "network.json")
+    write_json(facts, folder / "model" / "network.json")
     brightness = np.array([10, 20, 200, 210, 10, 200, 10, 200, 200], np.uint8)
-    np.save(tmp_path / "images.npy", np.broadcast_to(brightness[:, None, None, None], (9, 4, 4, 3)))
+    np.save(folder / "images.npy", np.broadcast_to(brightness[:, None, None, None], (9, 4, 4, 3)))
     table = pd.DataFrame({"image_id": [f"{i:064x}" for i in range(9)]})
     table["class"] = ["dark", "dark", "light", "light", "dark", "light", "dark", "light", "dark"]
     table["split"] = ["train"] * 4 + ["val"] * 2 + ["test"] * 3
     table["group"] = table["image_id"]
     table["author"] = "Ada"
-    table.to_csv(tmp_path / "index.csv", index=False)
-    write_json({"size": [4, 4], "crop": "none"}, tmp_path / "preprocessing.json")
-    table.to_csv(tmp_path / "split.csv", index=False)
-    return tmp_path, tmp_path / "split.csv", folder
+    table.to_csv(folder / "index.csv", index=False)
+    write_json({"size": [4, 4], "crop": "none"}, folder / "preprocessing.json")
+    table.to_csv(folder / "split.csv", index=False)
+    return folder, folder / "split.csv", folder / "model"
 
 
-def test_counts_right_and_wrong_answers_by_split(trained, tmp_path):
-    metrics = evaluate.run(SETTINGS, *trained, tmp_path / "out")
+def test_counts_right_and_wrong_predictions_by_split(evaluated):
+    _, metrics, out = evaluated
     assert metrics["train"]["accuracy"] == 1
     assert metrics["test"]["accuracy"] == 0.6667
     dark, light = (metrics["test"]["classes"][name] for name in ("dark", "light"))
     assert (dark["precision"], dark["recall"], dark["count"]) == (1.0, 0.5, 2)
     assert (light["precision"], light["recall"], light["count"]) == (0.5, 1.0, 1)
-    assert metrics == read_json(tmp_path / "out" / "metrics.json")
+    assert metrics == read_json(out / "metrics.json")
 
 
-def test_says_what_an_image_costs_with_the_frozen_part(trained, tmp_path):
-    metrics = evaluate.run(SETTINGS, *trained, tmp_path / "out")
+def test_says_what_an_image_costs_with_the_frozen_part(evaluated, trained, tmp_path):
+    _, metrics, _ = evaluated
     assert (metrics["parameters"], metrics["multiply_adds"], metrics["megabytes"]) == (8, 6, 0.0)
     facts = read_json(trained[2] / "network.json") | {"backbone": {"frozen_multiply_adds": 100}, "parameters": 10**6}
     write_json(facts, trained[2] / "network.json")
@@ -55,9 +70,8 @@ def test_says_what_an_image_costs_with_the_frozen_part(trained, tmp_path):
     assert (metrics["multiply_adds"], metrics["megabytes"]) == (106, 4.0)
 
 
-def test_lists_every_image_with_its_loss_probabilities_and_origin(trained, tmp_path):
-    evaluate.run(SETTINGS, *trained, tmp_path / "out")
-    predictions = read_table(tmp_path / "out" / "predictions.csv")
+def test_lists_every_image_with_its_loss_probabilities_and_origin(evaluated):
+    predictions = read_table(evaluated[2] / "predictions.csv")
     own = ["image_id", "class", "split", "group", "predicted", "loss", "p_dark", "p_light"]
     assert list(predictions.columns) == [*own, *evaluate.PROVENANCE]
     assert len(predictions) == 9
@@ -69,21 +83,21 @@ def test_lists_every_image_with_its_loss_probabilities_and_origin(trained, tmp_p
     assert set(predictions["licence"]) == {""}
 
 
-def test_the_plots_have_the_test_images_only(trained, tmp_path):
-    evaluate.run(SETTINGS, *trained, tmp_path / "out")
-    confusion = read_table(tmp_path / "out" / "confusion.csv")
+def test_the_plots_have_the_test_images_only(evaluated):
+    out = evaluated[2]
+    confusion = read_table(out / "confusion.csv")
     assert confusion.to_dict("list") == {"class": ["dark", "light", "dark"], "predicted": ["dark", "light", "light"]}
-    assert read_table(tmp_path / "out" / "reliability.csv")["count"].astype(int).sum() == 3
+    assert read_table(out / "reliability.csv")["count"].astype(int).sum() == 3
     for name, columns in {"roc": ["class", "false_positive_rate", "true_positive_rate"],
                           "precision_recall": ["class", "recall", "precision"],
                           "classes": ["class", "metric", "value"]}.items():  # fmt: skip
-        table = read_table(tmp_path / "out" / f"{name}.csv")
+        table = read_table(out / f"{name}.csv")
         assert list(table.columns) == columns
         assert set(table["class"]) == {"dark", "light"}
 
 
-def test_the_headline_fits_on_a_screen_and_is_part_of_the_whole(trained, tmp_path):
-    metrics = evaluate.run(SETTINGS, *trained, tmp_path / "out")
+def test_the_headline_fits_on_a_screen_and_is_part_of_the_whole(evaluated):
+    metrics = evaluated[1]
     headline = evaluate.headline(metrics)
     for split in ("val", "test"):
         assert headline[split].items() <= metrics[split].items()
@@ -125,8 +139,9 @@ def test_a_model_of_other_classes_is_refused(trained, tmp_path):
         evaluate.run(SETTINGS, *trained, tmp_path / "out")
 
 
-def test_a_second_run_writes_the_same(trained, tmp_path):
-    for target in ("out", "again"):
-        evaluate.run(SETTINGS, *trained, tmp_path / target)
-    for file in (tmp_path / "out").glob("[!.]*"):
+def test_a_second_run_writes_the_same(evaluated, trained, tmp_path):
+    evaluate.run(SETTINGS, *trained, tmp_path / "again")
+    files = sorted(evaluated[2].glob("[!.]*"))
+    assert len(files) == 7
+    for file in files:
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()

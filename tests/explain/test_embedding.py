@@ -9,8 +9,8 @@ from stages.explain.embedding import MARKERS, draw_embedding, embed, plot_embedd
 METHODS = ["tsne", "pca"]
 
 
-def clusters(number=40, dimensions=20, seed=0):
-    """Features of three classes, far apart, and the classes."""
+def clusters(number=25, dimensions=20, seed=0):
+    """Return features of three classes, which are far apart, and the class numbers."""
     random = np.random.default_rng(seed)
     centres = 8 * np.eye(3, dimensions)
     numbers = np.arange(3 * number) % 3
@@ -27,7 +27,7 @@ def test_neighbours_are_of_the_same_cluster(method):
 
 
 def test_tsne_parts_clusters_that_two_principal_components_do_not():
-    """Six clusters on six axes: two components show two of the axes."""
+    """Check six clusters on six axes: two components show only two of the axes."""
     random = np.random.default_rng(0)
     numbers = np.arange(180) % 6
     features = (10 * np.eye(6)[numbers] + random.normal(size=(180, 6))).astype(np.float32)
@@ -49,13 +49,13 @@ def test_pca_is_the_singular_value_decomposition():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_features_have_the_same_points(method):
-    features, _ = clusters(100, 300)
+    features, _ = clusters(30, 300)
     first, second = (embed(features, method, perplexity=30, seed=0) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("shape", [(2, 5), (3, 1), (4, 2), (30, 1)])
+@pytest.mark.parametrize("shape", [(2, 5), (3, 1), (30, 1)])
 def test_takes_few_rows_and_few_features(method, shape):
     features = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     points = embed(features, method, perplexity=30, seed=0)

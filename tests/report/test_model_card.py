@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from stages.core.files import read_json, read_table, write_json
-from stages.report.limits import limits
+from stages.report.limits import list_limits
 from stages.report.model_card import as_yaml, write_card
 from stages.report.model_card_tables import plain
-from stages.report.results import read_findings
+from stages.report.results import read_report_data
 from tests.report.report_data import SPLIT, TRAINING, training_of, write_inputs
 
 SECTIONS = ["Intended use", "Results", "Comparison", "Limits", "Data", "Preprocessing", "Training", "Attribution",
@@ -20,13 +20,13 @@ def inputs(tmp_path_factory):
 
 
 @pytest.fixture
-def findings(inputs):
-    return read_findings(inputs, SPLIT, training_of())
+def data(inputs):
+    return read_report_data(inputs, SPLIT, training_of())
 
 
 @pytest.fixture
-def card(findings):
-    return write_card(findings)
+def card(data):
+    return write_card(data)
 
 
 def section(card, name):
@@ -34,7 +34,7 @@ def section(card, name):
 
 
 def rows(text, *first):
-    """The cells of the table's row that begins so."""
+    """Return the other cells of each row of a table that begins with the given cells."""
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
     ]
@@ -46,15 +46,15 @@ def test_the_card_has_these_sections_in_this_order(card):
     assert card.startswith("# ") and card.endswith("\n") and "\u00a0" not in card
 
 
-def test_results_of_every_split_are_those_of_the_evaluation(findings, card):
+def test_results_of_every_split_are_those_of_the_evaluation(data, card):
     for split in ("val", "test"):
-        scores = findings.champion.metrics[split]
+        scores = data.champion.metrics[split]
         low, high = scores["intervals"]["accuracy"]
         ((count, accuracy, f1, *_),) = rows(section(card, "Results"), split)
         assert count == str(scores["count"])
         assert accuracy == f"{100 * scores['accuracy']:.1f} % ({100 * low:.1f} to {100 * high:.1f} %)"
         assert f1.startswith(f"{scores['macro_f1']:.3f} ({scores['intervals']['macro_f1'][0]:.3f} to ")
-    for name, one in findings.champion.metrics["test"]["classes"].items():
+    for name, one in data.champion.metrics["test"]["classes"].items():
         expected = [
             str(one["count"]),
             f"{100 * one['precision']:.1f} %",
@@ -64,9 +64,9 @@ def test_results_of_every_split_are_those_of_the_evaluation(findings, card):
         assert rows(section(card, "Results"), name) == [expected]
 
 
-def test_every_network_and_pair_is_compared(findings, card):
+def test_every_network_and_pair_is_compared(data, card):
     text = section(card, "Comparison")
-    summary = findings.summary
+    summary = data.summary
     for name in summary["networks"]:
         assert len(rows(text, name + (" ★" if name == summary["champion"] else ""))) == 1
     for pair in summary["pairs"]:
@@ -78,38 +78,38 @@ def test_every_network_and_pair_is_compared(findings, card):
 
 def test_data_are_counted_by_source_and_by_class_and_split(inputs, card):
     text = section(card, "Data")
-    assert "Of 53 pictures 48 were kept; rejected: 3 duplicate and 2 near-duplicate." in text
+    assert "48 of 53 images were kept. Rejected: 3 duplicate and 2 near-duplicate." in text
     assert rows(text, "a/folder") == [["CC BY 4.0", "48"]]
     table = read_table(inputs.evaluations / "vgg" / "predictions.csv")
     counts = pd.crosstab(table["class"], table["split"])
     for name in counts.index:
         expected = [*(str(counts.loc[name, part]) for part in ("train", "val", "test")), str(counts.loc[name].sum())]
         assert rows(text, name) == [expected]
-    assert rows(text, "together") == [["24", "12", "12", "48"]]
+    assert rows(text, "all") == [["24", "12", "12", "48"]]
 
 
-def test_training_lists_every_param_as_params_yaml_has_it(findings, card):
+def test_training_lists_every_param_as_params_yaml_has_it(data, card):
     text = section(card, "Training")
     assert rows(text, "`learning_rate`") == [["0.001"]]
     assert rows(text, "`clip_norm`") == [[""]]
     assert text.count("\n| `") == len(TRAINING)
-    assert text.startswith("4 epochs, of which number 3 was kept, the best by `val_loss`.")
+    assert text.startswith("The training took 4 epochs. Epoch 3 was kept, which is the best by `val_loss`.")
     assert (as_yaml(True), as_yaml(None), as_yaml(1e-05)) == ("true", "", "1e-05")
 
 
 def test_weights_of_others_are_named_by_their_hash(inputs):
     summary = read_json(inputs.metrics / "summary.json")
-    findings = read_findings(inputs, SPLIT, training_of())
+    data = read_report_data(inputs, SPLIT, training_of())
     for name, is_pretrained in (("xception", True), ("vgg", False)):
-        card = write_card(vars_with(findings, summary=summary | {"champion": name, "runner_up": None}))
+        card = write_card(vars_with(data, summary=summary | {"champion": name, "runner_up": None}))
         assert ("ab" * 32 in section(card, "Training")) == is_pretrained
-        assert ("ImageNet weights under a head trained here" in card) == is_pretrained
-        assert ("trained from scratch" in card) != is_pretrained
+        assert ("a head that was trained here on a frozen part with ImageNet weights" in card) == is_pretrained
+        assert ("was trained from scratch" in card) != is_pretrained
 
 
-def vars_with(findings, **changed):
-    """The findings with some of them changed."""
-    return type(findings)(**{name: getattr(findings, name) for name in type(findings).__dataclass_fields__} | changed)
+def vars_with(data, **changed):
+    """Return the data with some of its fields changed."""
+    return type(data)(**{name: getattr(data, name) for name in type(data).__dataclass_fields__} | changed)
 
 
 def test_tables_are_aligned_for_a_terminal(card):
@@ -122,77 +122,79 @@ def test_tables_are_aligned_for_a_terminal(card):
 # --- limits
 
 
-def told(findings, name):
-    return dict(limits(findings)).get(name)
+def limit_called(data, name):
+    """Return the text of a limit, or None if the limit does not apply."""
+    return dict(list_limits(data)).get(name)
 
 
-def test_the_smallest_class_is_the_one_with_the_fewest_pictures_to_learn_from(findings):
+def test_the_smallest_class_is_the_one_with_the_fewest_images_to_learn_from(data):
     split = {"classes": {"train": {"cat": 9, "dog": 5, "owl": 7}, "val": {}, "test": {"cat": 1, "dog": 3, "owl": 2}}}
     split |= {"groups_straddling": 0}
-    changed = vars_with(findings, counts=findings.counts | {"split": split})
-    recall = findings.champion.metrics["test"]["classes"]["dog"]["recall"]
-    expected = "Of dog there are the fewest pictures: 5 to learn from and 3 to test, on which its recall of"
-    assert told(changed, "Smallest class").startswith(f"{expected} {100 * recall:.1f}")
+    changed = vars_with(data, counts=data.counts | {"split": split})
+    recall = data.champion.metrics["test"]["classes"]["dog"]["recall"]
+    expected = "The class dog has the fewest images: 5 for training and 3 for the test. Its recall of"
+    assert limit_called(changed, "Smallest class").startswith(f"{expected} {100 * recall:.1f}")
 
 
-def with_champion(findings, **changed):
-    champion = findings.champion
+def with_champion(data, **changed):
+    champion = data.champion
     fields = {name: getattr(champion, name) for name in type(champion).__dataclass_fields__}
-    return vars_with(findings, networks=findings.networks | {champion.name: type(champion)(**fields | changed)})
+    return vars_with(data, networks=data.networks | {champion.name: type(champion)(**fields | changed)})
 
 
 @pytest.mark.parametrize(
-    ("confidence", "accuracy", "expected"), [(0.9, 0.7, "20.0 points more sure"), (0.5, 0.8, "30.0 points less sure")]
+    ("confidence", "accuracy", "expected"), [(0.9, 0.7, "20.0 points higher"), (0.5, 0.8, "30.0 points lower")]
 )
-def test_calibration_says_to_which_side_it_errs(findings, confidence, accuracy, expected):
+def test_calibration_says_to_which_side_it_errs(data, confidence, accuracy, expected):
     table = pd.DataFrame({"confidence": [confidence], "accuracy": [accuracy], "count": [10.0]})
-    tables = findings.champion.tables | {"reliability": table}
-    assert expected in told(with_champion(findings, tables=tables), "Calibration")
+    tables = data.champion.tables | {"reliability": table}
+    assert expected in limit_called(with_champion(data, tables=tables), "Calibration")
 
 
 @pytest.mark.parametrize(("error", "is_told"), [(0.0199, False), (0.02, True)])
-def test_a_small_calibration_error_is_no_limit(findings, error, is_told):
-    metrics = findings.champion.metrics
+def test_a_small_calibration_error_is_no_limit(data, error, is_told):
+    metrics = data.champion.metrics
     changed = metrics | {"test": metrics["test"] | {"calibration_error": error}}
-    assert (told(with_champion(findings, metrics=changed), "Calibration") is not None) == is_told
+    assert (limit_called(with_champion(data, metrics=changed), "Calibration") is not None) == is_told
 
 
-def test_the_two_most_frequent_confusions_are_named(findings):
-    answers = pd.DataFrame({"class": list("aaaabbbcc"), "predicted": list("abbbbbacc")})
-    changed = with_champion(findings, predictions=answers)
-    assert told(changed, "Confusions") == "Most often it takes a for b (3 of 4) and b for a (1 of 3)."
+def test_the_two_most_frequent_confusions_are_named(data):
+    predictions = pd.DataFrame({"class": list("aaaabbbcc"), "predicted": list("abbbbbacc")})
+    changed = with_champion(data, predictions=predictions)
+    expected = f"Most often, {data.champion.name} takes a for b (3 of 4) and b for a (1 of 3)."
+    assert limit_called(changed, "Confusions") == expected
 
 
-def test_a_network_without_mistakes_has_no_confusions(findings):
-    answers = pd.DataFrame({"class": list("ab"), "predicted": list("ab")})
-    assert told(with_champion(findings, predictions=answers), "Confusions") is None
+def test_a_network_without_mistakes_has_no_confusions(data):
+    predictions = pd.DataFrame({"class": list("ab"), "predicted": list("ab")})
+    assert limit_called(with_champion(data, predictions=predictions), "Confusions") is None
 
 
 @pytest.mark.parametrize(("train", "is_told"), [(0.95, True), (0.84, False)])
-def test_what_is_learned_by_heart_is_told_from_a_tenth_on(findings, train, is_told):
-    metrics = findings.champion.metrics
+def test_overfitting_is_told_from_a_tenth_on(data, train, is_told):
+    metrics = data.champion.metrics
     changed = metrics | {"train": {"accuracy": train}, "test": metrics["test"] | {"accuracy": 0.75}}
-    assert (told(with_champion(findings, metrics=changed), "Learned by heart") is not None) == is_told
+    assert (limit_called(with_champion(data, metrics=changed), "Overfitting") is not None) == is_told
 
 
 @pytest.mark.parametrize(("can_tell", "is_told"), [(True, False), (False, True)])
-def test_a_champion_that_the_data_cannot_tell_is_a_limit(findings, can_tell, is_told):
-    changed = vars_with(findings, summary=findings.summary | {"distinguishable": can_tell})
-    assert (told(changed, "Champion") is not None) == is_told
+def test_a_champion_that_the_data_cannot_tell_is_a_limit(data, can_tell, is_told):
+    changed = vars_with(data, summary=data.summary | {"distinguishable": can_tell})
+    assert (limit_called(changed, "Champion") is not None) == is_told
 
 
 @pytest.mark.parametrize(("groups", "is_told"), [(0, False), (2, True)])
-def test_look_alikes_on_two_sides_are_a_limit(findings, groups, is_told):
-    split = findings.counts["split"] | {"groups_straddling": groups}
-    changed = vars_with(findings, counts=findings.counts | {"split": split})
-    assert ("2 groups of look-alikes lie in several splits" in told(changed, "Repetition")) == is_told
+def test_look_alikes_on_two_sides_are_a_limit(data, groups, is_told):
+    split = data.counts["split"] | {"groups_straddling": groups}
+    changed = vars_with(data, counts=data.counts | {"split": split})
+    assert ("2 groups of look-alikes lie in several splits" in limit_called(changed, "Repetition")) == is_told
 
 
 @pytest.mark.parametrize(("decisions", "is_told"), [({}, True), ({"keep": 3}, False)])
-def test_labels_that_no_person_looked_at_are_a_limit(findings, decisions, is_told):
-    clean = findings.counts["clean"] | {"decisions": decisions}
-    changed = vars_with(findings, counts=findings.counts | {"clean": clean})
-    assert (told(changed, "Labels") is not None) == is_told
+def test_labels_that_no_person_looked_at_are_a_limit(data, decisions, is_told):
+    clean = data.counts["clean"] | {"decisions": decisions}
+    changed = vars_with(data, counts=data.counts | {"clean": clean})
+    assert (limit_called(changed, "Labels") is not None) == is_told
 
 
 # --- names
@@ -222,8 +224,8 @@ def test_hostile_names_make_no_markup_in_the_card(tmp_path):
         index["source"] = "a | b\n# title"
 
     sources = write_inputs(tmp_path / "data", classes=["<img src=x onerror=alert(1)>", "a|b", "c"], change=change)
-    card = write_card(read_findings(sources, SPLIT, training_of()))
-    assert not re.search(r"(?<!\\)<(?!https?://)", card)  # "< 0.001" aside, of which these data have none
+    card = write_card(read_report_data(sources, SPLIT, training_of()))
+    assert not re.search(r"(?<!\\)<(?!https?://)", card)  # Except "< 0.001", which these data do not have.
     assert "javascript:" not in card
     assert not re.search(r"(?<!\\)!\[", card)
     assert re.findall(r"^#{1,6} .*$", card, re.MULTILINE)[1:] == [f"## {name}" for name in SECTIONS]
@@ -235,14 +237,14 @@ def test_a_missing_person_and_licence_are_said_to_be_unknown(tmp_path):
     def change(index):
         index["author"] = index["licence"] = index["licence_url"] = ""
 
-    card = write_card(read_findings(write_inputs(tmp_path / "data", change=change), SPLIT, training_of()))
+    card = write_card(read_report_data(write_inputs(tmp_path / "data", change=change), SPLIT, training_of()))
     assert "- a/folder: unknown; by unknown." in section(card, "Attribution")
 
 
 def test_choosing_is_left_to_the_summary(inputs, tmp_path):
-    """The card names the summary's champion even where another network is better everywhere."""
+    """Check that the card names the summary's champion even if another network is better everywhere."""
     summary = read_json(inputs.metrics / "summary.json")
     worst = min(summary["networks"], key=lambda name: summary["networks"][name]["test"]["accuracy"])
     write_json(summary | {"champion": worst, "runner_up": None}, tmp_path / "summary.json")
-    changed = vars_with(read_findings(inputs, SPLIT, training_of()), summary=read_json(tmp_path / "summary.json"))
+    changed = vars_with(read_report_data(inputs, SPLIT, training_of()), summary=read_json(tmp_path / "summary.json"))
     assert write_card(changed).startswith(f"# {worst}: cat, dog or owl?")

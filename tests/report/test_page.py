@@ -13,7 +13,7 @@ from tests.report.report_data import SPLIT, training_of, write_inputs
 pytestmark = pytest.mark.slow
 
 CHROMIUM = Path("/usr/bin/chromium")
-WIDTHS = [320, 360, 390, 768, 1280, 1920]
+WIDTHS = [320, 390, 768, 1280]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def ordinary(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory):
-    """Many classes, and names without a space to break at."""
+    """Write a page with many classes, and with names that have no space for a line break."""
 
     def change(index):
         for column in ("title", "author", "licence", "source", "source_id"):
@@ -67,7 +67,7 @@ def hostile(tmp_path_factory):
 
 @pytest.fixture
 def open_page(browser):
-    """Open a file; a complaint of the browser, or a request for anything but the file, fails the test."""
+    """Open a file; an error in the console, or a request for anything but the file, fails the test."""
     complaints, requests, pages = [], [], []
 
     def open_page(file, **options):
@@ -96,7 +96,7 @@ def test_nothing_is_wider_than_the_window(request, open_page, name, width):
     assert page.evaluate("window.scrollTo(1000, 0), window.scrollX") == 0
 
 
-def test_every_picture_loads(ordinary, open_page):
+def test_every_image_loads(ordinary, open_page):
     page = open_page(ordinary)
     sizes = page.evaluate(
         "[...document.images].map((each) => [each.naturalWidth, each.naturalHeight, each.clientWidth])"
@@ -114,10 +114,10 @@ def test_it_is_the_same_without_scripts(ordinary, browser):
     page.close()
 
 
-def test_a_pictures_link_leads_to_its_credit(ordinary, open_page):
+def test_the_link_of_an_image_leads_to_its_credit(ordinary, open_page):
     page = open_page(ordinary)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = false; })")
-    link = page.locator(".card a.picture").first
+    link = page.locator(".card a.image").first
     link.click()
     row = page.locator(f"tr{link.get_attribute('href')}")
     row.wait_for(state="visible")
@@ -205,7 +205,7 @@ def test_it_prints_without_the_bar(ordinary, open_page):
     assert page.locator("#networks table").is_visible()
 
 
-# Pairs of texts in a drawing of which one covers a good part of the other.
+# The pairs of texts in a drawing where one text covers a large part of the other.
 COVERED = """() => [...document.querySelectorAll("svg.chart")].flatMap((chart) => {
   const boxes = [...chart.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()]);
   return boxes.flatMap(([text, a], n) => boxes.slice(n + 1).filter(([, b]) =>

@@ -8,6 +8,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
+CHROMIUM = Path("/usr/bin/chromium")
 
 # Drawn by a fixed seed, so that a red test stays red, and without a folder of past examples.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
@@ -74,3 +75,26 @@ def tensors():
     from stages.networks.determinism import fix
 
     fix(seed=0, threads=1)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One browser for all tests that look at a page."""
+    from playwright.sync_api import sync_playwright
+
+    if not CHROMIUM.exists():
+        pytest.fail(f"{CHROMIUM}: expected Debian's package chromium, got no such file.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def pages(browser):
+    """Open pages in contexts of their own; any complaint of the browser fails the test."""
+    from tests.page_server import Pages
+
+    pages = Pages(browser)
+    yield pages
+    pages.close()

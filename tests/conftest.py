@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from stages import models
 
 ROOT = Path(__file__).parents[1]
+CHROMIUM = Path("/usr/bin/chromium")
 NUMBERS = count()  # of tests, for their cache folders
 
 # Examples are drawn with a fixed seed, so that a failing test fails again, and past examples are not kept.
@@ -112,3 +113,26 @@ def short_waits(monkeypatch):
     from stages.web import client
 
     monkeypatch.setattr(client, "FIRST_WAIT_S", client.FIRST_WAIT_S / 10)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One browser for all tests that look at a page."""
+    from playwright.sync_api import sync_playwright
+
+    if not CHROMIUM.exists():
+        pytest.fail(f"{CHROMIUM}: expected Debian's package chromium, got no such file.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def pages(browser):
+    """Open pages in contexts of their own; any complaint of the browser fails the test."""
+    from tests.page_server import Pages
+
+    pages = Pages(browser)
+    yield pages
+    pages.close()

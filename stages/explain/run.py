@@ -33,7 +33,7 @@ LISTED = [
 Views = dict[str, View]
 
 
-class Explain(params.SheetSection):
+class Explain(params.Section):
     """The section `explain` of params.yaml."""
 
     mistakes: int = Field(ge=1)
@@ -137,9 +137,7 @@ def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:
     true = "" if row["predicted"] == row["class"] else f"true {row['p_' + row['class']]:.0%} {row['class']}"
     blank = "" if view.heat.any() else "Grad-CAM finds no place"
     origin = (row["title"] or Path(row["source_id"]).name, row["author"], row["licence"])
-    return Tile(view.image(SIDE), origin, INK), Tile(
-        view.overlaid(SIDE), tuple(filter(None, (predicted, true, blank)))
-    )
+    return Tile(view.image(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (predicted, true, blank))))
 
 
 def save_mistakes(mistakes: pd.DataFrame, views: Views, folder: Path) -> None:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from stages import models
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
@@ -30,7 +30,6 @@ from tests.contrast import LOWEST_CONTRAST
 pytestmark = pytest.mark.usefixtures("tensors")
 
 ORIGIN = "http://127.0.0.1:8000"
-CHROMIUM = Path("/usr/bin/chromium")
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 SIDE = 32
 MODEL = {"model": "data/8_champion", "network": "vgg"}
@@ -59,7 +58,7 @@ def write_model(folder, classes):
 
 
 def squares(**boxes):
-    """The bytes of a white picture with a square of each colour."""
+    """The bytes of a white image with a square of each colour."""
     image, stream = Image.new("RGB", (SIDE, SIDE), "white"), io.BytesIO()
     for colour, box in boxes.items():
         image.paste(COLOURS[colour], box)
@@ -123,10 +122,10 @@ def test_the_model_is_named(api):
     }  # fmt: skip
 
 
-def test_a_picture_is_answered_with_its_probabilities_and_what_the_network_sees(api):
+def test_an_image_is_answered_with_its_probabilities_and_what_the_network_sees(api):
     answer = api.post("/api/prediction", RED_AND_BLUE).json
     seen = np.asarray(Image.open(io.BytesIO(RED_AND_BLUE)))
-    np.testing.assert_array_equal(pixels(answer["picture"]), seen)
+    np.testing.assert_array_equal(pixels(answer["image"]), seen)
     assert [name for name, _ in answer["probabilities"]] == ["red", "blue", "green"]
     expected = api.classifier.probabilities(seen[np.newaxis])[0]
     assert dict(answer["probabilities"]) == dict(zip(["blue", "green", "red"], map(float, expected), strict=True))
@@ -155,7 +154,7 @@ def test_a_class_that_there_is_not_is_named(api):
     ],
 )
 @pytest.mark.parametrize("path", ["/api/prediction", "/api/heat?class=red"])
-def test_what_is_no_picture_is_one_line(api, path, content, message):
+def test_a_file_that_is_not_an_image_is_one_line(api, path, content, message):
     reply = api.post(path, content)
     assert reply.status_code == 422
     assert reply.json["error"].startswith(message)
@@ -163,7 +162,7 @@ def test_what_is_no_picture_is_one_line(api, path, content, message):
     assert "/tmp" not in reply.json["error"]
 
 
-def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(api):
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(api):
     stream = io.BytesIO()
     Image.new("1", (10_001, 10_000)).save(stream, "PNG")
     reply = api.post("/api/prediction", stream.getvalue())
@@ -171,7 +170,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(api):
     assert (reply.status_code, reply.json["error"]) == (422, expected)
 
 
-def test_pictures_that_come_at_once_are_all_answered(api):
+def test_images_that_come_at_once_are_all_answered(api):
     contents = [squares(**{colour: (0, 0, side, side)}) for colour in COLOURS for side in (9, 12, 15, 18)]
     answers = [None] * len(contents)
 
@@ -201,7 +200,7 @@ def test_any_other_host_is_refused(api, host):
 
 
 @pytest.mark.parametrize("origin", ["", "null", "http://example.org", "http://127.0.0.1:8001", "http://localhost:8000"])
-def test_a_picture_from_another_origin_is_refused(api, origin):
+def test_an_image_from_another_origin_is_refused(api, origin):
     reply = api.post("/api/prediction", RED_AND_BLUE, Origin=origin)
     assert reply.status_code == 403
     assert reply.json["error"].startswith("Origin: expected http://127.0.0.1:8000, got ")
@@ -225,7 +224,7 @@ def test_every_answer_lets_the_page_use_this_server_only_and_no_other_page_use_i
     assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_what_is_said_of_a_picture_is_kept_by_no_cache(api):
+def test_what_is_said_of_an_image_is_kept_by_no_cache(api):
     assert api.post("/api/prediction", RED_AND_BLUE).headers["Cache-Control"] == "no-store"
 
 
@@ -235,7 +234,7 @@ def test_a_body_may_be_so_large_and_no_larger(api):
     assert api.post("/api/prediction", bytes(largest + 1)).status_code == 413
 
 
-def test_no_picture_is_left_on_the_disk(api, tmp_path, monkeypatch):
+def test_no_image_is_left_on_the_disk(api, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert api.post("/api/prediction", squares(green=(1, 1, 9, 9))).status_code == 200
     assert api.post("/api/prediction", b"hello").status_code == 422
@@ -299,39 +298,17 @@ def test_a_port_in_use_is_one_line(study, root):
 # --- the page in a browser
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM}: expected Debian's package chromium, got no such file.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(browser):
-    """Open a server's page; whatever the browser complains about fails the test."""
-    complaints, asked, contexts = [], [], []
+def open_page(pages):
+    """Open a server's page and wait until it names the model."""
 
-    def open_page(server, **options) -> Page:
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options}))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("filechooser", lambda chooser: None)  # or else the first one may come before Playwright takes them
-        page.goto(server.url)
+    def open_page(server, **options):
+        page = pages.open(server.url, **options)
         expect(page.locator("#about")).not_to_be_empty()
         return page
 
-    open_page.asked = asked
-    yield open_page
-    for context in contexts:
-        context.close()
-    # Said on the page: no picture (422), a server that was killed.
-    known = re.compile("Failed to load resource: .*(422|ERR_CONNECTION|ERR_EMPTY_RESPONSE)")
-    assert [text for text in complaints if not known.match(text)] == []
+    open_page.asked = pages.asked
+    return open_page
 
 
 def expect_answer(page, name, predicted, seen=None):
@@ -370,16 +347,16 @@ def carry(page, event, files):
 
 
 @pytest.mark.slow
-def test_a_chosen_picture_is_seen_judged_and_explained(server, open_page, study):
+def test_a_chosen_image_is_seen_judged_and_explained(server, open_page, study):
     page = open_page(server)
     expect(page.locator("#about")).to_have_text("vgg of data/8_champion")
     expect(page.locator("#known")).to_have_text("It knows 3 classes: blue, green, red")
     expect(page.locator("#result")).to_be_hidden()
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose a picture").click()
+        page.get_by_role("button", name="Choose an image").click()
     chooser.value.set_files(study / "a.png")
     expect_answer(page, "a.png", "red")
-    np.testing.assert_array_equal(canvas(page, "picture"), np.asarray(Image.open(study / "a.png")))
+    np.testing.assert_array_equal(canvas(page, "image"), np.asarray(Image.open(study / "a.png")))
     assert hottest(canvas(page, "heat")) == pytest.approx((8, 8), abs=1.5)
     rows = page.locator(".class")
     expect(rows).to_have_count(3)
@@ -405,10 +382,10 @@ def test_another_classs_heat_map_is_shown_when_it_is_chosen(server, open_page, s
 
 
 @pytest.mark.slow
-def test_with_the_keyboard_alone_a_picture_is_chosen_and_explained(server, open_page, study):
+def test_with_the_keyboard_alone_an_image_is_chosen_and_explained(server, open_page, study):
     page = open_page(server)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Choose a picture")).to_be_focused()
+    expect(page.get_by_role("button", name="Choose an image")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(study / "a.png")
@@ -423,7 +400,7 @@ def test_with_the_keyboard_alone_a_picture_is_chosen_and_explained(server, open_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("event", ["drop", "paste"])
-def test_a_picture_is_dropped_or_pasted(server, open_page, event):
+def test_an_image_is_dropped_or_pasted(server, open_page, event):
     page = open_page(server)
     carry(page, event, {"mine.png": RED_AND_BLUE})
     expect_answer(page, "mine.png", "red")
@@ -453,10 +430,10 @@ def test_the_same_file_can_be_chosen_again(server, open_page, study):
 
 
 @pytest.mark.slow
-def test_what_is_no_picture_gets_its_one_line_and_leaves_the_last_answer(server, open_page, study):
+def test_a_file_that_is_not_an_image_gets_its_one_line_and_leaves_the_last_answer(server, open_page, study):
     page = open_page(server)
     page.set_input_files("#file", study / "notes.txt")
-    line = "notes.txt: expected a picture, got: unreadable: cannot identify image file."
+    line = "notes.txt: expected an image, got: unreadable: cannot identify image file."
     expect(page.get_by_role("alert")).to_have_text(line)
     expect(page.locator("#result")).to_be_hidden()
     page.set_input_files("#file", study / "a.png")
@@ -472,7 +449,7 @@ def test_what_is_no_picture_gets_its_one_line_and_leaves_the_last_answer(server,
 def test_text_that_is_dropped_or_pasted_gets_its_line(server, open_page, event):
     page = open_page(server)
     carry(page, event, {})
-    expect(page.get_by_role("alert")).to_have_text(re.compile("^Expected a (file|picture to be pasted), got "))
+    expect(page.get_by_role("alert")).to_have_text(re.compile("^Expected an? (file|image to be pasted), got "))
     assert page.url == server.url
 
 
@@ -493,11 +470,11 @@ def test_names_of_files_and_classes_are_text_and_no_markup(server, open_page):
     carry(page, "drop", {"<img src=x onerror=alert(1)>.png": RED_AND_BLUE})
     expect_answer(page, "<img src=x onerror=alert(1)>.png", "red")
     carry(page, "drop", {"<b>no</b>": b"hello"})
-    expect(page.get_by_role("alert")).to_have_text(re.compile("^<b>no</b>: expected a picture"))
+    expect(page.get_by_role("alert")).to_have_text(re.compile("^<b>no</b>: expected an image"))
 
 
 @pytest.mark.slow
-def test_the_answer_to_the_last_picture_stands_whatever_comes_late(server, open_page):
+def test_the_answer_to_the_last_image_stands_whatever_comes_late(server, open_page):
     page = open_page(server)
     answers = []
 

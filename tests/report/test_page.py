@@ -1,10 +1,8 @@
 """The report in a real browser: it needs nothing from anywhere, fits a phone, and runs nothing."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from stages.report import run as report
 from tests.contrast import LOWEST_CONTRAST
@@ -12,18 +10,7 @@ from tests.report.report_data import SPLIT, training_of, write_inputs
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = Path("/usr/bin/chromium")
 WIDTHS = [320, 390, 768, 1280]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM}: expected Debian's package chromium, got no such file.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def write(folder, **options):

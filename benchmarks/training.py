@@ -16,10 +16,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from benchmarks import rounds
 from benchmarks.rounds import Cost, median, publish, ratio, take_turns, to_table
 from benchmarks.scenes import draw_scene
 from benchmarks.workloads import Case, Setting, start, work_once
+from stages.core.files import write_table
 from stages.core.params import find_table, load
 from stages.core.terminal import command
 
@@ -62,7 +65,7 @@ def write_images(folder: Path, number: int, side: int) -> None:
     np.save(folder / "images.npy", np.stack([np.asarray(scene) for scene in scenes]))
 
 
-def measure(cases: Mapping[str, Case], setting: Setting, rounds: int) -> tuple[dict[str, list[Cost]], Done]:
+def measure(cases: Mapping[str, Case], setting: Setting, count: int) -> tuple[dict[str, list[Cost]], Done]:
     """Return the costs of each case in each round, and what it did in every round.
 
     Raises:
@@ -82,7 +85,7 @@ def measure(cases: Mapping[str, Case], setting: Setting, rounds: int) -> tuple[d
             child = ProcessPoolExecutor(1, get_context("spawn"), start, (case, setting))
             ways[name] = partial(run, name, stack.enter_context(child))
             child.submit(int).result()  # wait until it is set up, before the next one starts
-        costs = take_turns(ways, rounds)
+        costs = take_turns(ways, count)
     check_same(done.values(), "steps", "batches", "images")
     return costs, done
 
@@ -148,6 +151,22 @@ def compare_kernels(costs: dict[str, list[Cost]], done: Done) -> str:
     return to_table([*header, "GFLOP a CPU second"], rows)
 
 
+def tabulate_kernels(costs: dict[str, list[Cost]], done: Done) -> pd.DataFrame:
+    """Return a row for each kernel size: CPU seconds a step, and their ratio to the first size over the rounds.
+
+    `ratio` is the median, `low` and `high` are the range. `stages.study.verdicts` reads this table.
+    """
+    first = str(KERNEL_SIZES[0])
+    rows = []
+    for name, own in costs.items():
+        ratios = [one.cpu_s / other.cpu_s for one, other in zip(own, costs[first], strict=True)]
+        seconds = f"{median(scale(own, done[name]['steps']), 'cpu_s'):.3f}"
+        rows.append(
+            [name, seconds, first, *(f"{value:.2f}" for value in (np.median(ratios), min(ratios), max(ratios)))]
+        )
+    return pd.DataFrame(rows, columns=["kernel_size", "cpu_s_per_step", "against", "ratio", "low", "high"])
+
+
 def main() -> None:
     """Measure what the arguments ask for."""
     parser = argparse.ArgumentParser(description="Measure training steps.")
@@ -170,6 +189,7 @@ def main() -> None:
     )
     network = [table(*steps) for table in (compare_steps, compare_feeding, compare_with_peak)]
     publish("training", intro, "## VGG16 of film_genres\n", *network, "## ConvNet\n", compare_kernels(*kernels))
+    write_table(tabulate_kernels(*kernels), rounds.RESULTS / "training.csv")
 
 
 if __name__ == "__main__":

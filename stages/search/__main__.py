@@ -1,4 +1,4 @@
-"""Search: the params with which a network does best on validation, within a budget; each trial a DVC experiment."""
+"""Search: find params with which a network does best on validation, within a budget; each trial a DVC experiment."""
 
 import argparse
 import shlex
@@ -6,29 +6,33 @@ import sys
 
 from stages import models
 from stages.core.terminal import command
-from stages.search.run import TARGET, prepare, run
+from stages.search.run import TARGET, prepare_trial, run
 from stages.search.space import EXPECTED, read_space
 from stages.search.trials import FAILED
-from stages.tracking.dvc_experiments import line
+from stages.tracking.dvc_experiments import experiment_command
 from stages.tracking.run import NAME
 
 
 def parse() -> argparse.Namespace:
-    """The arguments of the command line."""
+    """Read the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m stages.search", description=__doc__)
-    parser.add_argument("network", choices=models.names(), metavar="network", help="one of stages/models")
+    parser.add_argument("network", choices=models.names(), metavar="network", help="a network of stages/models")
     parser.add_argument("-S", "--set-param", metavar="KEY=...", action="append", default=[],
                         help=f"{EXPECTED}; a key without a dot is one of train.<network>")  # fmt: skip
-    parser.add_argument("--trials", type=int, default=20, help="how many, those done before included")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no other trial after so many")
-    parser.add_argument("--seed", type=int, default=0, help="of what is tried")
-    parser.add_argument("--name", help="of the search; the network's where none is given")
-    parser.add_argument("--dry", action="store_true", help="only print the first line")
+    parser.add_argument(
+        "--trials", type=int, default=20, help="the number of trials, including trials that are already done"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin no trial after this number of minutes"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the suggested values")
+    parser.add_argument("--name", help="name of the search; by default the network's name")
+    parser.add_argument("--dry", action="store_true", help="only print the first command")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Search as the arguments say."""
+    """Search as the arguments ask."""
     arguments = parse()
     name = arguments.name or arguments.network
     if not NAME.fullmatch(name):
@@ -38,7 +42,7 @@ def main() -> None:
                          f"{arguments.seed}.")  # fmt: skip
     space = read_space(arguments.set_param, arguments.network)
     if arguments.dry:
-        print(shlex.join(line(prepare(name, arguments.network, space, [], arguments.seed)[0])))
+        print(shlex.join(experiment_command(prepare_trial(name, arguments.network, space, [], arguments.seed)[0])))
         return
     trials = run(name, arguments.network, space, arguments.trials, arguments.minutes, arguments.seed, TARGET / name)
     if any(trial.status == FAILED for trial in trials):

@@ -1,4 +1,4 @@
-"""Search: the params with which a network does best on validation, within a budget; each trial a DVC experiment."""
+"""Search: find params with which a network does best on validation, within a budget; each trial a DVC experiment."""
 
 import json
 import time
@@ -12,31 +12,33 @@ from stages.search.space import Space
 from stages.search.trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest
 from stages.tracking.dvc_experiments import find_done
 from stages.tracking.records import Record, read_record
-from stages.tracking.run import Run, Value, apply, in_force
+from stages.tracking.run import Run, Value, in_force, params_seen_by
 from stages.tracking.runner import attempt, make_data, only_study
 
 TARGET = Path("metrics/searches")
 
 
 def run(name: str, network: str, space: Space, count: int, minutes: float, seed: int, folder: Path) -> list[Trial]:
-    """The trials, after the folder holds their results; those that it held before, failed ones too, are not repeated.
+    """Run trials until there are `count`, write their results into the folder, and return them.
+
+    Trials that the folder already holds are not repeated, not even the failed ones.
 
     Raises:
-        ValueError: the folder holds a search of other params, or trials whose experiments are gone or out of date; or
+        ValueError: The folder holds a search of other params, or trials whose experiments are gone or out of date; or
             a study is running.
     """
-    keep_to_one_search(describe(network, space, seed), folder)
+    keep_to_one_search(describe_search(network, space, seed), folder)
     start = time.monotonic()
     with only_study():
         make_data()
         trials = restore(name, network, space, seed, folder)
         while len(trials) < count:
             if time.monotonic() - start > 60 * minutes:
-                print(f"--minutes {minutes:g}: over after {len(trials)} of {count} trials.", flush=True)
+                print(f"--minutes {minutes:g}: the time is over after {len(trials)} of {count} trials.", flush=True)
                 break
-            made, least = prepare(name, network, space, trials, seed)
+            made, least = prepare_trial(name, network, space, trials, seed)
             print(f"\ntrial {len(trials) + 1} of {count}", flush=True)
-            trials.append(carry_out(made, pick(made, space), least))
+            trials.append(carry_out(made, varied_values(made, space), least))
             write_results(name, network, trials, folder)
     if trials:
         print(f"\n{write_results(name, network, trials, folder)}\n{folder}/README.md has this page with its figure.")
@@ -44,21 +46,21 @@ def run(name: str, network: str, space: Space, count: int, minutes: float, seed:
 
 
 def restore(name: str, network: str, space: Space, seed: int, folder: Path) -> list[Trial]:
-    """The trials that the folder's table holds, from their experiments.
+    """Read the trials of the folder's table from their experiments.
 
     Raises:
-        ValueError: one of them has none that is up to date.
+        ValueError: A trial has no experiment that is up to date.
     """
     path = folder / "trials.csv"
     rows = read_table(path).to_dict("records") if path.is_file() else []
     trials: list[Trial] = []
     for row in rows:
-        made, least = prepare(name, network, space, trials, seed)
+        made, least = prepare_trial(name, network, space, trials, seed)
         experiment = find_done(made)
         if experiment:
-            trials.append(judge(pick(made, space), read_record(made, experiment), least))
+            trials.append(as_trial(varied_values(made, space), read_record(made, experiment), least))
         elif row["status"] == FAILED:
-            trials.append(Trial(pick(made, space), FAILED, reason=row["reason"]))
+            trials.append(Trial(varied_values(made, space), FAILED, reason=row["reason"]))
         else:
             raise ValueError(
                 f"{path}: expected an experiment of today's code and data for each trial, got none for {made.name}; "
@@ -68,40 +70,42 @@ def restore(name: str, network: str, space: Space, seed: int, folder: Path) -> l
     return trials
 
 
-def pick(made: Run, space: Space) -> dict[str, Value]:
-    """What a trial's run has of the params that vary."""
+def varied_values(made: Run, space: Space) -> dict[str, Value]:
+    """Return the values of the varied params in a trial's run."""
     return {key: made.changes[key] for key in space.varied}
 
 
-def describe(network: str, space: Space, seed: int) -> dict[str, object]:
-    """What all trials of a search have in common."""
+def describe_search(network: str, space: Space, seed: int) -> dict[str, object]:
+    """Return what all trials of a search share: network, seed, space, and a hash of the other params."""
     varied = {key: repr(distribution) for key, distribution in space.varied.items()}
     return {"network": network, "seed": seed, "varied": varied, "fixed": space.fixed, "params": hash_params(space)}
 
 
 def hash_params(space: Space) -> str:
-    """Eight digits for all of params.yaml but what varies, other networks' trainings included."""
+    """Return eight digits that identify all of params.yaml except the varied params; they include other networks."""
     run = Run("", "", {**space.fixed, **dict.fromkeys(space.varied)}, "")
-    return sha256(json.dumps(apply(run), sort_keys=True).encode()).hexdigest()[:8]
+    return sha256(json.dumps(params_seen_by(run), sort_keys=True).encode()).hexdigest()[:8]
 
 
 def keep_to_one_search(description: dict[str, object], folder: Path) -> None:
-    """The folder says which search it holds.
+    """Write the search's description into the folder, and check that the folder holds no other search.
 
     Raises:
-        ValueError: it holds another one.
+        ValueError: The folder holds another search.
     """
     path = folder / "search.json"
     if path.is_file() and read_json(path) != description:
-        raise ValueError(f"{path}: expected the search that it describes, got another: give that a --name of its own.")
+        raise ValueError(
+            f"{path}: expected the search that it describes, got another: give this one a --name of its own."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     write_json(description, path)
 
 
-def prepare(
+def prepare_trial(
     name: str, network: str, space: Space, before: list[Trial], seed: int
 ) -> tuple[Run, dict[int, float]]:  # fmt: skip
-    """The next trial as a run, and the accuracies below which it stops early."""
+    """Return the next trial as a run, and by epoch the accuracies below which its training stops early."""
     document = load()
     changes: dict[str, Value] = {"collect.source": document["collect"]["source"], **space.fixed}
     if f"networks.{network}.input" not in changes and network not in document["networks"]:
@@ -115,17 +119,17 @@ def prepare(
 
 
 def carry_out(made: Run, values: dict[str, Value], least: dict[int, float]) -> Trial:
-    """The trial, after its experiment was made or failed."""
+    """Make the trial's experiment, and return the trial, done, stopped early or failed."""
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
     attempt(made, records, failures)
     if made.name in records:
-        return judge(values, records[made.name], least)
+        return as_trial(values, records[made.name], least)
     return Trial(values, FAILED, reason=failures[made.name])
 
 
-def judge(values: dict[str, Value], record: Record, least: dict[int, float]) -> Trial:
-    """The trial that a record is of: done, or stopped early."""
+def as_trial(values: dict[str, Value], record: Record, least: dict[int, float]) -> Trial:
+    """Return the trial of a finished run: done, or stopped early."""
     accuracies = record.curve["val_accuracy"].astype(float).tolist()
     status = PRUNED if is_below(accuracies, least) else DONE
     return Trial(values, status, float(record.numbers["val_accuracy"]), accuracies)

@@ -1,4 +1,4 @@
-"""A search's space: the params that vary and within what, in Hydra's words, as Optuna's distributions."""
+"""A search's space: the params that vary and their bounds, read from Hydra's grammar as Optuna's distributions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,23 +24,23 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Space:
-    """By key of params.yaml: what varies, and what every trial sets alike."""
+    """The params that vary, with their distributions, and the params that all trials share, by key of params.yaml."""
 
     varied: dict[str, BaseDistribution]
     fixed: dict[str, Value]
 
 
 def read_space(texts: list[str], network: str) -> Space:
-    """The space that texts `KEY=...` describe; a key without a dot is one of `train.<network>`.
+    """Read the space from texts `KEY=...`; a key without a dot is a key of `train.<network>`.
 
     Raises:
-        ValueError: a text is none, its key is unknown or given twice, or nothing varies.
+        ValueError: A text has another form, a key is unknown or given twice, or no param varies.
     """
     varied: dict[str, BaseDistribution] = {}
     fixed: dict[str, Value] = {}
     document = load()
     for text in texts:
-        key, value = parse(text, network)
+        key, value = parse_param(text, network)
         if not is_known(document, key):
             raise ValueError(f"-S {text}: expected a key of params.yaml, got {key}.")
         if key in (*varied, *fixed):
@@ -55,18 +55,18 @@ def read_space(texts: list[str], network: str) -> Space:
 
 
 def is_known(document: dict[str, Any], key: str) -> bool:
-    """Whether params.yaml has the key, for this network or all; or it says what a network is fed."""
+    """Return whether params.yaml has the key, for this network or for all, or the key is a network's input."""
     parts = key.split(".")
     if parts[0] == "networks" and len(parts) == 3 and parts[1] in document["train"]:
         return parts[2] == "input"
     return lookup(document, key) is not ABSENT or (len(parts) == 3 and in_force(document, key) is not ABSENT)
 
 
-def parse(text: str, network: str) -> tuple[str, Any]:
-    """The whole key, and its value or distribution.
+def parse_param(text: str, network: str) -> tuple[str, Any]:
+    """Return the whole key, and its value or distribution.
 
     Raises:
-        ValueError: the text is not of Hydra's grammar, or means something else than values of a param.
+        ValueError: The text does not follow Hydra's grammar, or is a sweep that no distribution can express.
     """
     try:
         override = OverridesParser.create().parse_override(text)
@@ -78,16 +78,16 @@ def parse(text: str, network: str) -> tuple[str, Any]:
 
 
 def as_distribution(value: Any) -> Any:
-    """A sweep as a distribution, and any other value as it is.
+    """Return a sweep as a distribution, and any other value without Hydra's quotes.
 
     Raises:
-        ValueError: no distribution can be it.
+        ValueError: No distribution can express the sweep.
     """
     if isinstance(value, ChoiceSweep):
-        return CategoricalDistribution([plain(each) for each in value.list])
+        return CategoricalDistribution([unquote(choice) for choice in value.list])
     if isinstance(value, RangeSweep):
         numbers = list(value.range())
-        if not numbers or not all(isinstance(each, int) for each in numbers):
+        if not numbers or not all(isinstance(number, int) for number in numbers):
             raise ValueError("a range of nothing or of fractions; an interval is meant.")
         return IntDistribution(numbers[0], numbers[-1], step=int(value.step))
     if isinstance(value, IntervalSweep) and value.start is not None and value.end is not None:
@@ -95,11 +95,11 @@ def as_distribution(value: Any) -> Any:
         if isinstance(value.start, int) and isinstance(value.end, int):  # by Hydra's cast, int(interval(1, 5))
             return IntDistribution(value.start, value.end, log=is_log)
         return FloatDistribution(value.start, value.end, log=is_log)
-    return plain(value)
+    return unquote(value)
 
 
-def plain(value: Any) -> Any:
-    """A value without Hydra's quotes, lists inside too."""
+def unquote(value: Any) -> Any:
+    """Return a value without Hydra's quotes, also inside lists."""
     if isinstance(value, list):
-        return [plain(each) for each in value]
+        return [unquote(item) for item in value]
     return value.text if isinstance(value, QuotedString) else value

@@ -1,7 +1,7 @@
-"""A search's trials: what Optuna suggests after those before, and how bad a training must be to be stopped early.
+"""A search's trials: the values that Optuna suggests, and the accuracy below which a training stops early.
 
-Everything follows from the seed, the trial's number and the trials before it, so that a search which goes on after a
-kill suggests what it would have suggested.
+Both depend only on the seed, the trial's number and the trials before it. A search that continues after a kill
+therefore suggests the same values as without the kill.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,16 @@ from stages.tracking.run import Value
 
 DONE, PRUNED, FAILED = "done", "pruned", "failed"
 STATES = {DONE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED, FAILED: TrialState.FAIL}
-STARTUP = 5  # trials with values drawn at random, and done ones before any is stopped early: Optuna's MedianPruner's 5
-RUNGS = (4, 2)  # stopped after a quarter or half of the epochs
-TIE = 1e-4  # accuracies come rounded to 4 digits: one that equals the bound must not fall below it
-DIGITS = 3  # of a suggested fraction, so that a person can read it
+# Trials whose values are drawn at random, and done trials before any is stopped early: the default of Optuna's pruner.
+STARTUP = 5
+RUNGS = (4, 2)  # trials stop after a quarter or half of the epochs
+TIE = 1e-4  # accuracies are rounded to 4 digits: an accuracy that equals the bound must not fall below it
+DIGITS = 3  # significant digits of a suggested fraction, so that a person can read it
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What was tried and came of it: the accuracy on validation of the epoch that is kept, and of all epochs."""
+    """The values that were tried and their result: validation accuracy of the epoch that is kept, and of all epochs."""
 
     values: Mapping[str, Value]
     status: str
@@ -35,7 +36,7 @@ class Trial:
 
 
 def suggest(varied: Mapping[str, BaseDistribution], before: Sequence[Trial], seed: int) -> dict[str, Value]:
-    """The next trial's values, by a tree-structured Parzen estimator (Bergstra et al. 2011) over the trials before."""
+    """Suggest the next trial's values by a tree-structured Parzen estimator (Bergstra et al. 2011)."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     own_seed = int(np.random.SeedSequence([seed, len(before) + 1]).generate_state(1)[0])
     sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP, seed=own_seed)
@@ -46,14 +47,14 @@ def suggest(varied: Mapping[str, BaseDistribution], before: Sequence[Trial], see
 
 
 def rounded(value: Value, distribution: BaseDistribution) -> Value:
-    """A fraction of few digits, within its bounds; any other value as it is."""
+    """Round a fraction to few digits, within its bounds; return any other value as it is."""
     if not isinstance(distribution, FloatDistribution):
         return value
     return min(max(float(f"{value:.{DIGITS}g}"), distribution.low), distribution.high)
 
 
 def freeze(trial: Trial, varied: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    """The trial as Optuna takes it."""
+    """Return the trial in Optuna's form."""
     return create_trial(
         state=STATES[trial.status],
         value=trial.val_accuracy if trial.status == DONE else None,
@@ -64,18 +65,19 @@ def freeze(trial: Trial, varied: Mapping[str, BaseDistribution]) -> FrozenTrial:
 
 
 def least_accuracies(before: Sequence[Trial], epochs: int) -> dict[int, float]:
-    """By epoch the accuracy on validation below which a training of so many epochs stops: the median of those before.
+    """Return by epoch the validation accuracy below which a training stops: the median of the trials before it.
 
-    Of each trial that was not stopped its best epoch so far counts, as in Optuna's MedianPruner. That one asks after
-    each epoch of a training; known beforehand the bounds are params of an experiment that anyone can run again.
+    The best epoch so far of each trial that was not stopped counts, as in Optuna's MedianPruner. Optuna's pruner is
+    asked after each epoch; these bounds are known beforehand, so that they are params of an experiment that anyone can
+    run again.
     """
     done = [trial.accuracies for trial in before if trial.status == DONE]
     if len(done) < STARTUP:
         return {}
     ends = sorted({max(1, epochs // part) for part in RUNGS} - {epochs})
-    return {end: round(median(max(each[:end]) for each in done) - TIE, 4) for end in ends}
+    return {end: round(median(max(accuracies[:end]) for accuracies in done) - TIE, 4) for end in ends}
 
 
 def is_below(accuracies: Sequence[float], least: Mapping[int, float]) -> bool:
-    """Whether a training with these accuracies was stopped by the bounds."""
+    """Return whether the bounds stopped a training with these accuracies."""
     return any(len(accuracies) == end and max(accuracies) < bound for end, bound in least.items())

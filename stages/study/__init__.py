@@ -1,1 +1,4 @@
-"""TODO."""
+"""The step `study`: the experiments of a document, planned from a file of studies/, and verdicts on its findings.
+
+It imports `tracking`, `results` and `core`, and no other step.
+"""

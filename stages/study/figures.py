@@ -1,4 +1,4 @@
-"""A figure for each sweep: the accuracy of its values, and how their losses went."""
+"""A figure for each sweep: the accuracy of its values, and their losses by epoch."""
 
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ from stages.results.figures import ACCENT, DARK, DPI, METADATA, PALE
 from stages.study.findings import Setting
 from stages.study.statistics import Evidence
 
-# Of a legend: where no line runs.
+# A legend's place below the axes, where it hides no line.
 BELOW: dict[str, Any] = {
     "frameon": False, "fontsize": "small", "ncols": 4, "loc": "upper center", "bbox_to_anchor": (0.5, -0.16),
 }  # fmt: skip
 
 
 def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: Path) -> None:
-    """The figure is at the path, where any value of the sweep is done; otherwise none is."""
+    """Draw the sweep's figure to the path; draw none if no value of the sweep is done."""
     settings = evidence.swept(network, sweep)
     if not settings:
         return
@@ -38,7 +38,7 @@ def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: 
 
 
 def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, axes: Axes) -> None:
-    """Mean and 95 % interval of each value over its seeds, each seed as a point, and what a guess would reach."""
+    """Draw each value's mean and 95 % interval, each seed as a point, and the accuracy of naming the largest class."""
     for place, setting in enumerate(settings):
         right = evidence.right(setting)
         low, high = evidence.interval(right)
@@ -64,18 +64,18 @@ def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, ax
 
 
 def draw_losses(evidence: Evidence, settings: list[Setting], sweep: str, axes: Axes) -> None:
-    """Loss by epoch of the first seed, validation as a line and training as a dashed one."""
+    """Draw the losses by epoch of each value's first seed: validation as a solid line, training as a dashed line."""
     names = {evidence.done(setting)["run"].iloc[0]: str(setting.value) for setting in settings}
     curves = evidence.results.curves
     curves = curves[curves["run"].isin(names)].rename(columns={"val_loss": "validation", "train_loss": "training"})
-    part, value = "loss in", f"{sweep}:"  # names that no other column has, whatever the sweep is called
+    part, value = "loss in", f"{sweep}:"  # names that no column has, whatever the sweep is called
     lines = curves.melt(["run", "epoch"], ["validation", "training"], part, "loss")
     lines = lines.assign(**{value: lines["run"].map(names), "loss": lines["loss"].astype(float)})
     order = list(names.values())
     sns.lineplot(
         lines, x="epoch", y="loss", hue=value, hue_order=order, style=part, palette="viridis", ax=axes, errorbar=None
     )
-    # A rate that is too high has losses beside which no other curve could be told from another.
+    # Beside the losses of a rate that is too high, all other curves would lie on one another.
     axes.set_ylim(0, min(float(lines["loss"].max()) * 1.05, 3 * float(lines["loss"].median())))
     axes.set_title("Loss by epoch, first seed")
     entries = zip(*axes.get_legend_handles_labels(), strict=True)

@@ -1,4 +1,4 @@
-"""What a document reported, in a form that measured results can be held against."""
+"""Findings of a document, in a form that can be compared with measured results."""
 
 from typing import Annotated, Literal
 
@@ -7,11 +7,11 @@ from pydantic import Field
 from stages.core.params import Section
 from stages.tracking.run import Value
 
-FINAL = "final"  # where a sweep's name would stand: the run with all chosen values
+FINAL = "final"  # in place of a sweep's name: the run with all chosen values
 
 
 class Setting(Section):
-    """A value of a network's sweep; or with the sweep `final` the network with all chosen values."""
+    """A value of a network's sweep; or, with the sweep `final`, the network with all chosen values."""
 
     network: str
     sweep: str = FINAL
@@ -19,7 +19,7 @@ class Setting(Section):
 
 
 class Reported(Section):
-    """A finding in our words, and the sentence or table of the document that it comes from."""
+    """A finding in our words, and the document's sentence or table from which it comes."""
 
     claim: str
     quote: str
@@ -33,41 +33,41 @@ class InSweep(Reported):
 
 
 class DoesNotLearn(InSweep):
-    """With these values the network tells the classes no better than by naming the largest."""
+    """The finding that, with these values, a network is no better than naming the largest class every time."""
 
     check: Literal["does_not_learn"]
     values: list[Value] = Field(min_length=1)
 
     def settings(self) -> list[Setting]:
-        """What must have been run."""
+        """Return the settings that must have been run."""
         return [Setting(network=self.network, sweep=self.sweep, value=value) for value in self.values]
 
 
 class BestOf(InSweep):
-    """The value is better than each other one of its sweep."""
+    """The finding that a value is better than each other value of its sweep."""
 
     check: Literal["best_of"]
     value: Value
 
     def settings(self) -> list[Setting]:
-        """What must have been run."""
+        """Return the settings that must have been run."""
         return [Setting(network=self.network, sweep=self.sweep, value=self.value)]
 
 
 class Overfits(InSweep):
-    """The training images are told more often than those of validation, by at least so much accuracy."""
+    """The finding that the accuracy on training images exceeds the accuracy on validation by at least `gap`."""
 
     check: Literal["overfits"]
     value: Value
     gap: float = Field(ge=0, lt=1)
 
     def settings(self) -> list[Setting]:
-        """What must have been run."""
+        """Return the settings that must have been run."""
         return [Setting(network=self.network, sweep=self.sweep, value=self.value)]
 
 
 class Beats(Reported):
-    """One setting is right more often than another."""
+    """The finding that one setting is right more often than another."""
 
     check: Literal["beats"]
     better: Setting
@@ -75,38 +75,38 @@ class Beats(Reported):
     split: Literal["val", "test"]
 
     def settings(self) -> list[Setting]:
-        """What must have been run."""
+        """Return the settings that must have been run."""
         return [self.better, self.worse]
 
 
 class Reaches(Reported):
-    """The final model is right at least so often on test."""
+    """The finding that the final model reaches at least this accuracy on test."""
 
     check: Literal["reaches"]
     network: str
     accuracy: float = Field(gt=0, le=1)
 
     def settings(self) -> list[Setting]:
-        """What must have been run."""
+        """Return the settings that must have been run."""
         return [Setting(network=self.network)]
 
 
 class Precise(Reported):
-    """Of the test images that the final model calls by the wanted class, at least this share is of it."""
+    """The finding that at least this share of the test images that the final model gives the wanted class has it."""
 
     check: Literal["precise"]
     network: str
     precision: float = Field(gt=0, le=1)
 
     def settings(self) -> list[Setting]:
-        """What must have been run."""
+        """Return the settings that must have been run."""
         return [Setting(network=self.network)]
 
 
 class Costs(InSweep):
-    """A training step with one value costs so many times one with another, give or take a factor `within`.
+    """The finding that a training step with `value` costs `times` as much as with `against`, within a factor `within`.
 
-    Timed by the benchmark of training steps, whose cases take turns: never by what a run happened to take.
+    The times come from the benchmark of training steps, whose cases take turns, never from how long a run took.
     """
 
     check: Literal["costs"]
@@ -116,18 +116,18 @@ class Costs(InSweep):
     within: float = Field(gt=1)
 
     def settings(self) -> list[Setting]:
-        """What must have been run."""
-        return [Setting(network=self.network, sweep=self.sweep, value=each) for each in (self.value, self.against)]
+        """Return the settings that must have been run."""
+        return [Setting(network=self.network, sweep=self.sweep, value=value) for value in (self.value, self.against)]
 
 
 class Unchecked(Reported):
-    """Something that no result here can confirm or contradict, and why."""
+    """A finding that no result here can confirm or contradict, and why."""
 
     check: Literal["none"]
     why: str
 
     def settings(self) -> list[Setting]:
-        """Nothing must have been run."""
+        """Return an empty list: no run can decide the finding."""
         return []
 
 

@@ -1,4 +1,4 @@
-"""A study's results as a page of Markdown: its sweeps, its final models, and what became of each reported finding."""
+"""A study's results as a page of Markdown: its sweeps, its final models, and the verdict on each finding."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -14,44 +14,48 @@ from stages.study.results import DONE, FAILED
 from stages.study.scale import Scale
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study
-from stages.study.verdicts import judge
+from stages.study.verdicts import verdict_on
 from stages.tracking.records import as_text
-from stages.tracking.run import apply
+from stages.tracking.run import params_seen_by
 
 SWEEP_HEADER = ["", "val accuracy", "95 %", "macro F1", "train accuracy", "lowest val loss", "at epoch", "runs"]
 HOW_JUDGED = (
-    "Confirmed: the whole 95 % interval of the difference agrees, for the best of a sweep against each other value. "
-    "Contradicted: all of it disagrees, against one value at least, with an interval widened for their number. Not "
-    "distinguishable: these images cannot tell. In parentheses: 95 % intervals."
+    "Confirmed: the whole 95 % interval of the difference agrees with the finding; for the best value of a sweep, the "
+    "intervals against all other values agree. Contradicted: the whole interval disagrees; for the best value of a "
+    "sweep, the interval against at least one other value, widened for their number. Not distinguishable: these images "
+    "cannot decide. In parentheses: 95 % intervals."
 )
 FINAL_HEADER = ["network", "test accuracy", "95 %", "macro F1", "val accuracy", "parameters", "runs"]
 
 
 def as_markdown(name: str, study: Study, scale: Scale, plan: Plan, evidence: Evidence, figures: Path) -> str:
-    """The page; its pictures are those of the folder that are there."""
-    parts = [f"# {name}", study.question, describe(study, scale, plan)]
+    """Return the page, with those of the sweeps' figures that are in the folder."""
+    parts = [f"# {name}", study.question, describe_scale(study, scale, plan)]
     for network, content in study.networks.items():
         for key, sweep in content.sweeps.items():
             cells = evidence.swept(network, key)
             parts += [f"## {network}: {key}", sweep_table(evidence, network, key, cells, as_text(sweep.chosen))]
-            picture = figures / f"{network}-{key}.png"
-            parts += [f"![Accuracy and losses of {network} by {key}]({picture.name})"] if picture.is_file() else []
+            figure = figures / f"{network}-{key}.png"
+            parts += [f"![Accuracy and losses of {network} by {key}]({figure.name})"] if figure.is_file() else []
     parts += ["## Final models", final_table(evidence, list(study.networks))]
     parts += ["## What the document found", *findings_table(study, evidence)]
     if study.instead:
-        rows = [[each.stated, each.run, each.why] for each in study.instead]
+        rows = [[substitute.stated, substitute.run, substitute.why] for substitute in study.instead]
         parts += ["## What runs instead", to_table(["stated", "run here", "why"], rows, "lll")]
     return "\n\n".join(parts) + "\n"
 
 
-def describe(study: Study, scale: Scale, plan: Plan) -> str:
-    """On what, at which size and for how long it was run."""
+def describe_scale(study: Study, scale: Scale, plan: Plan) -> str:
+    """Return a paragraph about the images, their size, and how long and with which seeds the networks were trained."""
     seeds = "seed 0" if scale.seeds == 1 else f"seeds 0 to {scale.seeds - 1}"
-    ways = {"document": "from what the document chose", "measured": "from what was best on validation here"}
+    ways = {
+        "document": "from the values that the document chose",
+        "measured": "from the values that were best on validation here",
+    }
     networks = []
     for network in study.networks:
         run = next(plan.runs[cell.run] for cell in plan.cells if cell.network == network)
-        params = apply(run)
+        params = params_seen_by(run)
         train = params["train"][network]
         networks.append(f"{network} {train['epochs']} epochs at width {train['width']:g}")
     size = as_text(params["preprocess"]["size"])
@@ -59,12 +63,12 @@ def describe(study: Study, scale: Scale, plan: Plan) -> str:
     return (
         f"After *{study.document}*. Run on `{scale.data}` at {size} pixels: {', '.join(networks)}; {seeds}{others}. "
         f"Each sweep starts {ways[scale.carry]}. Intervals are of the images (groups of near-duplicates drawn anew), "
-        "not of other seeds or splits. Values are chosen on validation; test is shown for final models alone."
+        "not of other seeds or splits. Values are chosen on validation; test is shown for final models only."
     )
 
 
 def sweep_table(evidence: Evidence, network: str, key: str, cells: list[Setting], chosen: str) -> str:
-    """A row for each value: means over its seeds. The highest accuracy is bold, the document's choice has a ◦."""
+    """Return a row for each value: means over seeds, the highest accuracy in bold, the document's choice with a ◦."""
     runs = evidence.results.runs
     rows = runs[(runs["network"] == network) & (runs["sweep"] == key)]
     scores = {cell.value: evidence.right(cell).mean() for cell in cells}
@@ -74,21 +78,21 @@ def sweep_table(evidence: Evidence, network: str, key: str, cells: list[Setting]
         marked = f"{value} ◦" if value == chosen else value
         done = group[group["status"] == DONE]
         if done.empty:
-            lines.append([marked, *[""] * 6, tell(group)])
+            lines.append([marked, *[""] * 6, count_by_status(group)])
             continue
         right = evidence.right(Setting(network=network, sweep=key, value=value))
         accuracy = f"{right.mean():.3f}"
         is_best = scores[value] == max(scores.values())
         lines.append([
             marked, f"**{accuracy}**" if is_best else accuracy, "{:.3f} to {:.3f}".format(*evidence.interval(right)),
-            mean(done, "val_macro_f1"), mean(done, "train_accuracy"), mean(done, "best_val_loss"),
-            mean(done, "best_epoch", 0), tell(group),
+            format_mean(done, "val_macro_f1"), format_mean(done, "train_accuracy"), format_mean(done, "best_val_loss"),
+            format_mean(done, "best_epoch", 0), count_by_status(group),
         ])  # fmt: skip
     return to_table([key, *SWEEP_HEADER[1:]], lines, "lrrrrrrl") + f"\n\n◦ the document's choice, {chosen}"
 
 
 def final_table(evidence: Evidence, networks: list[str]) -> str:
-    """A row for each network with all chosen values."""
+    """Return a row for each network with all chosen values."""
     lines = []
     for network in networks:
         setting = Setting(network=network)
@@ -98,47 +102,48 @@ def final_table(evidence: Evidence, networks: list[str]) -> str:
         done, right = evidence.done(setting), evidence.right(setting, "test")
         lines.append([
             network, f"{right.mean():.3f}", "{:.3f} to {:.3f}".format(*evidence.interval(right)),
-            mean(done, "test_macro_f1"), mean(done, "val_accuracy"), f"{int(done['parameters'].iloc[0]):,}", tell(done),
+            format_mean(done, "test_macro_f1"), format_mean(done, "val_accuracy"),
+            f"{int(done['parameters'].iloc[0]):,}", count_by_status(done),
         ])  # fmt: skip
     return to_table(FINAL_HEADER, lines, "lrrrrrl")
 
 
 def findings_table(study: Study, evidence: Evidence) -> list[str]:
-    """The verdicts, then the sentences that the findings come from."""
+    """Return the table of verdicts, how they are judged, and the sentences from which the findings come."""
     rows, quotes = [], []
     for number, finding in enumerate(study.findings, 1):
-        verdict = judge(finding, evidence)
+        verdict = verdict_on(finding, evidence)
         rows.append([str(number), finding.claim, f"**{verdict.verdict}**", verdict.measured])
         quotes.append((finding.quote, number))
     sources = [
         f"{', '.join(str(number) for _, number in group)}. “{quote}”"
-        for quote, group in groupby(quotes, key=lambda each: each[0])
+        for quote, group in groupby(quotes, key=lambda pair: pair[0])
     ]
     table = to_table(["", "reported", "here", "measured"], rows, "rlll")
-    return [table, HOW_JUDGED, "\n".join(f"- {each}" for each in sources)]
+    return [table, HOW_JUDGED, "\n".join(f"- {source}" for source in sources)]
 
 
-def tell(rows: pd.DataFrame) -> str:
-    """How many runs are done, and how many failed."""
+def count_by_status(rows: pd.DataFrame) -> str:
+    """Return how many runs are done, failed or not run, in words."""
     counts = rows["status"].value_counts()
-    parts = [f"{counts[each]} {each}" for each in counts.index.sort_values() if each != DONE]
+    parts = [f"{counts[status]} {status}" for status in counts.index.sort_values() if status != DONE]
     done = [str(counts[DONE])] if DONE in counts else []
     return ", ".join([*done, *parts])
 
 
-def mean(rows: pd.DataFrame, column: str, digits: int = 3) -> str:
-    """The column's mean over seeds; empty where it has no numbers."""
+def format_mean(rows: pd.DataFrame, column: str, digits: int = 3) -> str:
+    """Return the column's mean over seeds; an empty text if it has no numbers."""
     numbers = pd.to_numeric(rows[column], errors="coerce") if column in rows else pd.Series(dtype=float)
     return "" if numbers.isna().all() else f"{numbers.mean():.{digits}f}"
 
 
 def to_table(header: Sequence[str], rows: Sequence[Sequence[Any]], sides: str) -> str:
-    """A Markdown table of any text; sides l and r, one for each column."""
-    cells = [[str(each).replace("|", "\\|").replace("\n", " ") for each in row] for row in rows]
+    """Return a Markdown table of any text; `sides` has a letter for each column, l for left and r for right."""
+    cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
     return to_markdown(cells, list(header), sides)
 
 
 def failures_of(runs: pd.DataFrame) -> list[str]:
-    """A line for each run that failed, with its reason."""
+    """Return a line for each run that failed, with its reason."""
     failed = runs[runs["status"] == FAILED].drop_duplicates("run")
     return [f"failed: {row.run}: {row.reason}" for row in failed.itertuples()]

@@ -1,4 +1,4 @@
-"""A study as runs: which params each changes, in which order, under which name, and which sweeps share one."""
+"""A study as runs: which params each run changes, in which order, under which name, and which sweeps share a run."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from stages.core.params import load
 from stages.study.findings import FINAL
 from stages.study.scale import Scale
-from stages.study.study_file import STUDIES, Network, Study, Sweep
+from stages.study.study_file import STUDIES, Study, StudyNetwork, Sweep
 from stages.tracking.records import Record
 from stages.tracking.run import Run, Value, in_force
 
@@ -18,7 +18,7 @@ FEATURES = "data/5_features/"
 
 @dataclass(frozen=True)
 class Cell:
-    """A value of a sweep under one seed, and the name of the run that it is."""
+    """A value of a sweep under one seed, and the name of its run."""
 
     network: str
     sweep: str
@@ -29,48 +29,48 @@ class Cell:
 
 @dataclass
 class Plan:
-    """The runs by name, in order, and what each is there for."""
+    """The runs by name, in order, and the cells that they fill."""
 
     runs: dict[str, Run] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
     def only(self, sweep: str | None, network: str | None) -> "Plan":
-        """What the sweep and the network need; None stands for all."""
+        """Return the part of the plan for one sweep and one network; None means all."""
         cells = [cell for cell in self.cells if sweep in (None, cell.sweep) and network in (None, cell.network)]
         needed = {cell.run for cell in cells}
         return Plan({name: run for name, run in self.runs.items() if name in needed}, cells)
 
 
 def make_plan(name: str, study: Study, scale: Scale, choices: Choices) -> Plan:
-    """Every sweep of each network up to the first without a choice, whose runs are the last that can be known.
+    """Plan each network's sweeps up to the first sweep without a choice; later sweeps depend on this choice.
 
-    A run that two sweeps have in common stands in the plan once, under the first one's name.
+    A run that two sweeps share is in the plan once, under the name of the first sweep.
 
     Raises:
-        ValueError: two runs would have the same name.
+        ValueError: Two different runs would have the same name.
     """
     plan, document = Plan(), load()
     for network, content in study.networks.items():
         for sweep, changes, value in unfold(study, network, content, scale, choices):
             for seed in range(scale.seeds):
-                end = f"{sweep}-{safe(value)}" if sweep != FINAL else FINAL
-                called = f"{label(name, scale)}-{network}-{end}-s{seed}"
+                end = f"{sweep}-{as_name_part(value)}" if sweep != FINAL else FINAL
+                run_name = f"{label(name, scale)}-{network}-{end}-s{seed}"
                 swept = full_key(content.sweeps[sweep], network) if sweep != FINAL else ""
-                run = Run(called, network, {**changes, "train.common.seed": seed}, swept)
-                add(plan, run, Cell(network, sweep, value, seed, run.name), document, name)
+                run = Run(run_name, network, {**changes, "train.common.seed": seed}, swept)
+                add_cell(plan, run, Cell(network, sweep, value, seed, run.name), document, name)
     return plan
 
 
 def label(name: str, scale: Scale) -> str:
-    """The study's name, and that its choices were measured, where they were."""
+    """Return the study's name, with `-measured` if its choices are the best on validation."""
     return name if scale.carry == "document" else f"{name}-{scale.carry}"
 
 
 def unfold(
-    study: Study, network: str, content: Network, scale: Scale, choices: Choices
+    study: Study, network: str, content: StudyNetwork, scale: Scale, choices: Choices
 ) -> list[tuple[str, dict[str, Value], Value]]:
-    """(sweep, all changes, the swept value) of one network, in order; the final run last, where all is chosen."""
-    changes = start(study, network, content, scale)
+    """Return (sweep, all changes, swept value) of one network in order; the final run is last, once all is chosen."""
+    changes = initial_changes(study, network, content, scale)
     cells: list[tuple[str, dict[str, Value], Value]] = []
     for key, sweep in content.sweeps.items():
         param = full_key(sweep, network)
@@ -81,8 +81,8 @@ def unfold(
     return [*cells, (FINAL, changes, None)]
 
 
-def start(study: Study, network: str, content: Network, scale: Scale) -> dict[str, Value]:
-    """All params before the first sweep."""
+def initial_changes(study: Study, network: str, content: StudyNetwork, scale: Scale) -> dict[str, Value]:
+    """Return all changes to params.yaml before the first sweep."""
     own = {key if "." in key else f"train.{network}.{key}": value for key, value in content.params.items()}
     images = study.images.params if scale.data == study.images.source else {}
     changes = {
@@ -104,20 +104,20 @@ def start(study: Study, network: str, content: Network, scale: Scale) -> dict[st
 
 
 def full_key(sweep: Sweep, network: str) -> str:
-    """The key of params.yaml that a sweep changes."""
+    """Return the key of params.yaml that a sweep changes."""
     return sweep.param if "." in sweep.param else f"train.{network}.{sweep.param}"
 
 
-def add(plan: Plan, run: Run, cell: Cell, document: dict[str, Any], study: str) -> None:
-    """The cell is in the plan, with its run, or with the run there that comes to the same params.
+def add_cell(plan: Plan, run: Run, cell: Cell, document: dict[str, Any], study: str) -> None:
+    """Add the cell to the plan with its run, or with a run of the plan that has the same params.
 
     Raises:
-        ValueError: a run of the same name comes to others.
+        ValueError: A run of the same name has other params.
     """
-    own = effect(run, document)
-    same = next((each for each in plan.runs.values() if effect(each, document) == own), None)
+    own = effective_changes(run, document)
+    same = next((known for known in plan.runs.values() if effective_changes(known, document) == own), None)
     if same is None and run.name in plan.runs:
-        other = next(each.value for each in plan.cells if each.run == run.name)
+        other = next(known.value for known in plan.cells if known.run == run.name)
         raise ValueError(
             f"{STUDIES / study}.yaml networks.{cell.network}.sweeps.{cell.sweep}.values: expected values with "
             f"different names, got {other!r} and {cell.value!r}, both {run.name}."
@@ -127,38 +127,38 @@ def add(plan: Plan, run: Run, cell: Cell, document: dict[str, Any], study: str) 
     plan.cells.append(cell if same is None else replace(cell, run=same.name))
 
 
-def effect(run: Run, document: dict[str, Any]) -> tuple[str, dict[str, Value]]:
-    """The network, and those of the run's changes that change something."""
+def effective_changes(run: Run, document: dict[str, Any]) -> tuple[str, dict[str, Value]]:
+    """Return the network and the changes of the run that differ from params.yaml."""
     return run.network, {key: value for key, value in run.changes.items() if in_force(document, key) != value}
 
 
 def document_choices(study: Study) -> dict[tuple[str, str], Value]:
-    """What the document went on with."""
+    """Return the value that the document chose in each sweep."""
     networks = study.networks.items()
     return {(network, key): sweep.chosen for network, content in networks for key, sweep in content.sweeps.items()}
 
 
-def safe(value: Value) -> str:
-    """The value as part of an experiment's name, which git takes for a reference: `60/20/20` is `60-20-20`."""
+def as_name_part(value: Value) -> str:
+    """Return the value as part of an experiment's name, a valid git reference: `60/20/20` becomes `60-20-20`."""
     if isinstance(value, list):
-        return plain("-".join(map(str, value)))
+        return hyphenate("-".join(map(str, value)))
     if value is None or isinstance(value, bool):
         return str(value).lower()
-    return plain(str(value))
+    return hyphenate(str(value))
 
 
-def plain(text: str) -> str:
-    """The text with a hyphen for all but letters, digits, `+`, `_` and single dots inside."""
+def hyphenate(text: str) -> str:
+    """Return the text with hyphens in place of all but letters, digits, `+`, `_` and single dots inside."""
     return re.sub(r"[^\w.+]+|\.{2,}", "-", text, flags=re.ASCII).strip("-.") or "empty"
 
 
 def choose(
     study: Study, scale: Scale, name: str, records: dict[str, Record], settled: set[str]
 ) -> dict[tuple[str, str], Value]:
-    """What each sweep goes on with: the document's values, or those best on validation, of sweeps that are settled.
+    """Return the choice of each sweep: the document's value, or the best on validation if the sweep is settled.
 
-    A sweep is settled when all its runs are, done or failed. The best has the highest mean accuracy over its seeds; of
-    equals the first.
+    A sweep is settled when all its runs are done or have failed. The best value has the highest mean accuracy over its
+    seeds; of equal values, the first is chosen.
     """
     if scale.carry == "document":
         return document_choices(study)
@@ -174,7 +174,7 @@ def choose(
 
 
 def mean_accuracy(cells: list[Cell], value: Value, records: dict[str, Record]) -> float:
-    """The value's mean validation accuracy over its finished seeds; -1 without any."""
+    """Return the value's mean validation accuracy over its finished seeds; -1 if no seed has finished."""
     done = [records[cell.run] for cell in cells if cell.value == value and cell.run in records]
     found = [float(record.numbers["val_accuracy"]) for record in done]
     return sum(found) / len(found) if found else -1

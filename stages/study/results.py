@@ -1,4 +1,4 @@
-"""A study's results: its runs, curves and answers as three small tables that git keeps."""
+"""A study's results: its runs, curves and answers, as three small tables that git keeps."""
 
 import json
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from stages.study.plan import Plan
 from stages.tracking.records import ANSWER, CURVE, TEST, Record, as_text
 from stages.tracking.run import Run
 
-DONE, FAILED, MISSING = "done", "failed", "not run"
+DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 CELL = ["network", "sweep", "value", "seed", "run", "params", "status", "reason"]
 
 
 @dataclass(frozen=True)
 class Results:
-    """A study's results: a row for each cell of its plan, for each epoch of a run, and for each image."""
+    """The results of a study: `runs` has a row for each cell, `curves` for each epoch, `answers` for each image."""
 
     runs: pd.DataFrame
     curves: pd.DataFrame
@@ -28,16 +28,16 @@ class Results:
 
 
 def fingerprint(run: Run) -> str:
-    """Eight digits for all that the run sets in params.yaml."""
+    """Return eight digits that identify the network and all that the run sets in params.yaml."""
     return sha256(json.dumps([run.network, run.changes], sort_keys=True).encode()).hexdigest()[:8]
 
 
 def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> Results:
-    """The results of a plan, with what there is: runs without a record have failed or are not run."""
+    """Gather the results of a plan; a run without a record has failed or is not run."""
     rows, finals = [], {cell.run for cell in plan.cells if cell.sweep == FINAL}
     for cell in plan.cells:
         record = records.get(cell.run)
-        status = DONE if record else FAILED if cell.run in failures else MISSING
+        status = DONE if record else FAILED if cell.run in failures else NOT_RUN
         numbers = record.numbers if record else {}
         if cell.sweep != FINAL:
             numbers = {key: value for key, value in numbers.items() if key not in TEST}
@@ -50,12 +50,12 @@ def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> 
     return Results(
         pd.DataFrame(rows, dtype=object).fillna(""),
         pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["run", *CURVE]),
-        join({name: one for name, one in records.items() if name in plan.runs}, finals),
+        join({name: record for name, record in records.items() if name in plan.runs}, finals),
     )
 
 
 def join(records: dict[str, Record], finals: set[str]) -> pd.DataFrame:
-    """A row for each image and split it is in, a column for each run: 1 right, 0 wrong; test only for final runs."""
+    """Return a row for each image and a column for each run: 1 right, 0 wrong; test images only for final runs."""
     columns = []
     for name, record in records.items():
         kept = record.answers if name in finals else record.answers[record.answers["split"] == "val"]
@@ -66,7 +66,7 @@ def join(records: dict[str, Record], finals: set[str]) -> pd.DataFrame:
 
 
 def write_results(results: Results, folder: Path) -> None:
-    """The three tables are in the folder."""
+    """Write the three tables into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("runs", "curves", "answers"):
         with replacing(folder / f"{name}.csv") as unfinished:
@@ -74,9 +74,9 @@ def write_results(results: Results, folder: Path) -> None:
 
 
 def read_records(folder: Path, plan: Plan) -> dict[str, Record]:
-    """The runs of the plan that the folder's tables hold, made with the same params; in a clone these are all there is.
+    """Read the records of the plan's runs, made with the same params, from the folder's tables.
 
-    What the tables leave out, the test answers of runs that are not final, stays out.
+    In a clone these are the only records. They lack what the tables leave out: test answers of runs that are not final.
     """
     if not (folder / "runs.csv").is_file():
         return {}
@@ -95,7 +95,7 @@ def read_records(folder: Path, plan: Plan) -> dict[str, Record]:
 
 
 def read_failures(folder: Path, plan: Plan) -> dict[str, str]:
-    """The runs of the plan that failed, made with the same params, and why."""
+    """Read which of the plan's runs failed with the same params, and why."""
     if not (folder / "runs.csv").is_file():
         return {}
     rows = read_table(folder / "runs.csv").to_dict("records")
@@ -106,7 +106,7 @@ def read_failures(folder: Path, plan: Plan) -> dict[str, str]:
 
 
 def as_number(text: str) -> Any:
-    """The number that the text is; the text where it is none."""
+    """Return the number that the text writes, or the text if it writes none."""
     try:
         return float(text) if not text.lstrip("-").isdigit() else int(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Study: a document's experiments, each a plain `dvc exp run`, and what of its findings holds here."""
+"""Study: run a document's experiments, each a plain `dvc exp run`, and judge which of its findings hold here."""
 
 import shlex
 from pathlib import Path
@@ -14,7 +14,7 @@ from stages.study.results import gather, read_failures, read_records, write_resu
 from stages.study.scale import Scale
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study, check_part, read_study
-from stages.tracking.dvc_experiments import line
+from stages.tracking.dvc_experiments import experiment_command
 from stages.tracking.records import Record, as_text
 from stages.tracking.runner import adopt, attempt, make_data, only_study
 
@@ -22,7 +22,7 @@ TARGET = Path("metrics/studies")
 
 
 class Drawing(params.Section):
-    """The section `study` of params.yaml: how often images are drawn anew for an interval."""
+    """The section `study` of params.yaml: how often images are drawn anew for an interval, and by which seed."""
 
     draws: int = Field(ge=100)
     seed: int = Field(ge=0)
@@ -31,13 +31,13 @@ class Drawing(params.Section):
 def run(
     name: str, scale: Scale, sweep: str | None, network: str | None, drawing: Drawing, target: Path
 ) -> dict[str, str]:  # fmt: skip
-    """The runs that failed, with the reason, after all others are done and the results lie in `target/<study>`.
+    """Run the study, write its results into `target/<study>`, and return the failed runs with their reasons.
 
-    What is done is not run again: an experiment of the same name, made with the same params, code and source. With
-    `carry: measured` a sweep starts once those before it are done.
+    An experiment of the same name that was made with the same params, code and source is not repeated. With
+    `carry: measured` a sweep starts once the sweeps before it are done.
 
     Raises:
-        ValueError: there is no such study or sweep, or another one is running.
+        ValueError: There is no such study or sweep, or another study is running.
     """
     study = read_study(name)
     check_part(name, study, sweep, network)
@@ -46,18 +46,18 @@ def run(
     failures: dict[str, str] = {}
     with only_study():
         make_data()
-        failed: set[str] = set()  # in former calls; what is to be run now is tried again
+        failed: set[str] = set()  # in earlier calls; runs that are asked for now are tried again
         while True:
             settled = {*records, *failures, *failed}
             plan = make_plan(name, study, scale, choose(study, scale, name, records, settled))
             part = plan.only(sweep, network)
             failed = {*read_failures(folder, plan)} - {*part.runs}
             found = adopt(plan.runs.values(), records)
-            print("".join(f"done already: {each}\n" for each in found), end="", flush=True)
-            waiting = [each for each in part.runs.values() if each.name not in (*records, *failures)]
-            for number, each in enumerate(waiting, 1):
+            print("".join(f"done already: {run_name}\n" for run_name in found), end="", flush=True)
+            waiting = [planned for planned in part.runs.values() if planned.name not in (*records, *failures)]
+            for number, planned in enumerate(waiting, 1):
                 print(f"\nrun {number} of {len(waiting)}", flush=True)
-                attempt(each, records, failures)
+                attempt(planned, records, failures)
             if not found and not waiting:
                 break
     if not part.runs:
@@ -72,7 +72,7 @@ def publish(
     name: str, study: Study, scale: Scale, plan: Plan, records: dict[str, Record], failures: dict[str, str],
     drawing: Drawing, folder: Path,
 ) -> None:  # fmt: skip
-    """The folder holds the results' tables, figures and page, and how they were made; the page is printed."""
+    """Write tables, figures, page and scale of the results into the folder, and print the page."""
     results = gather(plan, records, failures)
     write_results(results, folder)
     write_json({"study": name, **scale.model_dump()}, folder / "scale.json")
@@ -87,11 +87,11 @@ def publish(
     print("\n".join([*failures_of(results.runs), f"{folder}/README.md has this page with its figures."]))
 
 
-def report(folder: Path, drawing: Drawing) -> None:
-    """The folder's page and figures are drawn anew from its tables; nothing is run.
+def redraw_report(folder: Path, drawing: Drawing) -> None:
+    """Write the folder's page and figures anew from its tables; run nothing.
 
     Raises:
-        FileNotFoundError: no study was run into the folder.
+        FileNotFoundError: The folder holds no results of a study.
     """
     values = read_json(folder / "scale.json")
     name = values.pop("study")
@@ -107,21 +107,21 @@ def report(folder: Path, drawing: Drawing) -> None:
     publish(name, study, scale, plan, records, failures, drawing, folder)
 
 
-def describe(name: str, study: Study) -> str:
-    """The study in words."""
+def describe_study(name: str, study: Study) -> str:
+    """Return the study in words: its question, document, images, substitutes and findings."""
     texts = [
         f"{name}: {study.question}", f"After {study.document}.", "", f"Images: {study.images.origin}.",
         study.images.how,
     ]  # fmt: skip
-    parts = [("Not as stated", [f"{each.stated}. Instead: {each.run}, for {each.why}." for each in study.instead])]
-    parts += [("Reported, to check", [f"{each.claim}." for each in study.findings])]
+    parts = [("Not as stated", [f"{part.stated}. Instead: {part.run}, for {part.why}." for part in study.instead])]
+    parts += [("Reported, to check", [f"{finding.claim}." for finding in study.findings])]
     for title, lines in parts:
-        texts += ["", f"{title}:", *(f"- {each}" for each in lines)] if lines else []
+        texts += ["", f"{title}:", *(f"- {text}" for text in lines)] if lines else []
     return "\n".join(texts)
 
 
-def lines(name: str, scale: Scale, sweep: str | None, network: str | None) -> str:
-    """The commands of all runs that can be known, those that are done behind a `#`."""
+def command_lines(name: str, scale: Scale, sweep: str | None, network: str | None) -> str:
+    """Return the commands of all runs that are known so far, one a line; a `#` precedes the runs that are done."""
     study = read_study(name)
     check_part(name, study, sweep, network)
     records: dict[str, Record] = {}
@@ -130,4 +130,4 @@ def lines(name: str, scale: Scale, sweep: str | None, network: str | None) -> st
         if not adopt(plan.runs.values(), records):
             break
     runs = plan.only(sweep, network).runs.values()
-    return "\n".join(("# done: " if run.name in records else "") + shlex.join(line(run)) for run in runs)
+    return "\n".join(("# done: " if run.name in records else "") + shlex.join(experiment_command(run)) for run in runs)

@@ -1,4 +1,4 @@
-"""On which images, at what size and how often a study is run."""
+"""The scale of a study: on which images, at which size and with how many seeds it is run."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -9,14 +9,14 @@ from ruamel.yaml.error import YAMLError
 
 from stages.core.params import ABSENT, Section, load, lookup
 from stages.core.validation import first_problem
-from stages.study.study_file import Study, names, read_study
+from stages.study.study_file import Study, read_study, study_names
 from stages.tracking.run import Value
 
 
 class Scale(Section):
-    """On which images, at what size and how often a study is run; None leaves what the study says.
+    """The images, size and number of seeds of a study's runs; None leaves the study's own value.
 
-    `params` are set in every run, over all else but what is swept.
+    `params` are set in every run and override all else except the swept key.
     """
 
     data: str
@@ -29,10 +29,10 @@ class Scale(Section):
 
 
 def read_scale(values: dict[str, Any], settings: list[str]) -> Scale:
-    """The scale with these values, and with settings `KEY=VALUE` of params.yaml.
+    """Return the scale with these values, and with settings `KEY=VALUE` of params.yaml.
 
     Raises:
-        ValueError: one of them cannot be.
+        ValueError: A value or setting is not allowed.
     """
     try:
         return Scale.model_validate({**values, "params": dict(map(read_setting, settings))})
@@ -41,10 +41,10 @@ def read_scale(values: dict[str, Any], settings: list[str]) -> Scale:
 
 
 def read_setting(text: str) -> tuple[str, Value]:
-    """A key of params.yaml and its value, of `KEY=VALUE`.
+    """Return the key of params.yaml and the value of a text `KEY=VALUE`.
 
     Raises:
-        ValueError: it is not of that form, or params.yaml has no such key.
+        ValueError: The text has another form, or params.yaml lacks the key.
     """
     key, equals, value = text.partition("=")
     if not equals or lookup(load(), key) is ABSENT:
@@ -56,16 +56,16 @@ def read_setting(text: str) -> tuple[str, Value]:
 
 
 def find_source(data: str | None, study: Study, must_exist: bool) -> str:
-    """The value of `collect.source`: the study's own, that of a study named instead, or a path.
+    """Return the value of `collect.source`: the study's own source, the source of another study named, or a path.
 
     Raises:
-        FileNotFoundError: nothing is there, and something must be.
+        FileNotFoundError: The source does not exist, and it must.
     """
-    own = study.images if data is None else read_study(data).images if data in names() else None
+    own = study.images if data is None else read_study(data).images if data in study_names() else None
     path = Path(own.source if own else str(data))
     if must_exist and not path.exists():
         how = f" {own.how}" if own else ""
         raise FileNotFoundError(f"--data {path}: expected a folder, an archive or a study's name, got none.{how}")
-    # Experiments run in folders of their own, from which a relative path out of the repository leads elsewhere.
+    # Experiments run in folders of their own. From there a relative path out of the repository leads elsewhere.
     is_inside = path.resolve().is_relative_to(Path.cwd().resolve())
     return str(path.resolve().relative_to(Path.cwd().resolve()) if is_inside else path.resolve())

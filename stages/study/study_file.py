@@ -1,4 +1,4 @@
-"""Study files: what a document did with which images, what it chose and found, and what of it runs here."""
+"""Study files: a document's images, networks, sweeps, choices and findings, and how they are run here."""
 
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ STUDIES = Path("studies")
 
 
 class Images(params.Section):
-    """Where a study's images come from: in words, and as a value of `collect.source`.
+    """The origin of a study's images: in words, and as a value of `collect.source`.
 
-    `params` are for these images alone; others, taken instead, may have no faces or given splits.
+    `params` are for these images only; other images, used instead, may have no faces or no given splits.
     """
 
     origin: str
@@ -30,9 +30,9 @@ class Images(params.Section):
 
 
 class Sweep(params.Section):
-    """The values tried one after the other, and the one to go on with.
+    """The values of a param that are tried one after the other, and the chosen value for the sweeps after it.
 
-    `param` with a dot is a key of params.yaml, without one a key of `train.<network>`.
+    A `param` with a dot is a key of params.yaml; without a dot it is a key of `train.<network>`.
     """
 
     param: str
@@ -41,8 +41,8 @@ class Sweep(params.Section):
     quote: str
 
 
-class Network(params.Section):
-    """What a network is fed, its params before the first sweep, and its sweeps in order."""
+class StudyNetwork(params.Section):
+    """A network's input, its params before the first sweep, and its sweeps in order."""
 
     input: str
     params: dict[str, Value]
@@ -50,7 +50,7 @@ class Network(params.Section):
 
 
 class Substitute(params.Section):
-    """What cannot be run as the document states it."""
+    """A part of the document that cannot be run as stated, what runs instead, and why."""
 
     stated: str
     run: str
@@ -58,31 +58,31 @@ class Substitute(params.Section):
 
 
 class Study(params.Section):
-    """A study file."""
+    """The content of a study file."""
 
     question: str
     document: str
     images: Images
     params: dict[str, Value]
-    networks: dict[str, Network] = Field(min_length=1)
+    networks: dict[str, StudyNetwork] = Field(min_length=1)
     instead: list[Substitute]
     findings: list[Finding]
 
 
-def names() -> list[str]:
-    """The names of all studies, sorted."""
+def study_names() -> list[str]:
+    """Return the names of all studies, sorted."""
     return sorted(path.stem for path in STUDIES.glob("*.yaml"))
 
 
 def read_study(name: str) -> Study:
-    """The study, checked in itself and against params.yaml.
+    """Read the study, and check it in itself and against params.yaml.
 
     Raises:
-        ValueError: there is none of that name, or its file is no YAML, or holds what cannot be.
+        ValueError: There is no study of this name, its file is not YAML, or a value in it is not allowed.
     """
     path = STUDIES / f"{name}.yaml"
-    if name not in names():
-        raise ValueError(f"{STUDIES}: expected one of {', '.join(names()) or 'no study yet'}, got {name}.")
+    if name not in study_names():
+        raise ValueError(f"{STUDIES}: expected one of {', '.join(study_names()) or 'no study yet'}, got {name}.")
     try:
         document = YAML(typ="safe").load(path)
     except (YAMLError, UnicodeDecodeError) as error:
@@ -101,10 +101,10 @@ def read_study(name: str) -> Study:
 
 
 def check_params(study: Study, document: dict[str, Any], path: Path) -> None:
-    """Nothing, where params.yaml has every key that the study sets, and a table for each of its networks.
+    """Check that params.yaml has every key that the study sets, and a table for each of its networks.
 
     Raises:
-        ValueError: it has not.
+        ValueError: A key or a network's table is missing.
     """
     for key in [*study.params, *study.images.params]:
         if lookup(document, key) is ABSENT:
@@ -121,10 +121,10 @@ def check_params(study: Study, document: dict[str, Any], path: Path) -> None:
 
 
 def check_sweeps(study: Study, path: Path) -> None:
-    """Nothing, where every sweep's choice is one of its values, none of them twice, and its name fits a run's.
+    """Check that each sweep's choice is one of its values, that no value occurs twice, and that its name fits.
 
     Raises:
-        ValueError: it is not.
+        ValueError: A choice, a value or a name is wrong.
     """
     for name, network in study.networks.items():
         for key, sweep in network.sweeps.items():
@@ -138,22 +138,22 @@ def check_sweeps(study: Study, path: Path) -> None:
 
 
 def check_part(name: str, study: Study, sweep: str | None, network: str | None) -> None:
-    """Nothing, where the study has the network, and one of its networks the sweep; None asks for none.
+    """Check that the study has the network, and one of its networks the sweep; None needs no check.
 
     Raises:
-        ValueError: it has not.
+        ValueError: The study lacks the network or the sweep.
     """
-    sweeps = dict.fromkeys(key for each in study.networks.values() for key in each.sweeps)
+    sweeps = dict.fromkeys(key for content in study.networks.values() for key in content.sweeps)
     for option, asked, known in (("sweep", sweep, [*sweeps, FINAL]), ("network", network, [*study.networks])):
         if asked not in (None, *known):
             raise ValueError(f"--{option}: expected one of {', '.join(known)} of {name}, got {asked}.")
 
 
 def check_setting(study: Study, setting: Setting, where: str) -> None:
-    """Nothing, where the study runs the setting that a finding is about.
+    """Check that the study runs the setting of a finding.
 
     Raises:
-        ValueError: it does not.
+        ValueError: The study runs no such setting.
     """
     if setting.network not in study.networks:
         raise ValueError(f"{where}: expected a network of {', '.join(study.networks)}, got {setting.network}.")

@@ -1,4 +1,4 @@
-"""The results of several studies as tables to draw from: a row for each epoch, each value, or each final model."""
+"""The results of several studies as tables for figures: a row for each epoch, each value, or each final model."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,16 +20,16 @@ Studies = Mapping[str, Evidence]
 
 
 def read_studies(folder: Path, draws: int, seed: int) -> dict[str, Evidence]:
-    """What each study in the folder came to, by its name, sorted; none where the folder is not there yet."""
+    """Read the results of each study in the folder, by its name, sorted; the folder may be missing."""
     tables = sorted(folder.glob("*/runs.csv"))
     return {path.parent.name: Evidence(read_results(path.parent), draws, seed) for path in tables}
 
 
 def read_results(folder: Path) -> Results:
-    """A study's three tables, with numbers in curves and answers.
+    """Read a study's three tables, with numbers in curves and answers.
 
     Raises:
-        FileNotFoundError: one of them is missing.
+        FileNotFoundError: A table is missing.
     """
     runs, curves, answers = (read_table(folder / f"{name}.csv") for name in ("runs", "curves", "answers"))
     numbers = {name: pd.to_numeric(curves[name]) for name in CURVE}
@@ -38,13 +38,13 @@ def read_results(folder: Path) -> Results:
 
 
 def count_runs(studies: Studies) -> pd.DataFrame:
-    """How many runs of each study, network and sweep are done, failed or not run; one in two sweeps counts in both."""
+    """Count the done, failed and missing runs of each study, network and sweep; a run in two sweeps counts in both."""
     runs = stack({name: evidence.results.runs for name, evidence in studies.items()}, [*SETTING, "status"])
     return runs.groupby(SETTING[:3], sort=False)["status"].value_counts(sort=False).unstack(fill_value=0, sort=False)
 
 
 def tabulate_epochs(studies: Studies) -> pd.DataFrame:
-    """Loss and accuracy of each finished run of a sweep, a row for each epoch and split."""
+    """Return loss and accuracy of each finished run of a sweep, a row for each epoch and split."""
     tables = {}
     for name, evidence in studies.items():
         runs, curves = evidence.results.runs, evidence.results.curves
@@ -58,20 +58,20 @@ def tabulate_epochs(studies: Studies) -> pd.DataFrame:
 
 
 def tabulate_values(studies: Studies) -> pd.DataFrame:
-    """Validation accuracy of each value of each sweep with its 95 % interval, and that of naming the largest class."""
+    """Return each value's validation accuracy with its 95 % interval, and the accuracy of naming the largest class."""
     rows = [
-        [name, *point.model_dump().values(), *measure(evidence, point, "val"), evidence.largest(point).mean()]
+        [name, *point.model_dump().values(), *measure_accuracy(evidence, point, "val"), evidence.largest(point).mean()]
         for name, evidence in studies.items()
-        for network, sweep in swept(evidence)
+        for network, sweep in sweeps_of(evidence)
         for point in evidence.swept(network, sweep)
     ]
     return pd.DataFrame(rows, columns=[*SETTING, *INTERVAL, "largest_class"])
 
 
 def tabulate_finals(studies: Studies) -> pd.DataFrame:
-    """Test accuracy of each network with all chosen values, with its 95 % interval."""
+    """Return the test accuracy of each network with all chosen values, with its 95 % interval."""
     rows = [
-        [name, network, *measure(evidence, Setting(network=network), "test")]
+        [name, network, *measure_accuracy(evidence, Setting(network=network), "test")]
         for name, evidence in studies.items()
         for network in evidence.results.runs["network"].unique()
         if evidence.status(Setting(network=network)) == DONE
@@ -79,20 +79,20 @@ def tabulate_finals(studies: Studies) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["study", "network", *INTERVAL])
 
 
-def swept(evidence: Evidence) -> list[tuple[str, str]]:
-    """(network, sweep) of each sweep, in order."""
+def sweeps_of(evidence: Evidence) -> list[tuple[str, str]]:
+    """Return (network, sweep) of each sweep, in order."""
     runs = evidence.results.runs
     pairs = zip(runs["network"], runs["sweep"], strict=True)
     return [(network, sweep) for network, sweep in dict.fromkeys(pairs) if sweep != FINAL]
 
 
-def measure(evidence: Evidence, setting: Setting, split: str) -> tuple[Any, ...]:
-    """The setting's accuracy on the split, the ends of its 95 % interval, and how many runs it is the mean of."""
+def measure_accuracy(evidence: Evidence, setting: Setting, split: str) -> tuple[Any, ...]:
+    """Return the setting's accuracy on the split, the ends of its 95 % interval, and how many runs it averages."""
     right = evidence.right(setting, split)
     return float(right.mean()), *evidence.interval(right), len(evidence.done(setting))
 
 
 def stack(tables: Mapping[str, pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """These columns of all tables, under each other, each row with its study's name."""
+    """Return these columns of all tables, stacked, with the study's name in each row."""
     named = [table.assign(study=name)[columns] for name, table in tables.items()]
     return pd.concat(named, ignore_index=True) if named else pd.DataFrame(columns=columns)

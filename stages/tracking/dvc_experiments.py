@@ -1,4 +1,4 @@
-"""DVC experiments by name: the command that makes one, whether it is done, and what it left."""
+"""DVC experiments by name: the command that makes an experiment, whether it is done, and what it left."""
 
 import os
 import re
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from stages.tracking.dvc_lock import Lock, is_current, outputs, parse_lock, upstream
-from stages.tracking.run import Run, apply, as_override, overrides
+from stages.tracking.dvc_lock import Lock, is_current, parse_lock, upstream
+from stages.tracking.run import Run, as_override, overrides, params_seen_by
 
 LOGS = Path(".dvc/tmp/studies")
 LOCK = Path("dvc.lock")
@@ -26,14 +26,14 @@ class Experiment:
     lock: Lock
 
 
-def line(run: Run) -> list[str]:
-    """The command that makes the experiment, in a folder of its own, so that the workspace stays as it is."""
+def experiment_command(run: Run) -> list[str]:
+    """Return the command that makes the experiment, in a folder of its own, so that the workspace stays as it is."""
     sets = [part for key, value in overrides(run) for part in ("-S", f"{key}={as_override(value)}")]
-    return ["dvc", "exp", "run", "--temp", "-n", run.name, *sets, *copied(run), run.target]
+    return ["dvc", "exp", "run", "--temp", "-n", run.name, *sets, *copy_option(run), run.target]
 
 
-def copied(run: Run) -> list[str]:
-    """The option that takes a source along which neither git nor DVC knows; none where one of them does."""
+def copy_option(run: Run) -> list[str]:
+    """Return the option that copies the source into the experiment; an empty list if git or DVC tracks the source."""
     source = str(run.changes["collect.source"])
     if Path(source).is_absolute() or git("ls-files", "--", source, f"{source}.dvc"):
         return []
@@ -41,14 +41,14 @@ def copied(run: Run) -> list[str]:
 
 
 def execute(command: list[str], name: str) -> str:
-    """An empty text where the command ends well, otherwise the line that says why it did not.
+    """Run the command and return an empty text if it succeeds, otherwise the line that says why it failed.
 
-    What it prints goes to a log of this name. Ctrl-C interrupts it, and it tidies up behind itself; where this process
-    is killed, it goes on.
+    The command's output goes to a log of this name. Ctrl-C interrupts the command, which then tidies up behind itself.
+    If this process is killed, the command continues.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
-    # A shell's background jobs ignore Ctrl-C, and what they start would too.
+    # A shell's background jobs ignore Ctrl-C, and the processes that they start would ignore it too.
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("w") as stream, subprocess.Popen(
         command, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False, start_new_session=True
@@ -62,34 +62,34 @@ def execute(command: list[str], name: str) -> str:
             raise
     if status == 0:
         return ""
-    return reason(log.read_text(errors="replace")) or f"exit status {status}, see {log}"
+    return failure_reason(log.read_text(errors="replace")) or f"exit status {status}, see {log}"
 
 
-def reason(log: str) -> str:
-    """The line of the step that failed, which stands before DVC's own; else DVC's."""
+def failure_reason(log: str) -> str:
+    """Return the error line of the step that failed, which precedes DVC's own error line; without one, DVC's line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    of_dvc = [i for i, each in enumerate(lines) if each.startswith("ERROR:")]
+    of_dvc = [i for i, text in enumerate(lines) if text.startswith("ERROR:")]
     if not of_dvc:
         return ""
-    said = [each for each in lines[: of_dvc[0]] if ": expected " in each]
-    return said[-1] if said else lines[of_dvc[0]].removeprefix("ERROR: ")
+    of_step = [text for text in lines[: of_dvc[0]] if ": expected " in text]
+    return of_step[-1] if of_step else lines[of_dvc[0]].removeprefix("ERROR: ")
 
 
 def missing_data() -> list[str]:
-    """The command that makes what the workspace's dvc.lock tells of data and the cache lacks; empty where it has all.
+    """Return the command that makes the data which dvc.lock records and the cache lacks; empty if nothing is missing.
 
-    A clone without a remote lacks it. DVC 3.67 then ends with an error in each experiment whose other data it has from
-    its run cache, because it looks for the folders that stood there before.
+    A clone without a remote lacks the data. DVC 3.67 then fails in each experiment whose other data it takes from its
+    run cache, because it looks for the folders that dvc.lock records.
     """
     lock = parse_lock(LOCK.read_text(encoding="utf-8")) if LOCK.is_file() else {}
-    made = [each for stage in upstream(lock, DATA) for each in lock[stage].get("outs", [])]
-    is_there = all(in_cache(each["md5"]).is_file() for each in made if Path(each["path"]).parts[0] == "data")
+    outs = [out for stage in upstream(lock, DATA) for out in lock[stage].get("outs", [])]
+    is_there = all(is_cached(out["md5"]) for out in outs if Path(out["path"]).parts[0] == "data")
     return [] if is_there else ["dvc", "repro", DATA]
 
 
 def find_done(run: Run) -> Experiment | None:
-    """The newest experiment of the run's name that was made with its params, code and source; None without."""
-    document = apply(run)
+    """Return the newest experiment of the run's name that has its params, code and source; None if there is none."""
+    document = params_seen_by(run)
     for commit in references().get(run.name, {}).values():
         lock = read_lock(commit)
         if is_current(lock, run.target, document) and has_outputs(lock, run):
@@ -98,19 +98,19 @@ def find_done(run: Run) -> Experiment | None:
 
 
 def has_outputs(lock: Lock, run: Run) -> bool:
-    """Whether the cache still has what the run's training and evaluation wrote."""
-    paths = [path for stage in (f"train@{run.network}", run.target) for path in outputs(lock[stage])]
-    return all(cached(lock, path).is_file() for path in paths if path.suffix == ".csv")
+    """Return whether the cache still has the tables that the run's training and evaluation wrote."""
+    outs = [out for stage in (f"train@{run.network}", run.target) for out in lock[stage].get("outs", [])]
+    return all(is_cached(out["md5"]) for out in outs if out["path"].endswith(".csv"))
 
 
 def forget(name: str) -> None:
-    """No experiment has the name: DVC makes none under a name that is taken. What it made stays in the cache."""
+    """Delete the experiments of this name, because DVC refuses a name that is taken; their data stays in the cache."""
     for reference in references().get(name, {}):
         git("update-ref", "-d", reference)
 
 
 def references() -> dict[str, dict[str, str]]:
-    """By name each experiment's reference and commit, the newest first, whichever commit they started from."""
+    """Return by name each experiment's references and commits, the newest first, whichever commit it started from."""
     found: dict[str, dict[str, str]] = {}
     listed = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
     for row in listed.splitlines():
@@ -123,35 +123,39 @@ def references() -> dict[str, dict[str, str]]:
 
 @cache
 def read_lock(commit: str) -> Lock:
-    """The stages of the commit's dvc.lock; none where it has none."""
+    """Return the stages of the commit's dvc.lock; an empty table if the commit has no dvc.lock."""
     return parse_lock(git("show", f"{commit}:{LOCK}"))
 
 
-def cached(lock: Lock, path: Path) -> Path:
-    """Where DVC's cache has what a stage wrote at the path."""
-    written = [each for stage in lock.values() for each in stage.get("outs", [])]
-    md5: str = next(each["md5"] for each in written if Path(each["path"]) == path)
-    return in_cache(md5)
+def read_output(experiment: Experiment, path: Path) -> str:
+    """Return the text of a file that a stage of the experiment wrote, from DVC's cache."""
+    import dvc.api  # takes a second
+
+    text: str = dvc.api.read(path.as_posix(), rev=experiment.commit, encoding="utf-8")
+    return text
 
 
-def in_cache(md5: str) -> Path:
-    """Where DVC's cache has the file or folder with this hash, if it has it."""
-    return cache_folder() / "files" / "md5" / md5[:2] / md5[2:]
+def is_cached(md5: str) -> bool:
+    """Return whether DVC's cache has the file or folder with this hash.
+
+    DVC's own answer, `dvc data status --not-in-cache`, covers only the workspace and takes seconds.
+    """
+    return (cache_folder() / "files" / "md5" / md5[:2] / md5[2:]).is_file()
 
 
 @cache
 def cache_folder() -> Path:
-    """DVC's cache."""
+    """Return the folder of DVC's cache."""
     result = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, env=environment(), check=True)
     return Path(result.stdout.strip())
 
 
 def environment() -> dict[str, str]:
-    """The environment in which DVC and its stages find the Python that runs this."""
+    """Return the environment in which DVC and its stages find the Python that runs this process."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def git(*arguments: str) -> str:
-    """What git prints; nothing where it fails."""
+    """Return what the git command prints; an empty text if it fails."""
     result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     return result.stdout.strip("\n") if result.returncode == 0 else ""

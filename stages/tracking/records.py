@@ -1,14 +1,15 @@
-"""What the runs of a study came to: from their experiments, and as three small tables that git keeps."""
+"""The record of a finished run: its numbers, its curve and its answers, read from its experiment."""
 
 import json
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stages.tracking.dvc_experiments import Experiment, cached, git
-from stages.tracking.dvc_lock import Lock, outputs
+from stages.tracking.dvc_experiments import Experiment, git, read_output
+from stages.tracking.dvc_lock import outputs
 from stages.tracking.run import Run
 
 DIGITS = 4
@@ -22,7 +23,7 @@ VALIDATION = {
     "parameters": "parameters", "pretrained": "pretrained",
 }  # fmt: skip
 
-# Only of final models: a test accuracy beside each value of a sweep would be chosen by, sooner or later.
+# Of final models only: with a test accuracy beside each value of a sweep, someone would sooner or later choose by it.
 TEST = {
     "test_accuracy": "test.accuracy", "test_macro_f1": "test.macro_f1", "wanted_class": "wanted.class",
     "wanted_threshold": "wanted.threshold", "wanted_precision": "wanted.test.precision",
@@ -32,7 +33,7 @@ TEST = {
 
 @dataclass(frozen=True)
 class Record:
-    """One finished run: its numbers, a row for each epoch, and for each image of val and test whether it was right."""
+    """A finished run: its numbers, a row for each epoch, and for each val or test image whether the model was right."""
 
     numbers: dict[str, Any]
     curve: pd.DataFrame
@@ -40,42 +41,41 @@ class Record:
 
 
 def read_record(run: Run, experiment: Experiment) -> Record:
-    """What an experiment left in its commit and in DVC's cache."""
+    """Read the run's record from the experiment's commit and from DVC's cache."""
     metrics = json.loads(git("show", f"{experiment.commit}:metrics/{run.network}.json"))
     stages = [experiment.lock[f"train@{run.network}"], experiment.lock[run.target]]
     files = {path.name: path for stage in stages for path in outputs(stage)}
-    history = pd.read_csv(cached(experiment.lock, files["history.csv"]))
-    answers = pd.read_csv(cached(experiment.lock, files["predictions.csv"]), dtype=str, keep_default_na=False)
+    history = pd.read_csv(StringIO(read_output(experiment, files["history.csv"])))
+    answers = pd.read_csv(StringIO(read_output(experiment, files["predictions.csv"])), dtype=str, keep_default_na=False)
     curve = history.pivot(index="epoch", columns="split", values=["loss", "accuracy"])
     curve.columns = pd.Index(["_".join(reversed(names)) for names in curve.columns.to_flat_index()])
     curve = curve.reset_index()[CURVE].round(DIGITS)
     train = answers[answers["split"] == "train"]
-    kept_epoch = read_kept_epoch(experiment.lock, files.get("network.json"))
+    kept_epoch = read_kept_epoch(experiment, files.get("network.json"))
     numbers = {
-        **{column: dig(metrics, name) for column, name in {**VALIDATION, **TEST}.items()},
-        **describe(curve, kept_epoch), "largest_class": train["class"].mode()[0],
+        **{column: nested_value(metrics, name) for column, name in {**VALIDATION, **TEST}.items()},
+        **summarise_curve(curve, kept_epoch), "largest_class": train["class"].mode()[0],
     }  # fmt: skip
     short = {"image": answers["image_id"].str[:DIGITS_OF_ID], "group": answers["group"].str[:DIGITS_OF_ID]}
     answers = answers.assign(**short, right=(answers["class"] == answers["predicted"]) * 1)
     return Record(numbers, curve, answers.loc[answers["split"].isin(["val", "test"]), [*ANSWER, "right"]])
 
 
-def read_kept_epoch(lock: Lock, path: Path | None) -> int | None:
-    """Read the kept epoch from a run's network.json; None if the file is gone or does not say it."""
-    if path is None or not (kept := cached(lock, path)).is_file():
-        return None
-    epoch: int | None = json.loads(kept.read_text(encoding="utf-8")).get("kept_epoch")
+def read_kept_epoch(experiment: Experiment, path: Path | None) -> int | None:
+    """Read the kept epoch from a run's network.json; None if the file does not say it."""
+    facts = json.loads(read_output(experiment, path)) if path else {}
+    epoch: int | None = facts.get("kept_epoch")
     return epoch
 
 
-def dig(values: Any, name: str) -> Any:
-    """The value at a dotted name; empty where there is none."""
+def nested_value(values: Any, name: str) -> Any:
+    """Return the value at a dotted name of nested tables; an empty text if there is none or it is None."""
     for key in name.split("."):
         values = values.get(key, "") if isinstance(values, dict) else ""
     return "" if values is None else values
 
 
-def describe(curve: pd.DataFrame, kept_epoch: int | None) -> dict[str, Any]:
+def summarise_curve(curve: pd.DataFrame, kept_epoch: int | None) -> dict[str, Any]:
     """Return the number of epochs, the kept epoch, and the losses of the kept and the last epoch.
 
     `train` of earlier versions did not write the kept epoch: then it is the epoch with the lowest validation loss.
@@ -89,5 +89,5 @@ def describe(curve: pd.DataFrame, kept_epoch: int | None) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """The value as params.yaml has it."""
+    """Return the value as params.yaml writes it."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

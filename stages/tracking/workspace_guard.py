@@ -1,7 +1,7 @@
-"""The workspace through a killed DVC: `dvc exp run` changes it for a second or two, even where it runs elsewhere.
+"""The workspace and how to restore it after a kill: `dvc exp run` changes it briefly, even if it runs elsewhere.
 
-While DVC takes down an experiment, HEAD is detached, uncommitted changes lie in a git stash, and params.yaml has the
-experiment's values. A kill just then would leave it so.
+For a second or two, while DVC sets up an experiment, HEAD is detached, uncommitted changes lie in a git stash, and
+params.yaml has the experiment's values. If DVC is killed at this time, the workspace stays changed.
 """
 
 from pathlib import Path
@@ -15,51 +15,51 @@ TEMPORARY = Path(".dvc/tmp/exps/standalone")  # where DVC 3 makes the folders of
 
 
 def protect() -> None:
-    """The state of the workspace is noted: its branch, its commit, its uncommitted changes."""
+    """Note the state of the workspace: its branch, its commit, its uncommitted changes, and DVC's folders."""
     write_json(
         {
             "branch": git("symbolic-ref", "--quiet", "HEAD"),
             "commit": git("rev-parse", "HEAD"),
             "changes": git("stash", "create"),
-            "folders": sorted(folders()),
+            "folders": sorted(experiment_folders()),
         },
         NOTE,
     )
 
 
 def release() -> None:
-    """The note is gone: DVC has ended and tidied up behind itself."""
+    """Delete the note, once DVC has ended and tidied up behind itself."""
     NOTE.unlink(missing_ok=True)
 
 
 def recover() -> list[str]:
-    """What was done about a DVC that was killed, in words; nothing where none was.
+    """Restore a workspace that a killed DVC has left changed, and return sentences about what was done.
 
-    HEAD detached at the noted commit, or noted changes missing from an otherwise clean workspace, are DVC's doing. What
-    was changed since is left alone; where DVC's change and a person's cannot be told apart, `git stash` keeps it.
+    DVC's traces are a HEAD detached at the noted commit, and noted changes that an otherwise clean workspace lacks.
+    Changes that a person has made since are left alone. `git stash` keeps changes that may be DVC's or a person's.
     """
     if not NOTE.is_file():
         return []
     note = read_json(NOTE)
     is_there = git("rev-parse", "--verify", "--quiet", note["branch"]) == note["commit"]
     is_detached = is_there and not git("symbolic-ref", "--quiet", "HEAD")
-    told = []
+    messages = []
     if git("rev-parse", "HEAD") == note["commit"]:
         is_clean = not git("status", "--porcelain", "--untracked-files=no")
         if is_detached:
             if not is_clean:
                 git("stash", "push", "--quiet", "--message", KEPT)
-                told.append(f"kept what lay uncommitted in the workspace: git stash list has it as {KEPT!r}.")
+                messages.append(f"kept the workspace's uncommitted changes: git stash list has them as {KEPT!r}.")
             git("symbolic-ref", "HEAD", note["branch"])
         if note["changes"] and (is_detached or is_clean):
             git("stash", "apply", "--quiet", note["changes"])
         if is_detached or (note["changes"] and is_clean):
-            told.append("restored the workspace, which a killed DVC had left in the middle of a change.")
-    left = sorted(folders() - set(note["folders"]))
+            messages.append("restored the workspace, which a killed DVC had left in the middle of a change.")
+    left = sorted(experiment_folders() - set(note["folders"]))
     release()
-    return [*told, *(f"a killed experiment's folder can go: rm -r {path}" for path in left)]
+    return [*messages, *(f"a killed experiment's folder can go: rm -r {path}" for path in left)]
 
 
-def folders() -> set[str]:
-    """The folders in which experiments run, or ran when they were killed."""
+def experiment_folders() -> set[str]:
+    """Return the folders in which experiments run, or ran when they were killed."""
     return {str(path) for path in TEMPORARY.glob("*") if path.is_dir()}

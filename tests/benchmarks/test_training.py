@@ -5,6 +5,7 @@ from PIL import Image
 
 from benchmarks import rounds, training
 from benchmarks.workloads import EPOCHS_FED, Case, Setting, count_multiply_adds, prepare_feed, prepare_fit
+from stages.core.files import read_table
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -66,3 +67,7 @@ def test_a_tiny_run_writes_all_tables(tmp_path, root, monkeypatch):
         "3 again",
     ):
         assert f"| {row}" in table
+    kernels = read_table(tmp_path / "training.csv")
+    assert list(kernels["kernel_size"]) == ["3", "5", "3 again"]
+    for row in kernels.itertuples():
+        assert f"| {row.cpu_s_per_step} | {row.ratio} ({row.low} to {row.high}) |" in table

@@ -27,7 +27,7 @@ def cells(path):
 
 
 def texts(outputs):
-    """What the outputs say, pictures aside."""
+    """Yield the texts of the outputs, without images."""
     for output in outputs:
         if output.output_type == "stream":
             yield output.text

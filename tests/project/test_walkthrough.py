@@ -1,4 +1,4 @@
-"""The README's way from a question to a prediction: every line of it, on a folder of drawn birds."""
+"""The README's way from a question to a prediction: every line of it runs, on a folder of drawn birds."""
 
 import json
 import os
@@ -16,14 +16,13 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from stages.core.files import read_json, read_table
-from tests.project.test_pipeline import ENVIRONMENT, ROOT, copy_working_tree, run, shrink
+from tests.project.test_pipeline import ENVIRONMENT, EVALUATED, ROOT, copy_working_tree, run, shrink
 
 pytestmark = pytest.mark.slow
 
 SECTION = "Your own question"
-LIMIT_S = 600  # for one line, on a machine with much else to do
+LIMIT_S = 600  # for one line, on a machine that is busy with other work
 PAGE = re.compile(r"(http://127\.0\.0\.1:\d+)/ .*; Ctrl-C ends it")
-LEFT_OUT = ("alexnet", "peetznet")  # two of the four networks do
 KINDS = {"robin": (1, 0.4, 0.2), "wren": (0.3, 0.6, 1)}  # each with a colour of its own
 N_PHOTOGRAPHS = 40
 
@@ -40,32 +39,30 @@ def draw_bird(kind, random):
 
 
 def draw_birds(folder, random):
-    """As many of each kind, a copy of one of them, and a file that is no picture."""
+    """Draw equally many images of each kind, a copy of one image, and a file that is no image."""
     for kind in KINDS:
         (folder / kind).mkdir(parents=True)
         for number in range(N_PHOTOGRAPHS):
             draw_bird(kind, random).save(folder / kind / f"{number}.png")
     shutil.copy(folder / "robin" / "0.png", folder / "robin" / "copy.png")
-    (folder / "wren" / "notes.png").write_text("no picture")
+    (folder / "wren" / "notes.png").write_text("no image")
 
 
 def shrink_all_but_vgg(path):
-    """Params with which VGG learns, nothing takes long, and nothing is downloaded."""
+    """Set params with which VGG learns, nothing takes long, and nothing is downloaded."""
     yaml = YAML()
     params = yaml.load(path)
     width = params["train"]["vgg"]["width"]
     shrink(params)
     params["train"]["vgg"] |= {"epochs": 20, "width": width}
-    for name in LEFT_OUT:
-        del params["networks"][name]
     yaml.dump(params, path)
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """What a person has who cloned this working tree, installed it, and put photographs there; nothing has run."""
+    """The repository of a person who has cloned this working tree and put photographs there; nothing has run."""
     folder = tmp_path_factory.mktemp("repository")
-    copy_working_tree(folder, tuple(f"data/7_evaluations/{each}" for each in LEFT_OUT))
+    copy_working_tree(folder, EVALUATED)
     shrink_all_but_vgg(folder / "params.yaml")
     run(folder, "git", "init", "--quiet")
     for key in ("user.name", "user.email"):
@@ -79,7 +76,7 @@ def repository(tmp_path_factory):
 
 
 def reject_one(address):
-    """What the review's page does when a person rejects the first picture that it shows; the picture's id."""
+    """Reject the first image that the review's page shows, as the page does, and return the image's id."""
     with urllib.request.urlopen(f"{address}/api/page?filter=kept") as answer:
         tile = json.load(answer)["tiles"][0]
     decision = {"image_id": tile["image_id"], "decision": "reject", "class": tile["class"], "reason": "no bird"}
@@ -91,7 +88,7 @@ def reject_one(address):
 
 
 def carry_out(line, folder, environment, use_page):
-    """What the line printed; a page that it offers is used, and ended with Ctrl-C."""
+    """Run the line and return what it printed; use a page that it offers, and end the page with Ctrl-C."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(
         ["bash", "-c", line], cwd=folder, env=environment, start_new_session=True, **pipes
@@ -116,7 +113,7 @@ def carry_out(line, folder, environment, use_page):
 
 @pytest.fixture(scope="module")
 def walk(repository, tmp_path_factory):
-    """The repository after all lines, these, what each printed, and which images were rejected on a page."""
+    """The repository after all lines, the lines, what each line printed, and the images rejected on a page."""
     cache = tmp_path_factory.mktemp("cache")
     environment = ENVIRONMENT | {"BROWSER": "true", "XDG_CACHE_HOME": str(cache)}  # nobody looks
     rejected = []
@@ -127,7 +124,7 @@ def walk(repository, tmp_path_factory):
     return SimpleNamespace(folder=repository, lines=lines, printed=printed, rejected=rejected)
 
 
-def test_the_source_is_the_pipelines_own_and_what_is_no_bird_is_listed(walk):
+def test_the_source_is_the_pipelines_own_and_files_that_are_no_bird_are_counted(walk):
     params = YAML(typ="safe").load(walk.folder / "params.yaml")
     assert params["collect"]["source"] == "data/birds"
     assert YAML(typ="safe").load(walk.folder / "studies" / "birds.yaml")["images"]["source"] == "data/birds"
@@ -163,5 +160,5 @@ def test_the_best_experiment_is_the_pipelines_own_and_all_is_committed(walk):
     assert read_json(walk.folder / "metrics" / "summary.json")["champion"] == "vgg"
 
 
-def test_a_new_photograph_is_told_by_the_champion(walk):
+def test_a_new_photograph_is_classified_by_the_champion(walk):
     assert re.search(r"^photo\.jpg +robin ", walk.printed[-1], re.MULTILINE), walk.printed[-1]

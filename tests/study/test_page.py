@@ -77,7 +77,7 @@ def test_a_sweep_of_which_nothing_is_done_has_no_figure(given, tmp_path):
     assert not (tmp_path / "none.png").exists()
 
 
-@pytest.mark.parametrize("sweep", ["dropout", "split", "epoch", "loss", "run"])
+@pytest.mark.parametrize("sweep", ["dropout", "epoch", "run"])
 def test_every_value_has_a_line_for_training_and_validation_whatever_is_swept(given, sweep):
     evidence = given[3]
     axes = Figure().subplots()
@@ -89,7 +89,7 @@ def test_every_value_has_a_line_for_training_and_validation_whatever_is_swept(gi
     assert len(drawn) == 2 * len(settings)
 
 
-def test_the_page_of_nothing_says_so(given, tmp_path):
+def test_the_page_of_a_study_without_results_says_not_run(given, tmp_path):
     study, scale, plan, _ = given
     page = as_markdown("birds", study, scale, plan, Evidence(gather(plan, {}, {}), 500, 0), tmp_path)
     assert page.count("not run") == 3 + 1 + 1

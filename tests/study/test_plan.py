@@ -1,10 +1,10 @@
-"""A study as runs: order, names, what is shared, and what is carried from one sweep to the next."""
+"""A study as runs: their order and names, shared runs, and the choices that one sweep passes to the next."""
 
 import shutil
 
 import pytest
 
-from stages.study.plan import document_choices, make_plan, safe
+from stages.study.plan import as_name_part, document_choices, make_plan
 from stages.study.scale import Scale, read_scale, read_setting
 from stages.study.study_file import Study, read_study
 from stages.tracking import run as runs
@@ -86,7 +86,7 @@ def test_a_sweep_alone_needs_its_runs_alone(film_genres):
      ("a b:c~^?*[\\", "a-b-c"), ("..", "empty"), ("x..y", "x-y"), (0.1, "0.1")],
 )  # fmt: skip
 def test_a_value_is_made_safe_for_a_name(value, name):
-    assert safe(value) == name
+    assert as_name_part(value) == name
 
 
 def test_two_values_of_one_name_are_an_error(project):
@@ -126,14 +126,14 @@ def test_hydra_reads_back_what_is_written():
 def test_only_what_differs_is_set_and_the_swept_key_always(project):
     run = next(iter(make_plan("birds", small([0.1, 0.2]), scaled(epochs=40), {}).runs.values()))
     assert runs.overrides(run) == [("train.vgg.dropout", 0.1)]
-    assert runs.apply(run)["train"]["vgg"]["epochs"] == 40
+    assert runs.params_seen_by(run)["train"]["vgg"]["epochs"] == 40
 
 
 def test_new_keys_have_a_plus_and_what_all_trainings_share_is_not_repeated(project):
     changes = {"networks.vgg16.input": "data/3_pixels", "train.vgg.optimizer": "adam", "train.vgg.patience": 3}
     run = Run("name", "vgg", changes, "")
     assert runs.overrides(run) == [("+networks.vgg16.input", "data/3_pixels"), ("+train.vgg.patience", 3)]
-    document = runs.apply(run)
+    document = runs.params_seen_by(run)
     assert document["networks"]["vgg16"] == {"input": "data/3_pixels"}
     assert "optimizer" not in document["train"]["vgg"]
 

@@ -1,4 +1,4 @@
-"""The command `study`: what it lists, shows and begins; and a tiny study through DVC, killed in the middle."""
+"""The command `study`: what it lists, shows and begins; and a tiny study through DVC that is killed and continues."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ OTHERS = [
 
 @pytest.fixture
 def say(project, root, tmp_path, monkeypatch, capsys):
-    """Run the command in a folder with the shipped studies, and return what it prints."""
+    """Return a function that runs the command in a folder with the shipped studies and returns what it prints."""
     shutil.copytree(root / "studies", tmp_path / "studies")
 
     def run_command(*arguments):
@@ -101,7 +101,7 @@ def test_what_cannot_be_is_said_in_one_line(say, arguments, message):
 
 
 def shrink(path):
-    """The smallest runs that still pass through every step; random weights, so that nothing is downloaded."""
+    """Set the smallest runs that pass through every step; random weights, so that nothing is downloaded."""
     yaml = YAML()
     params = yaml.load(path)
     params["preprocess"] |= {"size": 72}
@@ -113,7 +113,7 @@ def shrink(path):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """A repository with this working tree's files, small params, few drawings and a tiny study; nothing has run."""
+    """A repository with this working tree's files, small params, few images and a tiny study; nothing has run."""
     folder = tmp_path_factory.mktemp("repository")
     copy_working_tree(folder, RESULTS)
     shrink(folder / "params.yaml")
@@ -152,7 +152,7 @@ def test_the_lines_go_on_from_what_was_best_in_sweeps_that_are_done(say, monkeyp
 
 
 def kill_in_second_training(repository):
-    """Run the study until its second experiment trains, then kill it and all that it started, as a power cut would."""
+    """Run the study until its second experiment trains, then kill it and all processes that it started."""
     log = repository / ".dvc" / "tmp" / "studies" / f"{FAILING}.log"
     command = [sys.executable, "-m", "stages.study", "run", "tiny"]
     process = subprocess.Popen(command, cwd=repository, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
@@ -181,7 +181,7 @@ def test_a_killed_study_goes_on_and_one_failure_does_not_stop_the_others(reposit
     runs = read_table(folder / "runs.csv").set_index(["network", "sweep", "value"])
     assert runs.loc[("convnet", "learning_rate", "1e+30"), "status"] == "failed"
     assert sorted(set(runs.loc[runs["status"] == "done", "run"])) == sorted([FIRST, *OTHERS])
-    # The value that params.yaml has is the run of the sweep before; test is that of the final models alone.
+    # The value that params.yaml has shares the run of the sweep before; only final models have a test accuracy.
     assert runs.loc[("convnet", "split", "70/15/15"), "run"] == FIRST
     assert set(runs.loc[runs["test_accuracy"] != ""].index.get_level_values("sweep")) == {"final"}
     assert sorted(path.name for path in folder.glob("*.png")) == [
@@ -232,7 +232,7 @@ def test_a_workspace_that_a_killed_dvc_left_is_put_right(repository, monkeypatch
     run(repository, "git", "checkout", "--quiet", "--detach")
     (repository / "params.yaml").write_text("an experiment's")
     kept, restored = guard.recover()
-    assert kept == f"kept what lay uncommitted in the workspace: git stash list has it as {guard.KEPT!r}."
+    assert kept == f"kept the workspace's uncommitted changes: git stash list has them as {guard.KEPT!r}."
     assert restored == "restored the workspace, which a killed DVC had left in the middle of a change."
     assert (repository / "params.yaml").read_text().endswith("# mine\n")
     assert run(repository, "git", "show", "stash@{0}:params.yaml") == "an experiment's"

@@ -1,4 +1,4 @@
-"""Study files: those that are shipped, and what is said of ones that cannot be."""
+"""Study files: the shipped files, and the errors about files that are wrong."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from stages.study.findings import FINAL
 from stages.study.plan import document_choices, make_plan
 from stages.study.scale import Scale
 from stages.study.starter import write_starter
-from stages.study.study_file import names, read_study
+from stages.study.study_file import read_study, study_names
 
 SHIPPED = ["anime_characters", "asuka_tag", "cars_tanks", "clipart", "film_genres", "kuroko_kagami"]
 
@@ -23,7 +23,7 @@ def folder(project, root, tmp_path):
 
 @pytest.fixture
 def edit(folder):
-    """Change one value of film_genres, at a path of keys."""
+    """Return a function that changes one value of film_genres, at a path of keys."""
 
     def change(keys, value):
         path, yaml = folder / "film_genres.yaml", YAML()
@@ -38,7 +38,7 @@ def edit(folder):
 
 
 def test_the_five_documents_and_the_embedded_drawings_have_a_study(folder):
-    assert names() == SHIPPED
+    assert study_names() == SHIPPED
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -76,7 +76,7 @@ def test_every_finding_quotes_its_source_and_every_sweep_the_choice(folder, name
         (["networks", "vgg16", "sweeps", "final"], None, "sweeps.final: expected a table of params, got None"),
     ],
 )  # fmt: skip
-def test_says_in_one_line_what_cannot_be(edit, keys, value, message):
+def test_a_wrong_value_is_an_error_of_one_line(edit, keys, value, message):
     edit(keys, value)
     with pytest.raises(ValueError, match=message) as error:
         read_study("film_genres")

@@ -11,7 +11,7 @@ from stages.tracking.run import Run
 
 
 def record(right):
-    """A run that is right about so many of ten pictures, of validation and of test."""
+    """A run that is right about this number of ten images, of validation and of test."""
     answers = [(f"{split}{i}", split, f"{split}{i}", "x" if i < 6 else "y", int(i < right))
                for split in ("val", "test") for i in range(10)]  # fmt: skip
     numbers = {"val_accuracy": right / 10, "test_accuracy": right / 10, "largest_class": "x"}

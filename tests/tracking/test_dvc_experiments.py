@@ -1,19 +1,29 @@
-"""What counts as a finished experiment, and what is said of one that failed."""
+"""Which experiments count as finished, and the reason that is reported for a failed one."""
 
 import hashlib
+import shutil
 import signal
 import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
 
+import psutil
 import pytest
+from dvc.repo import Repo as DvcRepository
 from ruamel.yaml import YAML
 
 from stages.tracking import dvc_experiments as experiments
-from stages.tracking.dvc_experiments import copied, execute, line, missing_data, reason, references
-from stages.tracking.dvc_lock import is_current, upstream
-from stages.tracking.run import Run, apply
+from stages.tracking.dvc_experiments import (
+    copy_option,
+    execute,
+    experiment_command,
+    failure_reason,
+    missing_data,
+    references,
+)
+from stages.tracking.dvc_lock import hash_folder, is_current, upstream
+from stages.tracking.run import Run, params_seen_by
 from stages.tracking.runner import only_study
 from tests.project.test_pipeline import ENVIRONMENT, ROOT
 from tests.project.test_pipeline import run as shell
@@ -24,13 +34,13 @@ def md5(path):
     return hashlib.md5(Path(path).read_bytes()).hexdigest()
 
 
-# What DVC 3.67 records of a folder with one file, folder.py, which holds an x.
+# The hash that DVC 3.67 records of a folder with one file, folder.py, whose content is an x.
 FOLDER = "e947055ce1e6d6975f179e0e73a80f69.dir"
 
 
 @pytest.fixture
 def lock(project, tmp_path):
-    """What dvc.lock would record of a small pipeline in this folder."""
+    """The stages that dvc.lock would record of a small pipeline in this folder."""
     for name in ("source.zip", "train.py", "other.py"):
         (tmp_path / name).write_text(name)
     (tmp_path / "sources").mkdir()
@@ -60,7 +70,7 @@ VGG = {
 
 
 def document():
-    return apply(Run("name", "vgg", {}, ""))
+    return params_seen_by(Run("name", "vgg", {}, ""))
 
 
 def test_a_target_needs_what_made_its_inputs_and_nothing_else(lock):
@@ -73,10 +83,26 @@ def test_an_experiment_with_the_same_params_code_and_source_is_current(lock):
     assert not is_current(lock, "evaluate@resnet", document())
 
 
-@pytest.mark.parametrize("file", ["train.py", "source.zip", "sources/folder.py"])
+@pytest.mark.parametrize("file", ["train.py", "sources/folder.py"])
 def test_other_code_or_another_source_makes_it_stale(lock, file):
     Path(file).write_text("something else")
     assert not is_current(lock, "evaluate@vgg", document())
+
+
+def test_a_folder_has_dvcs_hash_and_what_dvcignore_names_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / ".dvcignore", tmp_path)
+    code, compiled = tmp_path / "code", tmp_path / "code" / "__pycache__"
+    compiled.mkdir(parents=True)
+    for file in (code / "step.py", code / "stray.pyc", compiled / "step.cpython-311.pyc", compiled / "notes.txt"):
+        file.write_text(file.name)
+    with DvcRepository.init(tmp_path, no_scm=True) as repository:
+        [added] = repository.add(str(code))
+    assert hash_folder(Path("code")) == added.outs[0].hash_info.value
+    (compiled / "notes.txt").write_text("compiled again")
+    assert hash_folder(Path("code")) == added.outs[0].hash_info.value
+    (code / "step.py").write_text("changed")
+    assert hash_folder(Path("code")) != added.outs[0].hash_info.value
 
 
 def test_a_file_that_is_gone_makes_it_stale(lock):
@@ -102,9 +128,9 @@ ERROR: failed to reproduce 'train@vgg': failed to run: python -m stages.train, e
 
 
 def test_the_reason_is_the_steps_own_line_and_else_dvcs():
-    assert reason(LOG).startswith("params.yaml train.vgg.learning_rate: expected one with")
-    assert reason("ERROR: unexpected error\n") == "unexpected error"
-    assert reason("killed") == ""
+    assert failure_reason(LOG).startswith("params.yaml train.vgg.learning_rate: expected one with")
+    assert failure_reason("ERROR: unexpected error\n") == "unexpected error"
+    assert failure_reason("killed") == ""
 
 
 @pytest.fixture
@@ -119,21 +145,21 @@ def repository(project, tmp_path):
 
 def test_a_source_that_neither_git_nor_dvc_knows_is_taken_along(repository):
     run = Run("name", "vgg", {"collect.source": "params.yaml"}, "")
-    assert copied(run) == []
+    assert copy_option(run) == []
     run.changes["collect.source"] = "data/own"
-    assert copied(run) == ["--copy-paths", "data/own"]
+    assert copy_option(run) == ["--copy-paths", "data/own"]
     (repository / "data").mkdir()
     (repository / "data" / "own.dvc").touch()
-    assert copied(run) == ["--copy-paths", "data/own"]  # what git does not have is in no experiment
+    assert copy_option(run) == ["--copy-paths", "data/own"]  # a file that git does not track is in no experiment
     shell(repository, "git", "add", "data/own.dvc")
-    assert copied(run) == []
-    assert copied(Run("name", "vgg", {"collect.source": "/elsewhere"}, "")) == []
+    assert copy_option(run) == []
+    assert copy_option(Run("name", "vgg", {"collect.source": "/elsewhere"}, "")) == []
 
 
 def test_a_line_is_a_plain_dvc_command(repository):
     run = Run("a-b", "vgg", {"collect.source": "/elsewhere", "train.vgg.dropout": 0.3}, "train.vgg.dropout")
     sets = ["-S", "collect.source='/elsewhere'", "-S", "train.vgg.dropout=0.3"]
-    assert line(run) == ["dvc", "exp", "run", "--temp", "-n", "a-b", *sets, "evaluate@vgg"]
+    assert experiment_command(run) == ["dvc", "exp", "run", "--temp", "-n", "a-b", *sets, "evaluate@vgg"]
 
 
 def test_experiments_are_found_by_name_and_can_be_forgotten(repository):
@@ -189,11 +215,18 @@ def test_two_studies_do_not_run_at_once(repository):
 
 
 def test_what_a_killed_study_left_running_keeps_the_lock(repository):
-    with only_study():
-        left = subprocess.Popen(["sleep", "60"], close_fds=False)
+    start = "print(subprocess.Popen(['sleep', '60'], close_fds=False, stdout=2).pid, flush=True)"
+    code = "import os, subprocess\nfrom stages.tracking.runner import only_study\n"
+    code += f"with only_study():\n    {start}\n    os.kill(os.getpid(), 9)"
+    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+    killed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
     with pytest.raises(ValueError, match="expected no other study running"), only_study():
         pass
+    left = psutil.Process(int(killed.stdout))
     left.kill()
-    left.wait()
+    wait_for(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)
     with only_study():
         pass

@@ -1,4 +1,4 @@
-"""What a sweep goes on with."""
+"""The choices with which a sweep starts."""
 
 from stages.study.plan import choose, make_plan
 from stages.tracking.records import Record

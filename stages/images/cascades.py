@@ -48,10 +48,10 @@ def check_hash(found: str, expected: str, where: str) -> None:
 
 
 def download(url: str, expected: str) -> Path:
-    """The file with this SHA-256, kept from an earlier run or from the URL.
+    """Return the file with this SHA-256, kept by an earlier run or downloaded from the URL.
 
     Raises:
-        ValueError: the URL does not answer with it.
+        ValueError: The URL does not answer with this file.
     """
     kept = cache_folder("cascades") / f"{expected}.xml"
     if kept.is_file() and sha256(kept) == expected:

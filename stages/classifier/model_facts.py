@@ -83,8 +83,9 @@ def read_facts(folder: Path) -> Facts:
     try:
         return Facts.model_validate(values)
     except ValidationError as error:
-        problem = first_problem(error, lambda keys: " ".join(filter(None, [str(path), ".".join(keys)])), lambda _: ())
-        raise ValueError(problem) from error
+        raise ValueError(
+            first_problem(error, lambda keys: " ".join(filter(None, [str(path), ".".join(keys)])), lambda _: ())
+        ) from error
 
 
 def check_cascade(preprocessing: Preprocessing, trusted: Face, folder: Path) -> None:

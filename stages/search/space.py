@@ -88,7 +88,7 @@ def as_distribution(value: Any) -> Any:
     if isinstance(value, RangeSweep):
         numbers = list(value.range())
         if not numbers or not all(isinstance(number, int) for number in numbers):
-            raise ValueError("a range of nothing or of fractions; an interval is meant.")
+            raise ValueError(f"a range of nothing or of fractions ({numbers}); an interval is meant.")
         return IntDistribution(numbers[0], numbers[-1], step=int(value.step))
     if isinstance(value, IntervalSweep) and value.start is not None and value.end is not None:
         is_log = "log" in value.tags

@@ -209,7 +209,7 @@ def test_the_interval_of_the_difference_covers_it_too():
 
 
 def test_both_ways_of_the_benchmark_give_the_same_values():
-    answers = benchmark.make_answers(400, 4)
+    answers = benchmark.make_predictions(400, 4)
     plain = benchmark.plain(**answers, draws=5)
     assert {name: values[:5] for name, values in benchmark.ours(**answers, draws=8).items()} == {
         name: pytest.approx(values, rel=1e-12) for name, values in plain.items()

@@ -88,7 +88,10 @@ def test_activations_and_head_are_the_whole_network(pixels, weights, training, t
 # The head `dense` flattens (2, 2, 16), normalises the batch, and has two dense layers of 2 % of 1024 units.
 @pytest.mark.parametrize(
     ("head", "head_parameters"),
-    [("linear", 2 * 16 + 2), ("dense", 4 * 64 + (64 + 1) * 20 + (20 + 1) * 20 + (20 + 1) * 2)],
+    [
+        ("linear", 2 * 16 + 2),
+        pytest.param("dense", 4 * 64 + (64 + 1) * 20 + (20 + 1) * 20 + (20 + 1) * 2, marks=pytest.mark.slow),
+    ],
 )
 def test_a_tail_goes_on_from_the_pretrained_weights(pixels, weights, training, tmp_path, head, head_parameters):
     partly = training.model_copy(

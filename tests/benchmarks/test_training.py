@@ -35,6 +35,7 @@ def test_multiply_adds_are_those_of_the_layers():
     assert count_multiply_adds(model) == 8 * 6 * 5 * 3 * 3 * 3 + 4 * 3 * 5 * 7
 
 
+@pytest.mark.slow
 def test_a_fit_does_the_steps_that_it_reports(setting, root, monkeypatch):
     monkeypatch.chdir(root)
     done = prepare_fit(Case("fit", network="convnet", changes={"width": 0.1, "kernel_size": 3}), setting)()

@@ -92,7 +92,9 @@ def test_two_builds_give_the_same_bytes(name, tmp_path):
     assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in models.names()]
+)
 def test_one_step_lowers_the_loss_of_its_batch(name):
     model = build(name, dropout=0.0)
     if name in LARGE:

@@ -67,7 +67,14 @@ def train(model, rows, numbers, rate=3e-3):
     return model
 
 
-@pytest.fixture(scope="module", params=["sequential", "two towers", "nested", "fed features"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "sequential",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("two towers", "nested")),
+        "fed features",
+    ],
+)
 def trained(request):
     """Return a network trained on planted squares, and the function from images to its rows."""
     keras.utils.set_random_seed(0)

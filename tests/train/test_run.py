@@ -62,6 +62,7 @@ def data(tmp_path):
     return pixels, tmp_path / "split.csv"
 
 
+@pytest.mark.slow
 def test_nothing_learned_or_chosen_depends_on_the_labels_of_test(settings, data, tmp_path):
     run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
     split = read_table(data[1])
@@ -88,6 +89,7 @@ def test_learns_what_can_be_learned_and_writes_what_it_did(settings, data, tmp_p
     assert timing["train_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(settings, data, tmp_path):
     amounts = Augmentation(rotation=10, brightness=0.1)
     hashes = [
@@ -118,6 +120,7 @@ def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
     assert read_json(tmp_path / "tiny" / "network.json")["kept_epoch"] == best["epoch"] < 8
 
 
+@pytest.mark.slow
 def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path):
     # At this rate nothing is learned, so that the validation loss is the loss of the saved model.
     still = settings.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
@@ -135,6 +138,7 @@ def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path
 UNCHANGED = []  # the hash of the model without a change, computed once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -185,6 +189,7 @@ def test_a_loss_that_runs_away_is_one_line_and_leaves_no_model(settings, data, t
     assert not (tmp_path / "tiny").exists()
 
 
+@pytest.mark.slow
 def test_a_loss_that_runs_away_later_leaves_the_best_epoch_before(settings, data, tmp_path, monkeypatch):
     # No param gives such a schedule: the rate is good in the first two epochs, and then far too high.
     monkeypatch.setattr("stages.train.watch.learning_rate", lambda _, rate, now: rate if now.step < 6 else 1e30)
@@ -203,6 +208,7 @@ class Killed(Exception):
 IN_MID_EPOCH, BEFORE_THE_STATE = "in mid-epoch", "before the state is written"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "changes"),
     [
@@ -267,6 +273,7 @@ def test_a_finished_training_leaves_no_checkpoint(settings, data, tmp_path, chec
     assert list(checkpoints.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_after_a_damaged_checkpoint_the_training_starts_again(settings, data, tmp_path, checkpoints, monkeypatch):
     run("tiny", settings, Augmentation(), *data, tmp_path / "first")
     monkeypatch.setattr("stages.train.run.identify", lambda *_: "cut")
@@ -281,6 +288,7 @@ def test_more_gpus_than_there_are_is_one_line(settings, data, tmp_path):
         run("tiny", settings.model_copy(update={"gpus": 2}), Augmentation(), *data, tmp_path / "tiny")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_computes_in_it_and_keeps_32_bits(settings, data, tmp_path, precision):
     mixed = settings.model_copy(update={"precision": precision, "epochs": 8})

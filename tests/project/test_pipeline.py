@@ -137,7 +137,7 @@ def test_plots_hold_the_curves_and_the_confusion_of_every_network(repository):
     shutil.rmtree(repository / "plots")
     for name in NETWORKS:
         assert f"Loss and accuracy of {name}" in page
-        assert f"what {name} took them for" in page
+        assert f"and as {name} predicts them" in page
     assert "<DVC_METRIC" not in page
 
 

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -57,7 +59,7 @@ def test_a_tiny_run_writes_all_tables(tmp_path, root, monkeypatch):
     tiny = ["--rounds", "1", "--steps", "2", "--side", "32", "--batch-size", "4", "--width", "0.05"]
     monkeypatch.setattr("sys.argv", ["training", *tiny])
     training.main()
-    table = (tmp_path / "training.md").read_text()
+    table = re.sub(" +", " ", (tmp_path / "training.md").read_text())  # cells are padded to their column's width
     for row in (
         "ours again",
         "plain Keras",

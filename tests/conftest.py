@@ -1,6 +1,8 @@
+import gc
+import json
 import shutil
 import signal
-from functools import cache
+from copy import deepcopy
 from itertools import count
 from pathlib import Path
 
@@ -74,37 +76,54 @@ def write_tree():
     return write
 
 
-@pytest.fixture
-def tiny_networks(monkeypatch):
-    """Add the two small networks of tests/tiny_network to the networks."""
-    monkeypatch.setattr(models, "__path__", [*models.__path__, str(ROOT / "tests" / "tiny_network")])
+@pytest.fixture(scope="module")
+def tiny_networks():
+    """Add the two small networks of tests/tiny_network to the networks, for the tests of a file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "__path__", [*models.__path__, str(ROOT / "tests" / "tiny_network")])
+        yield
+
+
+@pytest.fixture(scope="session")
+def all_params():
+    return YAML(typ="safe").load(ROOT / "params.yaml")
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, all_params):
     """Work in tmp_path with a copy of the project's params.yaml, and return a function that changes one value in it."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    yaml = YAML()
-    read = cache(lambda: yaml.load(ROOT / "params.yaml"))  # Reading takes a tenth of a second: only for a change.
+    document = deepcopy(all_params)
 
     def change(name, value):
         *sections, key = name.split(".")
-        table = document = read()
+        table = document
         for section in sections:
             table = table[section]
         table[key] = value
-        yaml.dump(document, tmp_path / "params.yaml")
+        # JSON is YAML but for these two, and is written in no time.
+        text = json.dumps(document).replace("NaN", ".nan").replace("Infinity", ".inf")
+        (tmp_path / "params.yaml").write_text(text)
 
     return change
 
 
 @pytest.fixture(scope="session")
-def tensors():
+def threads():
     """Set the number of TensorFlow's threads before the first tensor is made, because later it cannot be changed."""
     from stages.networks.determinism import fix
 
     fix(seed=0, threads=1)
+
+
+@pytest.fixture(scope="module")
+def tensors(threads):
+    """Let a file's tests make tensors.
+
+    Keras collects all garbage before each model; what imports and earlier tests left need not be visited again.
+    """
+    gc.freeze()
 
 
 @pytest.fixture

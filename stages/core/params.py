@@ -1,5 +1,7 @@
 """The sections of params.yaml, read into checked models."""
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +70,7 @@ def load() -> dict[str, Any]:
     if not PARAMS.is_file():
         raise FileNotFoundError(f"{PARAMS}: expected a file in {Path.cwd()}, got none.")
     try:
-        document = YAML(typ="safe").load(PARAMS)
+        document = deepcopy(_parse(PARAMS.read_bytes()))
     except (YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{PARAMS}{line_of(error)}: expected YAML, got {getattr(error, 'problem', error)}.") from error
     if not isinstance(document, dict):
@@ -77,6 +79,11 @@ def load() -> dict[str, Any]:
         if section not in SECTIONS:
             raise ValueError(f"{PARAMS}: expected sections of {', '.join(SECTIONS)}, got {section}.")
     return document
+
+
+@lru_cache(maxsize=1)  # A command reads several sections, and parsing takes 60 ms.
+def _parse(content: bytes) -> Any:
+    return YAML(typ="safe").load(content)
 
 
 def line_of(error: Exception) -> str:

@@ -1,13 +1,10 @@
 """A run of a study or search: what it sets in params.yaml, as DVC's options and as the pipeline then reads it."""
 
 import re
-from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from stages.core.params import ABSENT, PARAMS, load, lookup
+from stages.core.params import ABSENT, load, lookup
 
 Value = int | float | str | bool | list[int] | list[float] | list[str] | None
 NAME = re.compile("[a-z][a-z0-9_]*")
@@ -43,28 +40,12 @@ def as_override(value: Value) -> str:
     return str(value)
 
 
-def current_params() -> dict[str, Any]:
-    """Return a copy of the whole of params.yaml, which is parsed again only after a change.
-
-    Raises:
-        FileNotFoundError: There is no params.yaml in the working directory.
-        ValueError: The file is not YAML, or holds an unknown section.
-    """
-    state = PARAMS.stat() if PARAMS.is_file() else None
-    return deepcopy(_parsed(PARAMS.resolve(), state and (state.st_mtime_ns, state.st_size)))
-
-
-@lru_cache(maxsize=1)
-def _parsed(path: Path, state: tuple[int, int] | None) -> dict[str, Any]:
-    return load()
-
-
 def overrides(run: Run) -> list[tuple[str, Value]]:
     """Return the keys and values that the run changes in today's params.yaml, and always the swept key.
 
     A key that params.yaml lacks has a `+` before its name.
     """
-    document = current_params()
+    document = load()
     return [
         (f"+{key}" if lookup(document, key) is ABSENT else key, value)
         for key, value in run.changes.items()
@@ -82,7 +63,7 @@ def in_force(document: dict[str, Any], key: str) -> Any:
 
 def params_seen_by(run: Run) -> dict[str, Any]:
     """Return the whole of params.yaml as the run sees it."""
-    document = current_params()
+    document = load()
     for key, value in overrides(run):
         *sections, last = key.removeprefix("+").split(".")
         table = document

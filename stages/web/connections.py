@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import certifi
@@ -103,14 +103,20 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPS
 
 
-def open_pools(per_host: int, timeout_s: float, allow_private: bool) -> PoolManager:
-    """Return pools of connections that use no proxy and keep no cookie."""
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # Its warnings show whole addresses, keys included.
+@cache  # Reading all certificates takes 70 ms, more than a request on a fast connection.
+def tls_context() -> ssl.SSLContext:
+    """Return the checks of all TLS connections: the system's authorities and those of `certifi`."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.sslsocket_class = _TLSSocket
+    return context
+
+
+def open_pools(per_host: int, timeout_s: float, allow_private: bool) -> PoolManager:
+    """Return pools of connections that use no proxy and keep no cookie."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # Its warnings show whole addresses, keys included.
     timeout = Timeout(connect=timeout_s, read=timeout_s)
-    pools = PoolManager(num_pools=HOSTS, maxsize=per_host, timeout=timeout, ssl_context=context)
+    pools = PoolManager(num_pools=HOSTS, maxsize=per_host, timeout=timeout, ssl_context=tls_context())
     kinds = {"http": _HTTPPool, "https": _HTTPSPool}
     guarded: Any = {scheme: partial(kind, allow_private=allow_private) for scheme, kind in kinds.items()}
     pools.pool_classes_by_scheme = guarded

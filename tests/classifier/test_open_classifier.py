@@ -24,10 +24,10 @@ from stages.train import run as train
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
-pytestmark = pytest.mark.usefixtures("tensors")
+pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
 CLASSES = ["cat", "dog", "owl"]
-SIDE = 71  # the smallest that Xception takes
+SIDE = 40
 N = 18  # no multiple of any batch size below
 
 
@@ -58,14 +58,18 @@ def write_data(folder, draw):
     table.to_csv(folder / "split.csv", index=False)
 
 
+def read_training(name):
+    return read_settings({"tiny": "vgg", "tiny_transfer": "xception"}[name], models.load(name))
+
+
 def run_train(folder, name, source, **changes):
-    settings = read_settings(name, models.load(name))
+    settings = read_training(name)
     settings = settings.model_copy(update={"threads": 1, "epochs": 1, "batch_size": 4, "width": 0.05, **changes})
     train.run(name, settings, Augmentation(), source, folder / "split.csv", folder / "models" / name, folder / "live")
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, root, draw):
+def study(tmp_path_factory, tiny_networks, root, draw):
     """The pipeline's folders, from pictures to the predictions of one network fed pixels and one fed activations."""
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
@@ -73,21 +77,20 @@ def study(tmp_path_factory, root, draw):
         write_data(folder, draw)
         settings = params.read(preprocess.Preprocess, "preprocess").model_copy(update={"size": [SIDE, SIDE]})
         preprocess.run(settings, folder / "raw", folder / "kept.csv", folder / "pixels")
-        run_train(folder, "convnet", folder / "pixels")
+        run_train(folder, "tiny", folder / "pixels")
         source = pretrained.Source(sha256="0" * 64, mirrors=["random"])
-        settings = pretrained.Pretrained(allow_random=True, seed=0, networks={"xception": source})
-        pretrained.run("xception", settings, folder / "pretrained" / "xception")
+        settings = pretrained.Pretrained(allow_random=True, seed=0, networks={"tiny_transfer": source})
+        pretrained.run("tiny_transfer", settings, folder / "pretrained" / "tiny_transfer")
         settings = features.Features(batch_size=5, threads=1, views=0, augmentation="none", seed=0)
-        training = read_settings("xception", models.load("xception"))
-        training = training.model_copy(update={"trainable_layers": 6})
+        training = read_training("tiny_transfer").model_copy(update={"trainable_layers": 3})
         features.run(
-            "xception", settings, training, Augmentation(), folder / "pixels", folder / "pretrained" / "xception",
-            folder / "features",
+            "tiny_transfer", settings, training, Augmentation(), folder / "pixels",
+            folder / "pretrained" / "tiny_transfer", folder / "features",
         )  # fmt: skip
-        run_train(folder, "xception", folder / "features", trainable_layers=6, head="dense", width=0.01)
+        run_train(folder, "tiny_transfer", folder / "features", trainable_layers=3, head="dense", width=0.01)
         settings = params.read(evaluate.Evaluate, "evaluate")
         settings = settings.model_copy(update={"batch_size": 7, "threads": 1, "draws": 100})
-        for name, source in (("convnet", "pixels"), ("xception", "features")):
+        for name, source in (("tiny", "pixels"), ("tiny_transfer", "features")):
             evaluate.run(
                 settings, folder / source, folder / "split.csv", folder / "models" / name, folder / "evaluated" / name
             )
@@ -101,7 +104,7 @@ def open_model(study, name):
     return open_classifier(study.folder / "models" / name, study.folder / "pretrained", models.load, study.use)
 
 
-@pytest.fixture(scope="module", params=["convnet", pytest.param("xception", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["tiny", "tiny_transfer"])
 def case(request, study):
     """A network's name, its classifier, and the pixels of all files."""
     classifier = open_model(study, request.param)
@@ -120,7 +123,7 @@ def test_a_file_is_read_with_the_very_bits_that_the_network_was_trained_on(study
 
 def test_what_the_model_is_fed_has_the_very_bits_that_it_was_trained_on(study, case):
     name, classifier, pixels = case
-    source = {"convnet": "pixels/images.npy", "xception": "features/features.npy"}[name]
+    source = {"tiny": "pixels/images.npy", "tiny_transfer": "features/features.npy"}[name]
     np.testing.assert_array_equal(classifier.rows(pixels), np.load(study.folder / source))
 
 
@@ -153,17 +156,16 @@ def test_the_whole_model_takes_images_and_says_the_same(case):
     parts = [classifier.model, *([] if classifier.frozen is None else [classifier.frozen])]
     assert count_multiply_adds(whole) == sum(map(count_multiply_adds, parts))
     assert whole.count_params() == sum(part.count_params() for part in parts)
-    assert (classifier.frozen is None) == (name == "convnet")
+    assert (classifier.frozen is None) == (name == "tiny")
 
 
-@pytest.mark.slow
 def test_the_champion_needs_nothing_but_its_folder(study, tmp_path):
-    write_json({"champion": "xception"}, tmp_path / "summary.json")
+    write_json({"champion": "tiny_transfer"}, tmp_path / "summary.json")
     folder = tmp_path / "champion"
     champion.run(tmp_path / "summary.json", study.folder / "models", study.folder / "pretrained", folder)
     classifier = open_classifier(folder, tmp_path / "nothing here", models.load, study.use)
     pixels = classifier.read(study.files[0])[np.newaxis]
-    expected = open_model(study, "xception").probabilities(pixels)
+    expected = open_model(study, "tiny_transfer").probabilities(pixels)
     np.testing.assert_array_equal(classifier.probabilities(pixels), expected)
 
 
@@ -245,7 +247,7 @@ def fail(study, folder, message, error=ValueError):
 
 
 def test_a_copy_of_the_model_opens(study, copy):
-    folder = copy("convnet")
+    folder = copy("tiny")
     assert open_classifier(folder, study.folder / "pretrained", models.load, study.use).classes == CLASSES
 
 
@@ -256,7 +258,7 @@ def test_a_folder_without_a_model_is_named(study, copy, tmp_path):
         "none: expected the folder of a trained network, got no network.json",
         FileNotFoundError,
     )
-    folder = copy("convnet")
+    folder = copy("tiny")
     (folder / "model.keras").unlink()
     fail(study, folder, r"model\.keras: expected a model's file, got no such file\.", FileNotFoundError)
 
@@ -264,25 +266,25 @@ def test_a_folder_without_a_model_is_named(study, copy, tmp_path):
 def test_a_model_of_other_classes_than_its_facts_say_is_refused(study, copy):
     fail(
         study,
-        copy("convnet", classes=["cat", "dog"]),
+        copy("tiny", classes=["cat", "dog"]),
         "expected a model of the classes cat, dog of network.json, got one of 3.",
     )
 
 
 def test_classes_that_would_steer_a_terminal_are_shown_without(study, copy):
-    fail(study, copy("convnet", classes=["\x1b[2J", "dog"]), r"the classes \N{REPLACEMENT CHARACTER}\[2J, dog of")
+    fail(study, copy("tiny", classes=["\x1b[2J", "dog"]), r"the classes \N{REPLACEMENT CHARACTER}\[2J, dog of")
 
 
 def test_a_network_that_gives_no_numbers_says_nothing(study):
-    classifier = open_model(study, "convnet")
+    classifier = open_model(study, "tiny")
     classifier.model.set_weights([np.full_like(each, np.nan) for each in classifier.model.get_weights()])
-    with pytest.raises(ValueError, match=r"convnet: expected probabilities, got some that are no numbers\."):
+    with pytest.raises(ValueError, match=r"tiny: expected probabilities, got some that are no numbers\."):
         classifier.probabilities(np.zeros((1, *classifier.facts.image_shape), np.uint8))
 
 
 def test_a_model_of_another_size_than_its_facts_say_is_refused(study, copy):
-    facts = {"image_shape": [80, 71, 3], "preprocessing": {"size": [80, 71], "crop": "none"}}
-    fail(study, copy("convnet", **facts), r"expected a model of \(80, 71, 3\), as network\.json says, got one of ")
+    facts = {"image_shape": [80, 40, 3], "preprocessing": {"size": [80, 40], "crop": "none"}}
+    fail(study, copy("tiny", **facts), r"expected a model of \(80, 40, 3\), as network\.json says, got one of ")
 
 
 @pytest.mark.parametrize(
@@ -292,14 +294,14 @@ def test_a_model_of_another_size_than_its_facts_say_is_refused(study, copy):
         ({"backbone": None}, "network.json backbone: expected a value, got nothing."),
         ({"classes": "cat"}, "network.json classes: expected a list, got 'cat'."),
         ({"classes": [1]}, "network.json classes.0: expected a text, got 1."),
-        ({"image_shape": [71, 71]}, "network.json image_shape: expected at least 3 of them, got [71, 71]."),
-        ({"image_shape": [10**6, 71, 3]}, "network.json image_shape.0: expected a number <= 4096, got 1000000."),
-        ({"image_shape": [71, 72, 3]}, "expected image_shape [71, 71, 3], got [71, 72, 3]."),
+        ({"image_shape": [40, 40]}, "network.json image_shape: expected at least 3 of them, got [40, 40]."),
+        ({"image_shape": [10**6, 40, 3]}, "network.json image_shape.0: expected a number <= 4096, got 1000000."),
+        ({"image_shape": [40, 41, 3]}, "expected image_shape [40, 40, 3], got [40, 41, 3]."),
         (
-            {"preprocessing": {"size": [71, 71], "crop": "round"}},
+            {"preprocessing": {"size": [40, 40], "crop": "round"}},
             "network.json preprocessing.crop: expected ",
         ),
-        ({"preprocessing": {"size": [71, 71], "crop": "face"}}, "expected a table `face` for crop: face, got none."),
+        ({"preprocessing": {"size": [40, 40], "crop": "face"}}, "expected a table `face` for crop: face, got none."),
         ({"backbone": {"scaling": "unit"}}, "network.json backbone.trainable_layers: expected a value, got nothing."),
         ({"network": "resnet"}, "expected networks of alexnet, convnet, inception_v3"),
         ({"network": "../vgg"}, "network.json network: expected a text of the pattern "),
@@ -310,13 +312,13 @@ def test_a_model_of_another_size_than_its_facts_say_is_refused(study, copy):
         ),
         (
             {"backbone": {"scaling": "unit", "trainable_layers": 0, "batch_size": 8, "sha256": ""}},
-            "network.json: expected no backbone under convnet, got one.",
+            "network.json: expected no backbone under tiny, got one.",
         ),
     ],
 )
 def test_facts_that_cannot_be_are_named(study, copy, changes, message):
     with pytest.raises(ValueError) as caught:
-        open_classifier(copy("convnet", **changes), study.folder / "pretrained", models.load, study.use)
+        open_classifier(copy("tiny", **changes), study.folder / "pretrained", models.load, study.use)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -329,8 +331,8 @@ def test_facts_that_are_no_json_are_named(tmp_path, content):
 
 
 def test_a_backbone_with_other_weights_is_refused(study, copy):
-    folder = copy("xception")
-    backbone = models.load("xception").make_backbone((SIDE, SIDE, 3))
+    folder = copy("tiny_transfer")
+    backbone = models.load("tiny_transfer").make_backbone((SIDE, SIDE, 3))
     backbone.set_weights([each + 1 for each in backbone.get_weights()])
     backbone.save_weights(folder / "backbone.weights.h5")
     trained = read_json(folder / "network.json")["backbone"]["sha256"]
@@ -339,18 +341,18 @@ def test_a_backbone_with_other_weights_is_refused(study, copy):
 
 
 def test_a_missing_backbone_is_named(study, copy, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none/xception/backbone\.weights\.h5: expected a model's file"):
-        open_classifier(copy("xception"), tmp_path / "none", models.load, study.use)
+    with pytest.raises(FileNotFoundError, match=r"none/tiny_transfer/backbone\.weights\.h5: expected a model's file"):
+        open_classifier(copy("tiny_transfer"), tmp_path / "none", models.load, study.use)
 
 
 def test_activations_of_other_layers_are_refused(study, copy):
-    facts = read_json(study.folder / "models" / "xception" / "network.json")
-    folder = copy("xception", backbone=facts["backbone"] | {"trainable_layers": 0})
-    fail(study, folder, r"expected a model of \(3, 3, 2048\), as network\.json says, got one of \(None, ")
+    facts = read_json(study.folder / "models" / "tiny_transfer" / "network.json")
+    folder = copy("tiny_transfer", backbone=facts["backbone"] | {"trainable_layers": 0})
+    fail(study, folder, r"expected a model of \(10, 10, 16\), as network\.json says, got one of \(None, ")
 
 
 def test_a_hostile_model_is_refused(study, copy):
-    folder = copy("convnet")
+    folder = copy("tiny")
     model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.layers.Lambda(lambda x: x[:, 0, 0])])
     model.save(folder / "model.keras")
     fail(study, folder, "expected layers of this project's networks, got keras.layers.Lambda")
@@ -362,13 +364,13 @@ FACE = {"sha256": None, "scale_factor": 1.1, "neighbours": 5, "min_side": 60, "m
 @pytest.mark.parametrize("cascade", ["http://127.0.0.1:9/x.xml", "/etc/passwd", "../x.xml", "", "__init__.py"])
 def test_a_model_from_elsewhere_cannot_have_its_own_cascade_fetched(study, copy, cascade):
     face = FACE | {"cascade": cascade, "sha256": "0" * 64 if cascade.startswith("http") else None}
-    folder = copy("convnet", preprocessing={"size": [SIDE, SIDE], "crop": "face", "face": face})
+    folder = copy("tiny", preprocessing={"size": [SIDE, SIDE], "crop": "face", "face": face})
     fail(study, folder, r"preprocessing\.face\.cascade: expected one of OpenCV's own, or that of params\.yaml ")
 
 
 def test_a_cascade_of_opencv_or_of_params_yaml_is_used(study, copy, tmp_path):
     face = FACE | {"cascade": "haarcascade_frontalface_alt"}
-    folder = copy("convnet", preprocessing={"size": [SIDE, SIDE], "crop": "face", "face": face})
+    folder = copy("tiny", preprocessing={"size": [SIDE, SIDE], "crop": "face", "face": face})
     classifier = open_classifier(folder, study.folder / "pretrained", models.load, study.use)
     with pytest.raises(UnusableImage, match=r"^no face: expected one of at least 60 pixels$"):
         classifier.read(study.files[1])
@@ -385,11 +387,11 @@ def test_a_cascade_of_opencv_or_of_params_yaml_is_used(study, copy, tmp_path):
 
 def test_a_model_is_found_by_its_network_or_by_its_folder(study, tmp_path):
     trained = study.folder / "models"
-    assert find_model("convnet", trained) == find_model(str(trained / "convnet"), trained) == trained / "convnet"
+    assert find_model("tiny", trained) == find_model(str(trained / "tiny"), trained) == trained / "tiny"
     for name in ("vgg", str(tmp_path), ""):
         with pytest.raises(FileNotFoundError) as caught:
             find_model(name, trained)
-        expected = "expected the folder of a model or a trained network (convnet, xception), got neither."
+        expected = "expected the folder of a model or a trained network (tiny, tiny_transfer), got neither."
         assert str(caught.value) == f"{name}: {expected}"
     with pytest.raises(FileNotFoundError, match=r"\(none yet\)"):
         find_model("vgg", Path(tmp_path, "none"))

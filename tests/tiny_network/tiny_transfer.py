@@ -25,9 +25,9 @@ def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None)
     """
     images = keras.Input(image_shape)
     x = layers.BatchNormalization()(layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(images))
-    x = layers.MaxPooling2D()(layers.ReLU()(x))
+    x = layers.MaxPooling2D()(layers.Activation("relu")(x))
     x = layers.SeparableConv2D(16, 3, padding="same", use_bias=False, name="last_conv")(x)
-    x = layers.ReLU()(layers.BatchNormalization(name="last_bn")(x))
+    x = layers.Activation("relu")(layers.BatchNormalization(name="last_bn")(x))
     backbone = keras.Model(images, x, name="tiny_transfer")
     if weights:
         backbone.load_weights(weights)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from stages.web.client import Client, Fetch, FetchError
+from stages.web.connections import tls_context
 from tests.web.fault_server import FaultServer
 
 FETCH = Fetch(
@@ -71,9 +72,11 @@ def certificate(tmp_path_factory):
 @pytest.fixture
 def server(certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls_context.cache_clear()
     with SecureServer(certificate) as server:
         server.pages["/a"] = b"{}" + b" " * 100
         yield server
+    tls_context.cache_clear()
 
 
 def test_a_connection_with_tls_is_kept_for_the_next_request(server):
@@ -85,6 +88,7 @@ def test_a_connection_with_tls_is_kept_for_the_next_request(server):
 
 def test_an_unknown_certificate_is_refused(server, monkeypatch):
     monkeypatch.delenv("SSL_CERT_FILE")
+    tls_context.cache_clear()
     with pytest.raises(FetchError, match=r"no valid certificate: .*self-signed"):
         Client(FETCH).get(server.url("/a"))
     assert server.visits == []

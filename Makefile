@@ -1,5 +1,7 @@
 # Every target puts .venv/bin first on PATH, because DVC runs the steps with the `python` that it finds there.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Without compiled modules, each of the many Python processes of a run would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 INSTALLED := .venv/.installed
 
@@ -30,7 +32,7 @@ test: setup  ## Test all but what takes long (at most 3 minutes)
 	pytest -n 2 -m "not slow"
 
 test-slow: setup  ## Test what takes long: full trainings, whole pipelines, a browser (at most 15 minutes)
-	pytest -n 2 --dist loadfile -m slow
+	pytest -n 3 --dist loadfile --no-loadscope-reorder -m slow
 
 bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with other tools (1 hour)
 	python -m benchmarks.duplicates

@@ -72,6 +72,8 @@ def measure(cases: Mapping[str, Case], setting: Setting, count: int) -> tuple[di
         ValueError: Two cases or rounds did not do the same work.
     """
     done: Done = {}
+    context = get_context("forkserver")  # Each case has a process of its own, which begins as all others do.
+    context.set_forkserver_preload(["stages", "keras"])
 
     def run(name: str, child: ProcessPoolExecutor) -> Cost:
         cost, did = child.submit(work_once).result()
@@ -82,7 +84,7 @@ def measure(cases: Mapping[str, Case], setting: Setting, count: int) -> tuple[di
     with ExitStack() as stack:
         ways: dict[str, Callable[[], Cost]] = {}
         for name, case in cases.items():
-            child = ProcessPoolExecutor(1, get_context("spawn"), start, (case, setting))
+            child = ProcessPoolExecutor(1, context, start, (case, setting))
             ways[name] = partial(run, name, stack.enter_context(child))
             child.submit(int).result()  # wait until it is set up, before the next one starts
         costs = take_turns(ways, count)

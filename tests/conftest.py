@@ -25,6 +25,21 @@ settings.load_profile("repeatable")
 # A shell's background jobs ignore Ctrl-C, and so would the commands that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A file's tests run on one core. These files take minutes each: they begin first, so that at the end no core waits.
+LONGEST = (
+    "project/test_walkthrough.py", "project/test_pipeline.py", "study/test_run.py", "search/test_run.py",
+    "export/test_run.py", "train/test_run.py",
+)  # fmt: skip
+
+# What imports leave is never garbage: looking through it again and again would take a tenth of the time of all tests.
+gc.disable()
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
+    gc.freeze()
+    gc.enable()
+
 
 def drawn(seed, size=(64, 48), mode="RGB"):
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)

@@ -74,6 +74,7 @@ def test_aspect_is_width_over_height_and_what_is_no_image_is_left_out():
     assert measure_extents(images)["aspect"].tolist() == [2.0]
 
 
+@pytest.mark.slow
 def test_the_figure_is_drawn_for_one_class_and_for_many(raw, tmp_path):
     for number in (1, 12):
         table = read_table(raw / "images.csv")

@@ -89,7 +89,7 @@ def test_activations_and_head_are_the_whole_network(pixels, weights, training, t
 @pytest.mark.parametrize(
     ("head", "head_parameters"),
     [
-        ("linear", 2 * 16 + 2),
+        pytest.param("linear", 2 * 16 + 2, marks=pytest.mark.slow),
         pytest.param("dense", 4 * 64 + (64 + 1) * 20 + (20 + 1) * 20 + (20 + 1) * 2, marks=pytest.mark.slow),
     ],
 )

@@ -287,6 +287,7 @@ def call(root):
     )
 
 
+@pytest.mark.slow
 def test_the_command_cuts_faces_out_with_the_projects_own_cascade(project, root, tmp_path, people):
     project("preprocess.crop", "face")
     project("preprocess.face.min_side", 60)

@@ -124,7 +124,7 @@ def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]]) -
         "distinguishable": any(pair["low"] > 0 or pair["high"] < 0 for pair in top),
         "rule": RULE,
         "baseline": {"test": {"accuracy": round(largest / any_test["count"], DIGITS), "count": any_test["count"]}},
-        "networks": {name: headline(values) for name, values in metrics.items()},
+        "networks": {name: comparison_row(values) for name, values in metrics.items()},
         "pairs": pairs,
     }
 
@@ -139,7 +139,7 @@ def rank_networks(metrics: dict[str, dict[str, Any]]) -> list[str]:
     )  # fmt: skip
 
 
-def headline(values: dict[str, Any]) -> dict[str, Any]:
+def comparison_row(values: dict[str, Any]) -> dict[str, Any]:
     """Return one network's accuracies with their intervals, and what the network costs."""
     accuracies = {}
     for split in ("val", "test"):

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 # available, Reddit's 130x60 PNG "If you are looking for an image, it was probably deleted". The names stand in
 # tables that a run writes.
 DELETED = {
-    "d835884373f4d6c8f24742ceabe74946": "imgur's picture for a deleted image",
-    "f17b01901c752c1bb04928131d1661af": "Reddit's picture for a deleted image",
+    "d835884373f4d6c8f24742ceabe74946": "imgur's placeholder for a deleted image",
+    "f17b01901c752c1bb04928131d1661af": "Reddit's placeholder for a deleted image",
 }
 # Addresses that a host redirects to in place of a deleted image.
 DELETED_ADDRESSES = {("i.imgur.com", "/removed.png"), ("imgur.com", "/removed.png")}

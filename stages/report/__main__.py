@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.core import params
 from stages.core.terminal import command
-from stages.report.results import Sources
+from stages.report.report_data import Sources
 from stages.report.run import run
 
 

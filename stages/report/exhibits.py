@@ -9,7 +9,7 @@ import pandas as pd
 
 from stages.report.credits import Credit, credit_of
 from stages.report.data_uris import Inlined, inline_figure, inline_pixels, inline_raw
-from stages.report.results import NetworkResult, ReportData
+from stages.report.report_data import NetworkResult, ReportData
 
 SMALL, LARGE = 96, 160  # pixels of the longer side of a test image, and of a mistake
 PER_KIND = 4  # pairs that are shown of each kind

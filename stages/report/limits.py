@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from stages.report.results import ReportData
+from stages.report.report_data import ReportData
 from stages.report.wording import joined, percent, plural, points, span, whole
 
 GAP = 0.1  # the difference of training and test accuracy from which the report mentions it

@@ -8,7 +8,7 @@ from typing import Any
 from stages.report.credits import sources_of
 from stages.report.limits import list_limits
 from stages.report.model_card_tables import comparison, plain, results
-from stages.report.results import ReportData
+from stages.report.report_data import ReportData
 from stages.report.wording import HARD, joined, percent, plural, short, span, whole
 from stages.results.markdown_table import to_markdown
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from stages.core.counts import SPLITS
-from stages.report.results import ReportData
+from stages.report.report_data import ReportData
 from stages.report.wording import HARD, decimal, p_value, percent, points, short, span, whole
 from stages.results.markdown_table import to_markdown
 

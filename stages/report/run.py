@@ -15,7 +15,7 @@ from stages.report.credits import in_order, sources_of
 from stages.report.exhibits import show_figure, show_mistakes, show_pairs, show_predictions
 from stages.report.limits import list_limits
 from stages.report.model_card import write_card
-from stages.report.results import ReportData, Sources, read_report_data
+from stages.report.report_data import ReportData, Sources, read_report_data
 
 TEMPLATES = Path(__file__).with_name("templates")
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test", "dropped": "Dropped"}

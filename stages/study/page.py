@@ -10,7 +10,7 @@ import pandas as pd
 from stages.results.markdown_table import to_markdown
 from stages.study.findings import Setting
 from stages.study.plan import Plan
-from stages.study.results import DONE, FAILED
+from stages.study.result_tables import DONE, FAILED
 from stages.study.scale import Scale
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study

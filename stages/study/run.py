@@ -10,7 +10,7 @@ from stages.core.files import read_json, replacing, write_json
 from stages.study.figures import draw_sweep
 from stages.study.page import as_markdown, failures_of
 from stages.study.plan import Plan, choose, label, make_plan
-from stages.study.results import gather, read_failures, read_records, write_results
+from stages.study.result_tables import gather, read_failures, read_records, write_results
 from stages.study.scale import Scale
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study, check_part, read_study

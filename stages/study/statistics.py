@@ -13,7 +13,7 @@ import pandas as pd
 
 from stages.results import bootstrap
 from stages.study.findings import FINAL, Setting
-from stages.study.results import DONE, FAILED, NOT_RUN, Results
+from stages.study.result_tables import DONE, FAILED, NOT_RUN, Results
 from stages.tracking.records import ANSWER, as_text
 
 Doubles = npt.NDArray[np.float64]

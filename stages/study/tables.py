@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.core.files import read_table
 from stages.study.findings import FINAL, Setting
-from stages.study.results import DONE, Results
+from stages.study.result_tables import DONE, Results
 from stages.study.statistics import Evidence
 from stages.tracking.records import ANSWER, CURVE
 

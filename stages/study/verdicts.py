@@ -7,7 +7,7 @@ from typing import Any
 
 from stages.core.files import read_table
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Finding, Overfits, Precise, Reaches, Unchecked
-from stages.study.results import FAILED, NOT_RUN
+from stages.study.result_tables import FAILED, NOT_RUN
 from stages.study.statistics import Evidence, ends
 from stages.tracking.records import as_text
 

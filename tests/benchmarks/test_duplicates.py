@@ -4,17 +4,16 @@ import pytest
 
 from benchmarks import duplicates, rounds
 from benchmarks.planted import LEAST_IMAGES
-from tests.project.test_pipeline import draw_classes
+from tests.repositories import draw_classes
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("base", "name"), [(None, "duplicates"), ("camera", "camera")])
-def test_a_small_comparison_is_published(base, name, root, tmp_path, monkeypatch):
+def test_a_small_comparison_is_published(root, tmp_path, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setattr(rounds, "RESULTS", tmp_path / "results")
-    duplicates.run(tmp_path, sys.executable, base, 1, ["imagehash"], (LEAST_IMAGES, LEAST_IMAGES))
-    text = (tmp_path / "results" / f"{name}.md").read_text()
+    duplicates.run(tmp_path, sys.executable, None, 1, ["imagehash"], (LEAST_IMAGES, LEAST_IMAGES))
+    text = (tmp_path / "results" / "duplicates.md").read_text()
     assert "| found of each kind | ours | ours, mirrored | imagehash |" in text
     assert "| **precision** | **1.000** | **1.000** |" in text
     costs = text.partition("| method | CPU s |")[2].partition("\n\n")[0].splitlines()[2:]

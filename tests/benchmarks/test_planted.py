@@ -229,6 +229,7 @@ def test_a_drawing_too_like_another_is_left_out():
         assert not all(is_distinct(ink, other) for known in before for other in (known, known[:, ::-1]))
 
 
+@pytest.mark.slow
 def test_some_drawings_come_as_close_in_their_hashes_as_near_duplicates():
     drawings = [draw_flat((300, 300), [7, number]) for number in islice(distinct_flats([7]), 114)]
     hashes = [imagehash.phash(drawing) for drawing in drawings]

@@ -24,6 +24,7 @@ def test_the_files_hold_the_pixels_of_the_array(setting):
     np.testing.assert_array_equal([np.asarray(Image.open(file)) for file in files], setting.array)
 
 
+@pytest.mark.slow
 def test_both_feeders_give_equally_many_images(setting):
     fed = [prepare_feed(Case("feed", feeder), setting)() for feeder in ("ours", "keras")]
     assert fed[0] == fed[1] == {"batches": 2 * EPOCHS_FED, "images": 8 * EPOCHS_FED}

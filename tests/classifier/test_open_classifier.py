@@ -32,7 +32,7 @@ N = 18  # no multiple of any batch size below
 
 
 def save_oddly(image, number, path):
-    """The picture in one of many forms: modes, orientations, sizes of all kinds."""
+    """The image in one of many forms: modes, orientations, sizes of all kinds."""
     forms = ("png", "jpg", "gif", "webp", "bmp", "tif")
     name = path.with_suffix(f".{forms[number % len(forms)]}")
     if number % 6 == 0:
@@ -44,7 +44,7 @@ def save_oddly(image, number, path):
 
 
 def write_data(folder, draw):
-    """Raw pictures and the table of those that were kept, as `clean` leaves it."""
+    """Raw images and the table of those that were kept, as `clean` leaves it."""
     rows = []
     for number in range(N):
         class_ = CLASSES[number % 3]
@@ -70,7 +70,7 @@ def run_train(folder, name, source, **changes):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, tiny_networks, root, draw):
-    """The pipeline's folders, from pictures to the predictions of one network fed pixels and one fed activations."""
+    """The pipeline's folders, from images to the predictions of one network fed pixels and one fed activations."""
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -178,7 +178,7 @@ def test_use_is_what_the_pipeline_evaluates_with(project):
         params.read(Use, *SECTIONS)
 
 
-# --- no pictures
+# --- no images
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ def test_use_is_what_the_pipeline_evaluates_with(project):
         (b"%PDF-1.7", "wrong type: a PDF"),
     ],
 )
-def test_what_is_no_picture_is_named_without_its_path(case, tmp_path, content, message):
-    path = tmp_path / "picture.png"
+def test_what_is_no_image_is_named_without_its_path(case, tmp_path, content, message):
+    path = tmp_path / "image.png"
     path.write_bytes(content)
     for read in (lambda: case[1].read(path), lambda: case[1].read_bytes(content)):
         with pytest.raises(UnusableImage) as caught:
@@ -199,18 +199,18 @@ def test_what_is_no_picture_is_named_without_its_path(case, tmp_path, content, m
         assert str(caught.value) == message
 
 
-def test_a_picture_cut_off_is_named(case, tmp_path, draw):
-    path = tmp_path / "picture.jpg"
+def test_an_image_cut_off_is_named(case, tmp_path, draw):
+    path = tmp_path / "image.jpg"
     draw(0, (300, 200)).save(path)
     path.write_bytes(path.read_bytes()[:1500])
     with pytest.raises(UnusableImage, match=r"^truncated: "):
         case[1].read(path)
 
 
-def test_a_picture_is_refused_by_its_header_where_clean_would_refuse_it(study, case, tmp_path):
+def test_an_image_is_refused_by_its_header_where_clean_would_refuse_it(study, case, tmp_path):
     use = study.use.model_copy(update={"max_megapixels": 0.05})
     classifier = dataclasses.replace(case[1], use=use)
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     Image.new("1", (500, 100)).save(path)
     assert classifier.read(path).shape == (SIDE, SIDE, 3)
     Image.new("1", (501, 100)).save(path)

@@ -90,8 +90,8 @@ def check_same(model, path):
     assert getattr(loaded, "optimizer", None) is None
 
 
-LARGE = ("inception_v3", "xception")  # take seconds to build
-NETWORKS = [pytest.param(name, "signed", marks=pytest.mark.slow if name in LARGE else ()) for name in models.names()]
+QUICK = ("alexnet", "peetznet", "convnet")  # a stack, towers, and batch normalisation; the others take longer to build
+NETWORKS = [pytest.param(name, "signed", marks=() if name in QUICK else pytest.mark.slow) for name in models.names()]
 
 
 @pytest.mark.parametrize(("name", "scaling"), [*NETWORKS, ("vgg", "imagenet_bgr")])
@@ -112,7 +112,7 @@ def test_a_network_trained_in_16_bits_is_loaded(in_root, tmp_path, precision):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "head"), [("xception", "linear"), ("inception_v3", "dense"), ("vgg16", "dense")])
+@pytest.mark.parametrize(("name", "head"), [("xception", "linear"), ("vgg16", "dense")])
 def test_every_head_with_a_tail_under_it_is_loaded(in_root, tmp_path, name, head):
     network = models.load(name)
     backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
@@ -337,7 +337,7 @@ def peak(path, message):
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_zip_bomb_is_refused_before_it_is_inflated(pack, name):
-    path = pack(members={name: bytes(200_000_000)}, deflated=name)
+    path = pack(members={name: bytes(20_000_000)}, deflated=name)
     assert path.stat().st_size < 1_000_000
     assert peak(path, f"expected {name} whole and as it is, got it cut off or compressed.") < 5_000_000
 

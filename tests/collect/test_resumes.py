@@ -118,6 +118,7 @@ def test_killed_at_five_moments_it_ends_with_the_same_and_fetches_little_again(t
         assert len(server.visits) <= once + 5 * THREADS
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_shows_one_line_at_once_and_goes_on(tmp_path, draw, configure, run_main):
     configure(source="manifest.csv")
     with FaultServer(HOSTS) as server:

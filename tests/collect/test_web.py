@@ -3,10 +3,8 @@
 import base64
 import hashlib
 import io
-import os
 import re
 import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,10 +14,10 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from tests.project.test_pipeline import RESULTS, copy_working_tree
 from tests.protocols import bing, kaggle, openverse, reddit
 from tests.protocols import boorus as boards
 from tests.protocols.service import Answer, serving
+from tests.repositories import RESULTS, copy_working_tree, warm_environment
 from tests.web.fault_server import FaultServer
 
 pytestmark = pytest.mark.slow
@@ -39,8 +37,7 @@ print(kaggle.download("owner/cars/versions/3", params.read(Fetch, "collect.fetch
 
 def run(folder, *command, **environment):
     """Run the command with a cache beside the folder; return its output."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    variables = {**os.environ, "PATH": path, "XDG_CACHE_HOME": f"{folder}-cache", **environment}
+    variables = warm_environment() | {"XDG_CACHE_HOME": f"{folder}-cache"} | environment
     result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr

@@ -161,6 +161,7 @@ def test_a_missing_evaluation_is_refused(evaluations):
         summarise(["vgg", "xception"], evaluations(vgg=metrics_of(0.8, 0.5)))
 
 
+@pytest.mark.slow
 def test_the_same_numbers_give_the_same_bytes(evaluations, tmp_path):
     source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.7, 0.9))
     run(["vgg", "alexnet"], source, tmp_path)

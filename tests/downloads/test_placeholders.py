@@ -16,7 +16,7 @@ def image(draw):
 
 @pytest.mark.parametrize("url", ["https://i.imgur.com/removed.png", "http://imgur.com/removed.png?1"])
 def test_an_address_that_imgur_redirects_deleted_images_to_is_a_placeholder(url, image):
-    assert name_placeholder(url, image) == "imgur's picture for a deleted image"
+    assert name_placeholder(url, image) == "imgur's placeholder for a deleted image"
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_any_other_image_is_no_placeholder(url, image):
 
 def test_a_placeholder_is_known_by_its_bytes_wherever_it_comes_from(monkeypatch, image):
     # The hosts' own files are not ours to keep here, so that another image stands for them.
-    monkeypatch.setitem(placeholders.DELETED, hashlib.md5(image).hexdigest(), "a host's picture")
-    assert name_placeholder("https://i.redd.it/AbC.jpg", image) == "a host's picture"
+    monkeypatch.setitem(placeholders.DELETED, hashlib.md5(image).hexdigest(), "a host's placeholder")
+    assert name_placeholder("https://i.redd.it/AbC.jpg", image) == "a host's placeholder"
     assert name_placeholder("https://i.redd.it/AbC.jpg", image + b"x") == ""
 
 

@@ -134,6 +134,7 @@ def test_writes_its_figures_and_a_thumbnail_of_each_mistake(explained):
             assert thumbnail.size == (120, 160) and thumbnail.format == "JPEG"
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_no_byte(explained, tmp_path):
     given, out = explained
     explain.run(SETTINGS, *given, tmp_path / "again")
@@ -226,6 +227,7 @@ def test_an_image_without_a_title_goes_by_its_file_and_an_empty_map_is_named():
     assert heat.captions == ("predicted 75% dog", "Grad-CAM finds no place")
 
 
+@pytest.mark.slow
 def test_without_mistakes_it_writes_an_empty_list_and_a_page_of_the_key_alone(trained, tmp_path):
     def right_all(rows):
         rows["predicted"] = rows["class"]
@@ -238,6 +240,7 @@ def test_without_mistakes_it_writes_an_empty_list_and_a_page_of_the_key_alone(tr
         assert page.height < 2 * MARGIN + 3 * TITLE + explain.SIDE + 5 * CAPTION
 
 
+@pytest.mark.slow
 def test_a_network_that_knows_one_answer_only(trained, tmp_path):
     def say_red(rows):
         rows["predicted"] = "red"
@@ -261,6 +264,7 @@ def test_heat_maps_are_of_the_predicted_class(explained):
     assert difference.mean() < 4  # what JPEG leaves
 
 
+@pytest.mark.slow
 def test_takes_any_names_of_classes(tmp_path, root, monkeypatch):
     names = sorted(["$x^2$ ..a", "007", '_b,"d" é p_'])
     write_inputs(tmp_path, names)

@@ -104,8 +104,8 @@ def test_bands_miss_no_pair_and_give_none_twice(values, max_distance, count, at_
 @pytest.mark.parametrize("max_distance", [0, 12])
 def test_many_hashes_give_the_same_pairs_in_bands_as_in_blocks(max_distance):
     rng = np.random.default_rng(0)
-    values = rng.integers(0, 2**64, 20_000, dtype=np.uint64)
-    values[10_000:] = values[:10_000] ^ (np.uint64(1) << rng.integers(0, 64, 10_000).astype(np.uint64))
+    values = rng.integers(0, 2**64, 6_000, dtype=np.uint64)
+    values[3_000:] = values[:3_000] ^ (np.uint64(1) << rng.integers(0, 64, 3_000).astype(np.uint64))
     assert choose_bands(len(values), max_distance)
     expected = [np.concatenate(column) for column in zip(*pairs_in_blocks(values, max_distance), strict=True)]
     assert as_list(near_pairs(values, max_distance)) == as_list(expected)

@@ -70,9 +70,7 @@ def train(model, rows, numbers, rate=3e-3):
 @pytest.fixture(
     scope="module",
     params=[
-        "sequential",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("two towers", "nested")),
-        "fed features",
+        pytest.param(name, marks=pytest.mark.slow) for name in ("sequential", "two towers", "nested", "fed features")
     ],
 )
 def trained(request):

@@ -44,7 +44,12 @@ def outline(name, monkeypatch, root):
         return models.load(name).build((side, side, 3), 3, settings.model_copy(update={"width": 0.05}))
 
 
-@pytest.mark.parametrize("name", models.names())
+LARGE = ("inception_v3", "vgg19", "xception")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in models.names()]
+)
 def test_finds_the_maps_before_the_last_pooling_of_every_network(name, monkeypatch, root):
     model = outline(name, monkeypatch, root)
     with keras.StatelessScope(initialize_variables=False):

@@ -1,15 +1,12 @@
 import base64
 import io
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import urllib.request
-from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -26,6 +23,7 @@ from stages.networks.layers import probabilities as last_layer
 from stages.predict.page import MAX_MEGABYTES, create_app
 from stages.train.saving import save
 from tests.contrast import LOWEST_CONTRAST
+from tests.repositories import ROOT, warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -170,6 +168,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(api):
     assert (reply.status_code, reply.json["error"]) == (422, expected)
 
 
+@pytest.mark.slow
 def test_images_that_come_at_once_are_all_answered(api):
     contents = [squares(**{colour: (0, 0, side, side)}) for colour in COLOURS for side in (9, 12, 15, 18)]
     answers = [None] * len(contents)
@@ -249,9 +248,9 @@ class Server:
 
     def __init__(self, study, *options):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stages.predict", "--serve", "--no-browser", *options],
+            ["python", "-m", "stages.predict", "--serve", "--no-browser", *options],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=study,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env=warm_environment() | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         self.first = self.process.stdout.readline()
         self.url = re.search(r"http://127\.0\.0\.1:(\d+)/", self.first).group()
@@ -284,11 +283,11 @@ def test_the_command_serves_this_machine_until_ctrl_c(study):
 
 
 @pytest.mark.slow
-def test_a_port_in_use_is_one_line(study, root):
+def test_a_port_in_use_is_one_line(study):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = subprocess.run(
-            [sys.executable, "-m", "stages.predict", "--serve", f"--port={taken.getsockname()[1]}"],
-            capture_output=True, text=True, check=False, cwd=study, env={**os.environ, "PYTHONPATH": str(root)},
+            ["python", "-m", "stages.predict", "--serve", f"--port={taken.getsockname()[1]}"],
+            capture_output=True, text=True, check=False, cwd=study, env=warm_environment() | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert "Address already in use" in done.stderr.splitlines()[-1]

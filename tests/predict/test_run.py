@@ -23,6 +23,7 @@ from stages.networks.layers import probabilities as last_layer
 from stages.predict import __main__ as predict_command
 from stages.predict import run as predict
 from stages.train.saving import save
+from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -48,7 +49,7 @@ def write_model(folder, classes=CLASSES, network="vgg"):
 
 
 def square(colour, box=(4, 4, 14, 14), size=(SIDE, SIDE)):
-    """A white picture with a square of the colour."""
+    """A white image with a square of the colour."""
     image = Image.new("RGB", size, "white")
     image.paste(COLOURS[colour], box)
     return image
@@ -56,7 +57,7 @@ def square(colour, box=(4, 4, 14, 14), size=(SIDE, SIDE)):
 
 @pytest.fixture
 def work(project, tmp_path):
-    """A project with a champion and three pictures in `photos`."""
+    """A project with a champion and three images in `photos`."""
     project("evaluate.threads", 1)
     write_model(tmp_path / "data" / "8_champion")
     (tmp_path / "photos").mkdir()
@@ -85,7 +86,7 @@ def ask(work, monkeypatch, capsys):
 # --- what is printed
 
 
-def test_one_picture_is_one_line_with_its_most_probable_classes(ask):
+def test_one_image_is_one_line_with_its_most_probable_classes(ask):
     status, output, errors = ask("photos/a.png")
     assert (status, errors) == (0, "")
     header, line = output.splitlines()
@@ -96,7 +97,7 @@ def test_one_picture_is_one_line_with_its_most_probable_classes(ask):
     assert line == f"photos/a.png   red      {red * rest:>8.1%}   blue {rest:.1%}, green {rest:.1%}"
 
 
-def test_many_pictures_are_a_table_in_the_given_order(ask):
+def test_many_images_are_a_table_in_the_given_order(ask):
     status, output, _ = ask("photos/b.jpg", "photos", "photos/a.png")
     assert status == 0
     rows = [line.split() for line in output.splitlines()[1:]]
@@ -221,7 +222,7 @@ def test_a_folder_means_all_files_in_it_sorted_and_hidden_ones_left_out(ask, wor
     assert ask("")[0] == 1  # an empty name is not the working directory
 
 
-# --- no pictures
+# --- no images
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,7 @@ def test_a_folder_means_all_files_in_it_sorted_and_hidden_ones_left_out(ask, wor
         ("http://127.0.0.1:9/a.png", "no connection: Connection refused"),
     ],
 )
-def test_one_thing_that_is_no_picture_is_one_line(ask, work, name, reason):
+def test_one_thing_that_is_no_image_is_one_line(ask, work, name, reason):
     (work / "notes.txt").write_text("hello")
     (work / "page.html").write_text("<html>")
     (work / "empty").mkdir()
@@ -246,7 +247,7 @@ def test_one_thing_that_is_no_picture_is_one_line(ask, work, name, reason):
     assert (row["file"], row["predicted"], row["error"]) == (name, "", reason)
 
 
-def test_among_many_what_is_no_picture_is_marked_and_the_others_are_predicted(ask, work):
+def test_among_many_what_is_no_image_is_marked_and_the_others_are_predicted(ask, work):
     (work / "photos" / "b.txt").write_text("hello")
     status, output, error = ask("photos", "none.png")
     assert (status, error) == (1, "2 of 5 failed.")
@@ -260,7 +261,7 @@ def test_among_many_what_is_no_picture_is_marked_and_the_others_are_predicted(as
     assert [entry.get("predicted") for entry in entries] == ["red", "green", None, "blue", None]
 
 
-def test_where_nothing_is_a_picture_all_rows_are_marked(ask):
+def test_where_nothing_is_an_image_all_rows_are_marked(ask):
     status, output, error = ask("none.png", "nothing.png")
     assert (status, error, output.count("failed")) == (1, "2 of 2 failed.", 2)
 
@@ -300,7 +301,7 @@ def test_a_url_gives_what_its_file_gives(ask, site):
     assert entry == own | {"file": f"{site}/photos/b.jpg"}
 
 
-def test_a_url_that_is_no_picture_is_one_line_or_its_row(ask, site, monkeypatch):
+def test_a_url_that_is_no_image_is_one_line_or_its_row(ask, site, monkeypatch):
     assert ask(f"{site}/photos") == (
         1, "", f"{site}/photos: expected an image, got: wrong type: an HTML page.",
     )  # fmt: skip
@@ -318,7 +319,7 @@ def test_a_file_url_reads_no_file(ask, work):
 # --- explanations
 
 
-def test_an_explanation_shows_the_picture_and_where_its_class_was_seen(ask, work):
+def test_an_explanation_shows_the_image_and_where_its_class_was_seen(ask, work):
     for name, box in (("left.png", (2, 2, 10, 10)), ("right.png", (22, 22, 30, 30))):
         square("red", box).save(work / name)
     status, output, _ = ask("left.png", "right.png", "--explain", "why", "--json")
@@ -336,7 +337,7 @@ def test_an_explanation_shows_the_picture_and_where_its_class_was_seen(ask, work
         assert abs(x - centre) < 2
 
 
-def test_no_explanation_takes_the_place_of_a_picture_that_was_given(ask, work):
+def test_no_explanation_takes_the_place_of_an_image_that_was_given(ask, work):
     square("red").save(work / "photos" / "x", "PNG")
     square("blue").save(work / "photos" / "x.png")
     before = (work / "photos" / "x.png").read_bytes()
@@ -364,8 +365,8 @@ def test_explanations_are_named_after_their_files_and_none_takes_anothers_place(
     assert len(set(written)) == 5
     assert sorted(str(path.relative_to(work)) for path in (work / "why").rglob("*.png")) == sorted(written)
     assert paths[0] == "why/deep/a.png.png"
-    picture = Image.open(work / paths[1])
-    assert picture.getpixel((90, 90)) == (0, 0, 255)
+    image = Image.open(work / paths[1])
+    assert image.getpixel((90, 90)) == (0, 0, 255)
 
 
 def test_explanations_of_very_many_and_very_long_names_have_paths_that_can_be_written(tmp_path):
@@ -429,9 +430,10 @@ def test_arguments_that_make_no_sense_are_refused(ask, arguments, message):
     assert message in errors
 
 
+@pytest.mark.slow
 def test_the_command_itself_predicts_and_fails(work, root):
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    call = [sys.executable, "-m", "stages.predict", "photos/a.png", "none.png", "--json"]
+    environment = warm_environment() | {"PYTHONPATH": str(root)}
+    call = ["python", "-m", "stages.predict", "photos/a.png", "none.png", "--json"]
     done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
     assert [entry.get("predicted") for entry in json.loads(done.stdout)] == ["red", None]

@@ -16,7 +16,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from stages.core.files import read_json, read_table
-from tests.project.test_pipeline import ENVIRONMENT, EVALUATED, ROOT, copy_working_tree, run, shrink
+from tests.repositories import EVALUATED, ROOT, copy_working_tree, run, shrink, warm_environment
 
 pytestmark = pytest.mark.slow
 
@@ -115,7 +115,7 @@ def carry_out(line, folder, environment, use_page):
 def walk(repository, tmp_path_factory):
     """The repository after all lines, the lines, what each line printed, and the images rejected on a page."""
     cache = tmp_path_factory.mktemp("cache")
-    environment = ENVIRONMENT | {"BROWSER": "true", "XDG_CACHE_HOME": str(cache)}  # nobody looks
+    environment = warm_environment() | {"BROWSER": "true", "XDG_CACHE_HOME": str(cache)}  # nobody looks
     rejected = []
     lines = read_lines()
     printed = [

@@ -10,7 +10,7 @@ from stages.compare.run import Compare, compare_pairs, summarise
 from stages.core.counts import SPLITS
 from stages.core.files import write_json, write_table
 from stages.evaluate.curves import precision_recall_points, reliability, roc_points
-from stages.report.results import Sources
+from stages.report.report_data import Sources
 from stages.results.bootstrap import intervals
 from stages.results.scores import score
 

@@ -7,7 +7,7 @@ from stages.core.files import read_json, read_table, write_json
 from stages.report.limits import list_limits
 from stages.report.model_card import as_yaml, write_card
 from stages.report.model_card_tables import plain
-from stages.report.results import read_report_data
+from stages.report.report_data import read_report_data
 from tests.report.report_data import SPLIT, TRAINING, training_of, write_inputs
 
 SECTIONS = ["Intended use", "Results", "Comparison", "Limits", "Data", "Preprocessing", "Training", "Attribution",

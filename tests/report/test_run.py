@@ -13,7 +13,7 @@ from stages.core.files import read_json, read_table, write_json
 from stages.report import __main__ as report_command
 from stages.report import run as report
 from stages.report.credits import in_order, safe_address
-from stages.report.results import Sources, read_report_data
+from stages.report.report_data import Sources, read_report_data
 from stages.report.wording import clipped, joined, p_value, percent, plural, points, short
 from tests.report.report_data import SPLIT, training_of, write_inputs
 
@@ -219,6 +219,7 @@ def test_one_network_alone_makes_a_report_without_a_comparison(tmp_path):
     assert "runner-up" not in page + card
 
 
+@pytest.mark.slow
 def test_many_classes_fit(tmp_path):
     classes = [f"class number {number}" for number in range(14)]
     page, card = write(write_inputs(tmp_path / "data", classes=classes, per_class=8), tmp_path)

@@ -179,6 +179,7 @@ def true_values(shift=1.2):
     return {**dict.fromkeys(names, right), "log_loss": loss, "roc_auc": norm.cdf(shift / np.sqrt(2))}
 
 
+@pytest.mark.slow
 def test_drawing_groups_covers_the_truth_and_drawing_rows_does_not():
     random, truth = np.random.default_rng(0), true_values()
     covered = {"groups": {name: [] for name in METRICS}, "rows": {name: [] for name in METRICS}}

@@ -10,7 +10,7 @@ from tests.review.study import HEADER, STUDY, SUGGESTIONS, Api, write_study
 def paths(tmp_path, draw):
     """The study: three classes, an image in two of them, a file that is not an image, and suggestions."""
     paths = write_study(tmp_path, STUDY, draw)
-    (paths.raw / "dog" / "dog3.png").write_bytes(b"no picture")
+    (paths.raw / "dog" / "dog3.png").write_bytes(b"no image")
     paths.suggestions.write_text(SUGGESTIONS)
     paths.reviews.write_text(HEADER)
     return paths

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from stages.study.figures import draw_losses, draw_sweep
 from stages.study.page import as_markdown, to_table
 from stages.study.plan import document_choices, make_plan
-from stages.study.results import gather
+from stages.study.result_tables import gather
 from stages.study.scale import Scale
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study

@@ -16,7 +16,7 @@ from stages.study import __main__ as study_command
 from stages.study import run as study
 from stages.tracking import workspace_guard as guard
 from stages.tracking.records import Record
-from tests.project.test_pipeline import ENVIRONMENT, RESULTS, copy_working_tree, draw_classes, run
+from tests.repositories import RESULTS, copy_working_tree, draw_classes, run, shell, warm_environment
 
 TINY = """
 question: Bars, blobs or dots?
@@ -119,11 +119,11 @@ def repository(tmp_path_factory):
     shrink(folder / "params.yaml")
     draw_classes(folder / "data" / "own")
     (folder / "studies" / "tiny.yaml").write_text(TINY)
-    run(folder, "git", "init", "--quiet")
+    shell(folder, "git", "init", "--quiet")
     for key in ("user.name", "user.email"):
-        run(folder, "git", "config", key, "test")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "commit", "--quiet", "--message", "first")
+        shell(folder, "git", "config", key, "test")
+    shell(folder, "git", "add", "--all")
+    shell(folder, "git", "commit", "--quiet", "--message", "first")
     return folder
 
 
@@ -155,7 +155,7 @@ def kill_in_second_training(repository):
     """Run the study until its second experiment trains, then kill it and all processes that it started."""
     log = repository / ".dvc" / "tmp" / "studies" / f"{FAILING}.log"
     command = [sys.executable, "-m", "stages.study", "run", "tiny"]
-    process = subprocess.Popen(command, cwd=repository, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=repository, env=warm_environment(), stdout=subprocess.DEVNULL)
     wait_for(lambda: log.is_file() and "Running stage 'train@convnet'" in log.read_text())
     started = psutil.Process(process.pid).children(recursive=True)
     for each in (process, *started):
@@ -169,7 +169,7 @@ def test_a_killed_study_goes_on_and_one_failure_does_not_stop_the_others(reposit
     kill_in_second_training(repository)
     assert run(repository, "git", "status", "--porcelain") == ""
 
-    output = run(repository, sys.executable, "-m", "stages.study", "run", "tiny", expect=1)
+    output = run(repository, "python", "-m", "stages.study", "run", "tiny", expect=1)
     assert f"done already: {FIRST}" in output
     assert output.count("dvc exp run --temp") == 1 + len(OTHERS)
     assert output.count("done in") == len(OTHERS)
@@ -201,7 +201,7 @@ def check_nothing_ran_twice(repository):
 
 
 def check_what_is_done_is_shown_so(repository):
-    lines = run(repository, sys.executable, "-m", "stages.study", "run", "tiny", "--dry").splitlines()
+    lines = run(repository, "python", "-m", "stages.study", "run", "tiny", "--dry").splitlines()
     assert [line for line in lines if not line.startswith("# done: ")] == [line for line in lines if FAILING in line]
     assert len(lines) == 2 + len(OTHERS)
 
@@ -210,8 +210,8 @@ def check_a_clone_reports_the_same(repository, folder):
     page = (repository / "metrics" / "studies" / "tiny" / "README.md").read_text()
     run(repository, "git", "add", "metrics")
     run(repository, "git", "commit", "--quiet", "--message", "results")
-    run(folder, "git", "clone", "--quiet", str(repository), "clone")
-    run(folder / "clone", sys.executable, "-m", "stages.study", "report", "metrics/studies/tiny")
+    shell(folder, "git", "clone", "--quiet", str(repository), "clone")
+    run(folder / "clone", "python", "-m", "stages.study", "report", "metrics/studies/tiny")
     assert (folder / "clone" / "metrics" / "studies" / "tiny" / "README.md").read_text() == page
     assert run(folder / "clone", "git", "status", "--porcelain") == ""
 
@@ -219,7 +219,7 @@ def check_a_clone_reports_the_same(repository, folder):
 def check_other_code_makes_a_run_stale(repository):
     with (repository / "stages" / "models" / "convnet.py").open("a") as stream:
         stream.write("# another comment\n")
-    lines = run(repository, sys.executable, "-m", "stages.study", "run", "tiny", "--dry").splitlines()
+    lines = run(repository, "python", "-m", "stages.study", "run", "tiny", "--dry").splitlines()
     assert [line for line in lines if line.startswith("# done: ")] == [line for line in lines if "xception" in line]
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from stages.study.plan import Cell, Plan
-from stages.study.results import gather, write_results
+from stages.study.result_tables import gather, write_results
 from stages.study.tables import count_runs, read_studies, tabulate_epochs, tabulate_finals, tabulate_values
 from stages.tracking.records import ANSWER, Record
 from stages.tracking.run import Run

@@ -6,7 +6,7 @@ import pytest
 
 from stages.results import bootstrap
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Overfits, Precise, Reaches, Setting, Unchecked
-from stages.study.results import Results
+from stages.study.result_tables import Results
 from stages.study.statistics import Evidence, ends
 from stages.study.verdicts import CONFIRMED, CONTRADICTED, NOT_CHECKED, OPEN, judge_cost, verdict_on
 from stages.tracking.records import ANSWER
@@ -76,6 +76,7 @@ def test_best_of_is_against_each_other_value(accuracies, expected):
     assert verdict(BestOf(**SWEPT, check="best_of", value=0.5), planted(accuracies)) == expected
 
 
+@pytest.mark.slow
 def test_equal_settings_are_rarely_told_apart():
     contradicted = 0
     for seed in range(20):

@@ -16,6 +16,6 @@ class Params(NetworkParams):
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
     return keras.Sequential([
-        keras.Input(shape), scaling_layer(params.scaling), convolution(8, 3, strides=2), layers.GlobalAveragePooling2D(),
-        layers.Dropout(params.dropout), probabilities(n_classes),
+        keras.Input(shape), scaling_layer(params.scaling), convolution(8, 3, strides=2),
+        layers.GlobalAveragePooling2D(), layers.Dropout(params.dropout), probabilities(n_classes),
     ], name="tiny")  # fmt: skip

@@ -25,8 +25,7 @@ from stages.tracking.dvc_experiments import (
 from stages.tracking.dvc_lock import hash_folder, is_current, upstream
 from stages.tracking.run import Run, params_seen_by
 from stages.tracking.runner import only_study
-from tests.project.test_pipeline import ENVIRONMENT, ROOT
-from tests.project.test_pipeline import run as shell
+from tests.repositories import ENVIRONMENT, ROOT, shell
 from tests.study.test_run import wait_for
 
 

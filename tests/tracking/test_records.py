@@ -7,12 +7,12 @@ import pytest
 from dvc.repo import Repo as DvcRepository
 
 from stages.study.plan import Cell, Plan
-from stages.study.results import as_number, fingerprint, gather, read_failures, read_records
-from stages.study.results import write_results as write
+from stages.study.result_tables import as_number, fingerprint, gather, read_failures, read_records
+from stages.study.result_tables import write_results as write
 from stages.tracking.dvc_experiments import Experiment
 from stages.tracking.records import ANSWER, Record, read_record
 from stages.tracking.run import Run
-from tests.project.test_pipeline import run as shell
+from tests.repositories import shell
 
 FINAL_RUN, OTHER, FAILED = (Run(name, "vgg", {"train.vgg.dropout": i / 10}, "") for i, name in enumerate("abc"))
 

@@ -1,8 +1,8 @@
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+
+from tests.repositories import ROOT, warm_environment
 
 # Two logical devices of the processor take the place of two GPUs. The script runs in a process of its own, because
 # devices are divided before the first tensor.
@@ -49,12 +49,12 @@ print(seen, history["accuracy"].iloc[-1], history["loss"].round(3).tolist())
 
 @pytest.mark.slow
 def test_copies_of_the_model_share_the_batches_and_learn(project, tmp_path):
-    networks = str(Path(__file__).parents[1] / "tiny_network")
+    networks = str(ROOT / "tests" / "tiny_network")
     outputs = {}
     for gpus in (1, 2):
         script = SCRIPT.format(networks=networks, gpus=gpus)
-        environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-        command = [sys.executable, "-c", script]
+        environment = warm_environment() | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+        command = ["python", "-c", script]
         ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr[-2000:]
         outputs[gpus] = ran.stdout.splitlines()[-1]

@@ -1,9 +1,6 @@
-import os
 import re
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,6 +15,7 @@ from stages.train import watch
 from stages.train.checkpoints import open_folder
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
+from tests.repositories import ROOT, warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
@@ -74,7 +72,7 @@ def test_nothing_learned_or_chosen_depends_on_the_labels_of_test(settings, data,
         assert (tmp_path / "tiny" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def test_learns_what_can_be_learned_and_writes_what_it_did(settings, data, tmp_path):
+def test_learns_what_can_be_learned_and_writes_what_it_did(settings, data, tmp_path, checkpoints):
     settings = settings.model_copy(update={"epochs": 8})
     timing = run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
     history = read_table(tmp_path / "tiny" / "history.csv")
@@ -87,6 +85,7 @@ def test_learns_what_can_be_learned_and_writes_what_it_did(settings, data, tmp_p
     assert network["pretrained"] is False
     assert timing["model_sha256"] == sha256(tmp_path / "tiny" / "model.keras")
     assert timing["train_seconds"] > 0
+    assert list(checkpoints.iterdir()) == []
 
 
 @pytest.mark.slow
@@ -159,13 +158,17 @@ def test_every_param_reaches_the_training(settings, data, tmp_path, change):
     assert changed["model_sha256"] != UNCHANGED[0]
 
 
+@pytest.mark.slow
 def test_stops_when_patience_is_over(settings, data, tmp_path):
     still = settings.model_copy(update={"learning_rate": 1e-12, "epochs": 9, "patience": 2})
     run("tiny", still, Augmentation(), *data, tmp_path / "tiny")
     assert len(read_table(tmp_path / "tiny" / "history.csv")) == 2 * 3
 
 
-@pytest.mark.parametrize(("least", "epochs"), [((0.0, 0.0), 4), ((1.1, 0.0), 1), ((0.0, 1.1), 3)])
+@pytest.mark.parametrize(
+    ("least", "epochs"),
+    [((0.0, 1.1), 3), *(pytest.param(*case, marks=pytest.mark.slow) for case in (((0.0, 0.0), 4), ((1.1, 0.0), 1)))],
+)
 def test_stops_where_it_is_pruned_and_keeps_a_model(settings, data, tmp_path, least, epochs):
     bounds = {"epochs": 4, "patience": 9, "prune_epochs": [1, 3], "prune_accuracies": list(least)}
     run("tiny", settings.model_copy(update=bounds), Augmentation(), *data, tmp_path / "tiny")
@@ -268,11 +271,6 @@ def test_a_checkpoint_of_other_params_or_data_is_not_continued(settings, data, t
     assert "goes on after epoch 1" in capsys.readouterr().out
 
 
-def test_a_finished_training_leaves_no_checkpoint(settings, data, tmp_path, checkpoints):
-    run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
-    assert list(checkpoints.iterdir()) == []
-
-
 @pytest.mark.slow
 def test_after_a_damaged_checkpoint_the_training_starts_again(settings, data, tmp_path, checkpoints, monkeypatch):
     run("tiny", settings, Augmentation(), *data, tmp_path / "first")
@@ -331,15 +329,15 @@ COMMAND = (
 
 @pytest.mark.slow
 def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path):
-    project("train.tiny", {"learning_rate": 3e-2, "dropout": 0.5, "epochs": 300, "patience": 300, "batch_size": 2,
+    project("train.tiny", {"learning_rate": 3e-2, "dropout": 0.5, "epochs": 24, "patience": 24, "batch_size": 2,
                            "width": 1, "scaling": "unit", "augmentation": "rotation"})  # fmt: skip
     pixels, split = data
-    networks = str(Path(__file__).parents[1] / "tiny_network")
+    networks = str(ROOT / "tests" / "tiny_network")
 
     def start(name):
         sys_argv = ["tiny", pixels, split, tmp_path / name, tmp_path / f"{name}_live", tmp_path / f"{name}.json"]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "XDG_CACHE_HOME": str(tmp_path)}
-        command = [sys.executable, "-c", COMMAND.format(networks=networks), *map(str, sys_argv)]
+        environment = warm_environment() | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path)}
+        command = ["python", "-c", COMMAND.format(networks=networks), *map(str, sys_argv)]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     with start("undisturbed") as process:
@@ -349,7 +347,7 @@ def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path)
     while not (tmp_path / "killed" / "model.keras").exists():
         with start("killed") as process:
             for line in process.stdout:
-                if line.startswith("Epoch") and int(line.split()[1].split("/")[0]) >= 60 * (kills + 1) and kills < 3:
+                if line.startswith("Epoch") and int(line.split()[1].split("/")[0]) >= 6 * (kills + 1) and kills < 3:
                     process.send_signal(signal.SIGKILL)
                     kills += 1
                     break

@@ -66,6 +66,7 @@ def test_starts_are_spaced_by_the_rate(per_second, number, least_s):
     assert least_s <= time.monotonic() - start < least_s + 0.5
 
 
+@pytest.mark.slow
 def test_a_request_counts_until_a_second_after_its_end():
     queue = TaskQueue(per_host=9, per_second=2)
     for name in "xyz":

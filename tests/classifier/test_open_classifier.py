@@ -159,6 +159,7 @@ def test_the_whole_model_takes_images_and_says_the_same(case):
     assert (classifier.frozen is None) == (name == "tiny")
 
 
+@pytest.mark.slow
 def test_the_champion_needs_nothing_but_its_folder(study, tmp_path):
     write_json({"champion": "tiny_transfer"}, tmp_path / "summary.json")
     folder = tmp_path / "champion"

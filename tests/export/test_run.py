@@ -157,7 +157,7 @@ def test_the_scaling_of_pixels_is_in_the_file(scaling, kind, images):
     np.testing.assert_allclose(found, model(images, training=False), rtol=0, atol=export.TOLERANCE)
 
 
-@pytest.mark.parametrize("kind", exporting.FORMATS)
+@pytest.mark.parametrize("kind", ["onnx", pytest.param("tflite", marks=pytest.mark.slow)])
 def test_a_network_on_activations_is_exported_with_its_backbone(kind, images, data, tmp_path):
     def make_backbone(shape):
         pixels = keras.Input(shape)

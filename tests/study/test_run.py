@@ -225,18 +225,18 @@ def check_other_code_makes_a_run_stale(repository):
 
 def test_a_workspace_that_a_killed_dvc_left_is_put_right(repository, monkeypatch):
     monkeypatch.chdir(repository)
-    run(repository, "git", "checkout", "--quiet", "-b", "other")
+    shell(repository, "git", "checkout", "--quiet", "-b", "other")
     (repository / "params.yaml").write_text((repository / "params.yaml").read_text() + "# mine\n")
     guard.protect()
-    run(repository, "git", "stash", "--quiet")
-    run(repository, "git", "checkout", "--quiet", "--detach")
+    shell(repository, "git", "stash", "--quiet")
+    shell(repository, "git", "checkout", "--quiet", "--detach")
     (repository / "params.yaml").write_text("an experiment's")
     kept, restored = guard.recover()
     assert kept == f"kept the workspace's uncommitted changes: git stash list has them as {guard.KEPT!r}."
     assert restored == "restored the workspace, which a killed DVC had left in the middle of a change."
     assert (repository / "params.yaml").read_text().endswith("# mine\n")
-    assert run(repository, "git", "show", "stash@{0}:params.yaml") == "an experiment's"
-    assert run(repository, "git", "symbolic-ref", "HEAD").strip() == "refs/heads/other"
+    assert shell(repository, "git", "show", "stash@{0}:params.yaml") == "an experiment's"
+    assert shell(repository, "git", "symbolic-ref", "HEAD").strip() == "refs/heads/other"
     assert guard.recover() == []
 
 
@@ -244,8 +244,8 @@ def test_a_workspace_that_dvc_tidied_is_left_alone(repository, monkeypatch):
     monkeypatch.chdir(repository)
     (repository / "params.yaml").write_text("mine\n")
     guard.protect()
-    assert run(repository, "git", "show", read_json(guard.NOTE)["changes"] + ":params.yaml") == "mine\n"
+    assert shell(repository, "git", "show", read_json(guard.NOTE)["changes"] + ":params.yaml") == "mine\n"
     (repository / "params.yaml").write_text("changed since\n")
     assert guard.recover() == []
     assert (repository / "params.yaml").read_text() == "changed since\n"
-    run(repository, "git", "checkout", "--quiet", "--", ".")
+    shell(repository, "git", "checkout", "--quiet", "--", ".")

@@ -146,7 +146,14 @@ TABLE = """kernel_size,cpu_s_per_step,against,ratio,low,high
 
 @pytest.mark.parametrize(
     ("times", "within", "expected"),
-    [(22.3, 1.5, CONFIRMED), (22.3, 1.2, OPEN), (5, 2, CONTRADICTED), (70, 2, CONTRADICTED)],
+    [
+        (22.3, 1.5, CONFIRMED),
+        (22.3, 1.2, OPEN),
+        (5, 2, CONTRADICTED),
+        (70, 2, CONTRADICTED),
+        (16.22, 2, CONFIRMED),
+        (45.24, 2, CONFIRMED),  # to the very ends of the interval
+    ],
 )
 def test_a_cost_is_that_of_the_benchmark(tmp_path, times, within, expected):
     (tmp_path / "training.csv").write_text(TABLE)

@@ -187,3 +187,9 @@ def test_the_numbers_of_the_affine_kinds_are_those_of_the_models_trained_before(
     numbers = random()
     augment(image, amounts, numbers)
     assert numbers.random() == after
+
+
+@pytest.mark.parametrize("sides", [(7, 9), (6, 8), (1, 4)])
+def test_a_half_turn_about_the_centre_reverses_rows_and_columns(sides):
+    image = np.random.default_rng(0).integers(0, 256, (*sides, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(randaugment.warp(image, [[-1, 0], [0, -1]]), image[::-1, ::-1])

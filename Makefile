@@ -28,10 +28,10 @@ notebooks: setup  ## Execute the notebooks again, on the pipeline's results
 	pytest --nbmake --overwrite notebooks/*.ipynb
 	python .ci/tidy_notebooks.py notebooks/*.ipynb
 
-test: setup  ## Test all but what takes long (at most 3 minutes)
+test: setup  ## Test all but what takes long (budget: 3 minutes)
 	pytest -n 3 -m "not slow"
 
-test-slow: setup  ## Test what takes long: full trainings, whole pipelines, a browser (at most 15 minutes)
+test-slow: setup  ## Test what takes long: full trainings, whole pipelines, a browser (budget: 15 minutes)
 	pytest -n 3 --dist loadfile --no-loadscope-reorder -m slow
 
 bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with other tools (1 hour)

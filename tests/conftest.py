@@ -31,7 +31,7 @@ LONGEST = (
     "export/test_run.py", "train/test_run.py",
 )  # fmt: skip
 
-# What imports leave is never garbage: looking through it again and again would take a tenth of the time of all tests.
+# What imports leave is never garbage, and need not be looked through again and again.
 gc.disable()
 
 

@@ -24,7 +24,9 @@ N_STAGES = 8 + 2 + 3 * len(NETWORKS) + 3
 def warm_environment():
     """Return the environment in which DVC starts the steps as forks of a process that has imported TensorFlow."""
     folder = ROOT / "tests" / "warm_python"
-    address = str(Path(tempfile.mkdtemp(), "warm_python"))
+    sockets = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, sockets)
+    address = str(Path(sockets, "warm_python"))
     command = [sys.executable, folder / "server.py", address]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout.readline() == "ready\n"

@@ -22,7 +22,12 @@ def run(root, *arguments):
     ("arguments", "name", "value", "message"),
     [
         (("collect", "raw"), "collect.source", "damaged.zip", "damaged.zip: expected a whole zip or tar archive, got"),
-        (("clean", "raw", "review.csv", "to"), "clean.min_side", 0, "params.yaml clean.min_side: expected a number >="),
+        (
+            ("clean", "raw", "review.csv", "to"),
+            "clean.min_side",
+            0,
+            "params.yaml clean.min_side: expected a number >= 1",
+        ),
         (("split", "index", "split", "leaks"), "split.ratios", "70/15/16", "params.yaml split.ratios: expected three"),
     ],
 )

@@ -115,11 +115,9 @@ def settings_of(name):
     return settings.model_copy(update={"width": 0.05})
 
 
-# The largest network takes most of a minute, and has no layer that the others lack.
 CASES = [
     pytest.param(name, kind, marks=pytest.mark.slow if (name, kind) != ("vgg", "onnx") else ())
     for name, kind in product(models.names(), exporting.FORMATS)
-    if name != "inception_v3"
 ]
 
 

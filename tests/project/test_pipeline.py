@@ -91,10 +91,7 @@ def test_plots_hold_the_curves_and_the_confusion_of_every_network(repository):
 @pytest.mark.parametrize(
     ("change", "stage", "message"),
     [
-        ("split.ratios=70/20/20", "split", "split.ratios: expected three positive shares that add up to 100"),
         ("clean.min_side=5000", "clean", "expected an image that passes `clean`, got 48 too small."),
-        # Longer than the path that it replaces: git did not restore a params.yaml of equal size.
-        ("collect.source=data/there/is/no/such/archive.zip", "collect", "no/such/archive.zip"),
         ("+networks.resnet.input=data/3_pixels", "train@resnet", "stages/models/resnet.py"),
     ],
 )

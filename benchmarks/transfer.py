@@ -90,11 +90,10 @@ def score(pixels: Path, activations: Path, work: Path, **changes: object) -> Acc
     """Return the accuracy of a head trained on the activations, over splits of five seeds with these params changed."""
     training = read_settings(NETWORK, xception)
     ways = settings_of(splitting.Split, "split")
-    group_distance = settings_of(clean.Clean, "clean").group_distance
     each = []
     for seed in SEEDS:
         paths = work / f"{seed}.csv", work / f"{seed}-leaks.csv"
-        splitting.run(ways.model_copy(update={"seed": seed, **changes}), group_distance, pixels / "index.csv", *paths)
+        splitting.run(ways.model_copy(update={"seed": seed, **changes}), pixels / "index.csv", *paths)
         seeded = training.model_copy(update={"seed": seed})
         train.run(NETWORK, seeded, Augmentation(), activations, paths[0], work / f"{seed}", work / f"{seed}-live")
         model = keras.models.load_model(work / f"{seed}" / "model.keras", compile=False)

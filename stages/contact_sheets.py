@@ -14,14 +14,15 @@ from stages.images.tiles import SIDE, file_name, image_section, read_squares, sp
 
 GAP = 4  # pixels between the two images of a pair
 COLUMNS = 10
-PER_CLASS, PER_REASON, PER_KIND = 40, 20, 50
+PER_CLASS, PER_REASON, PER_KIND, PER_GROUP = 40, 20, 50, 20
+LARGEST = 10  # groups to show
 
 
 def run(raw: Path, cleaned: Path, target: Path) -> None:
-    """Write `kept.png`, `rejected.png` and `pairs.png` into the folder target, from the tables that `clean` wrote.
+    """Write the sheets `kept`, `rejected`, `pairs` and `groups` into the folder target, from the tables of `clean`.
 
-    A section has the images of a class, of a reason or of a kind of pair, evenly spread over its rows if there are too
-    many.
+    A section has the images of a class, of a reason, of a kind of pair or of one of the largest groups, evenly spread
+    over its rows if there are too many.
     """
     kept, rejected, pairs = (read_table(cleaned / f"{name}.csv") for name in ("kept", "rejected", "pairs"))
     images = pd.concat([kept, rejected]).drop_duplicates("image_id").set_index("image_id")
@@ -31,7 +32,19 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
         by_reason = [(name, "rejected", rows, PER_REASON) for name, rows in rejected.groupby("reason")]
         draw_sheet([image_section(*group, raw) for group in by_class], folder / "kept.png", SIDE, COLUMNS)
         draw_sheet([image_section(*group, raw) for group in by_reason], folder / "rejected.png", SIDE, COLUMNS)
+        draw_sheet(group_sections(kept, raw), folder / "groups.png", SIDE, COLUMNS)
         draw_sheet(pair_sections(pairs, images, raw), folder / "pairs.png", 2 * SIDE + GAP, COLUMNS // 2)
+
+
+def group_sections(kept: pd.DataFrame, raw: Path) -> list[SheetSection]:
+    """Return a section for each of the largest groups of look-alikes, those in several classes first."""
+    groups = kept.groupby("group").agg(images=("image_id", "size"), classes=("class", "nunique"))
+    shown = groups[groups["images"] > 1].sort_values(["classes", "images"], ascending=False, kind="stable").head(LARGEST)
+    return [
+        image_section(f"{group[:12]} ({', '.join(sorted(rows['class'].unique()))})", "look-alikes", rows, PER_GROUP, raw)
+        for group in shown.index
+        for rows in (kept[kept["group"] == group],)
+    ]
 
 
 def pair_sections(pairs: pd.DataFrame, images: pd.DataFrame, raw: Path) -> list[SheetSection]:

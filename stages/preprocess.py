@@ -131,7 +131,9 @@ def main() -> None:
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
     settings = params.read(Preprocess, "preprocess")
-    write_json(run(settings, arguments.raw, arguments.kept, arguments.target), arguments.metrics)
+    counts = run(settings, arguments.raw, arguments.kept, arguments.target)
+    write_json(counts, arguments.metrics)
+    print(state_counts("preprocess", counts["listed"], {"kept": counts["kept"], **counts["failed"]}))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 import argparse
 from pathlib import Path
 
+from stages.clean.groups import describe_groups
 from stages.clean.run import run
 from stages.clean.settings import Clean
 from stages.core import params
-from stages.core.files import write_json
+from stages.core.counts import state_counts
+from stages.core.files import read_table, write_json
 from stages.core.terminal import command
 
 
@@ -19,7 +21,11 @@ def main() -> None:
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
     settings = params.read(Clean, "clean")
-    write_json(run(settings, arguments.source, arguments.review, arguments.target), arguments.metrics)
+    counts = run(settings, arguments.source, arguments.review, arguments.target)
+    write_json(counts, arguments.metrics)
+    print(state_counts("clean", counts["listed"], {"kept": counts["kept"], **counts["rejected"]}))
+    for line in describe_groups(read_table(arguments.target / "kept.csv")):
+        print(line)
 
 
 if __name__ == "__main__":

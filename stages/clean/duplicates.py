@@ -7,9 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.clean.inspection import Colours, Thumbnails
-from stages.clean.pairs import LOOK_ALIKE, SAME, compare_pixels, find_pairs, find_repeats, nearest_of_another_class
+from stages.clean.agreement import compare_views
+from stages.clean.candidates import Thumbnails, find_pairs, screen
+from stages.clean.groups import LOOK_ALIKE, SAME, find_repeats, nearest_of_another_class
+from stages.clean.inspection import Views
 from stages.clean.settings import Clean
+
+CHANGED_IN_A_DRAWING = 0.002  # share of the area that resampling may change where there is no texture
 
 
 def drop_copies(images: pd.DataFrame, settings: Clean) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -28,21 +32,20 @@ def reject(images: pd.DataFrame, reason: str, twins: Any, distances: Any) -> pd.
     return images.assign(reason=reason, twin=twins, distance=distances)
 
 
-def find_alike(
-    images: pd.DataFrame, thumbnails: Thumbnails, colours: Colours, source: Path, settings: Clean
-) -> pd.DataFrame:
-    """Return all pairs of rows that show the same image or look alike, with distance, similarity and `relation`.
+def find_alike(images: pd.DataFrame, thumbnails: Thumbnails, views: Views, source: Path, settings: Clean) -> Any:
+    """Return all pairs of rows that show the same image or look alike, with `distance`, agreement and `relation`.
 
-    Two rows show the same image if their hashes are within `max_distance` and their pixels at least `min_similarity`
-    alike. Look-alikes are other pairs whose hashes are within `group_distance`.
+    Candidates are rows whose hashes are within `max_distance` and whose outlines agree. They show the same image if
+    their fine structure is at least `min_similarity` similar and next to nothing is changed: on a photograph at most
+    `max_changed` of the area, such as a watermark; on a drawing nothing, because there a small change makes another
+    drawing. Other candidates look alike if half of their fine structure is at least `min_likeness` similar.
     """
-    farthest = max(settings.max_distance, settings.group_distance)
-    pairs = find_pairs(thumbnails, farthest, settings.mirrored, settings.rotated)
-    files = [source / file for file in images["file"]]
-    pairs["similarity"] = compare_pixels(pairs, thumbnails, files, colours, settings.min_similarity)
-    is_same = (pairs["distance"] <= settings.max_distance) & (pairs["similarity"] >= settings.min_similarity)
+    pairs = screen(find_pairs(thumbnails, settings.max_distance, settings.mirrored, settings.rotated), thumbnails)
+    pairs = compare_views(pairs, [source / file for file in images["file"]], views)
+    allowed = np.where(pairs["is_textured"], settings.max_changed, CHANGED_IN_A_DRAWING)
+    is_same = (pairs["similarity"] >= settings.min_similarity) & (pairs["changed"] <= allowed)
     pairs["relation"] = np.where(is_same, SAME, LOOK_ALIKE)
-    return pairs[is_same | (pairs["distance"] <= settings.group_distance)].reset_index(drop=True)
+    return pairs[is_same | (pairs["likeness"] >= settings.min_likeness)].reset_index(drop=True)
 
 
 def reject_repeats(images: pd.DataFrame, same: pd.DataFrame, settings: Clean) -> tuple[pd.DataFrame, ...]:

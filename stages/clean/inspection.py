@@ -6,19 +6,19 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from stages.clean.candidates import Thumbnails
 from stages.clean.settings import Clean
 from stages.core.terminal import progress
 from stages.images.decisions import Decision
 from stages.images.perceptual_hash import phash
 from stages.images.quality import Inspection, inspect_files
+from stages.images.thumbnails import View
 
 FILES_AT_ONCE = 8  # files that a thread decodes before it assesses them
-COLOURS_KEPT = 50_000  # images, 12 KB each; other images are read again if they have to be compared
-Thumbnails = npt.NDArray[np.uint8]
-Colours = dict[Path, npt.NDArray[np.uint8]]
+VIEWS_KEPT = 50_000  # images, 14 KB each; other images are read again if they have to be compared
+Views = dict[Path, View]
 
 
 def apply_decisions(images: pd.DataFrame, decisions: dict[str, Decision]) -> pd.DataFrame:
@@ -32,10 +32,10 @@ def apply_decisions(images: pd.DataFrame, decisions: dict[str, Decision]) -> pd.
     )
 
 
-def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd.DataFrame, Thumbnails, Colours]:
-    """Return the rows with `phash`, `reason` and `detail`, the grey thumbnails, and the colours of some files.
+def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd.DataFrame, Thumbnails, Views]:
+    """Return the rows with `phash`, `reason` and `detail`, the grey thumbnails, and the views of some files.
 
-    `reason` and `detail` say why an image is unfit and are empty for a fit image. Files whose colours are returned need
+    `reason` and `detail` say why an image is unfit and are empty for a fit image. Files whose views are returned need
     not be read again to be compared.
     """
     files = list(images["file"].unique())
@@ -43,11 +43,11 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     work = (joblib.delayed(inspect_files)([source / file for file in block], settings) for block in blocks)
     results = chain.from_iterable(joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work))
     found: dict[str, Inspection] = {}
-    colours: Colours = {}
+    views: Views = {}
     for file, inspection in zip(files, progress(results, len(files), "clean"), strict=True):
-        if inspection.colours is not None and len(colours) < COLOURS_KEPT:
-            colours[source / file] = inspection.colours
-        found[file] = replace(inspection, colours=None)
+        if inspection.view is not None and len(views) < VIEWS_KEPT:
+            views[source / file] = inspection.view
+        found[file] = replace(inspection, view=None)
     thumbnails = np.stack([found[file].thumbnail for file in images["file"]])
     images = images.assign(phash=[f"{bits:016x}" for bits in phash(thumbnails)])
     verdicts = [
@@ -57,7 +57,7 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     is_placeholder = find_placeholders(images, settings)
     images.loc[is_placeholder, "reason"] = "placeholder"
     images.loc[is_placeholder, "detail"] = "perceptual hash " + images.loc[is_placeholder, "phash"]
-    return images, thumbnails, colours
+    return images, thumbnails, views
 
 
 def reject_reason(inspection: Inspection, decision: str) -> tuple[str, str]:

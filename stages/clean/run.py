@@ -7,22 +7,25 @@ import pandas as pd
 
 from stages.clean.duplicates import drop_copies, find_alike, mark_copies, reject_repeats
 from stages.clean.inspection import apply_decisions, inspect_all
-from stages.clean.pairs import SAME, name_groups
+from stages.clean.groups import SAME, name_groups, name_originals
 from stages.clean.settings import Clean
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_table
 from stages.images.decisions import Decision, read_decisions
 
 REJECTED_COLUMNS = ["image_id", "class", "source_id", "file", "reason", "detail", "twin", "distance"]
-PAIR_COLUMNS = ["first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation"]
+PAIR_COLUMNS = [
+    "first", "second", "first_class", "second_class", "distance", "similarity", "likeness",
+    "changed", "form", "relation",
+]  # fmt: skip
 
 
 def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, Any]:
     """Write `kept.csv`, `rejected.csv` and `pairs.csv` into the folder target, and return the counts.
 
-    `kept.csv` has the columns of the source's `images.csv` and `phash` (16 hexadecimal digits) and `group`: the
-    smallest image_id among the images that `pairs.csv` connects with it. An image_id stands there once for each of the
-    source's own splits. Of several copies of an image, the copy that a person decided to keep stays, then the copy with
+    `kept.csv` has the columns of the source's `images.csv`, `phash` (16 hexadecimal digits), `original` and `group`: the
+    smallest image_id among the images that show the same image, and among those that `pairs.csv` connects with it. An
+    image_id stands there once for each of the source's own splits. Of several copies of an image, the copy that a person decided to keep stays, then the copy with
     most pixels, then the copy with the smallest image_id. A person's decision outweighs everything but damage.
 
     Raises:
@@ -31,15 +34,17 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
     """
     listed = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
     decisions = read_decisions(review, listed)
-    images, thumbnails, colours = inspect_all(
+    images, thumbnails, views = inspect_all(
         apply_decisions(listed.reset_index(drop=True), decisions), source, settings
     )
     unfit = images[images["reason"] != ""]
     usable, copies = drop_copies(images[images["reason"] == ""], settings)
     thumbnails, usable = thumbnails[usable.index], usable.reset_index(drop=True)
-    pairs = find_alike(usable, thumbnails, colours, source, settings)
+    pairs = find_alike(usable, thumbnails, views, source, settings)
+    same = pairs[pairs["relation"] == SAME]
+    usable["original"] = name_originals(usable["image_id"], same)
     usable["group"] = name_groups(usable["image_id"], pairs)
-    kept, conflicts, twins = reject_repeats(usable, pairs[pairs["relation"] == SAME], settings)
+    kept, conflicts, twins = reject_repeats(usable, same, settings)
     rejected = pd.concat([unfit, mark_copies(copies, conflicts), conflicts, twins])
     if kept.empty:
         raise ValueError(f"{source}: expected an image that passes `clean`, got {describe_reasons(rejected)}.")
@@ -84,6 +89,7 @@ def count_outcomes(images: pd.DataFrame, kept: pd.DataFrame, rejected: pd.DataFr
         "kept": len(kept),
         "rejected": tally(rejected["reason"]),
         "groups": int(kept["group"].nunique()),
+        "largest_groups": kept["group"].value_counts().head(5).tolist(),
         "classes": tally(kept["class"]),
     }
 

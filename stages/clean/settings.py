@@ -12,7 +12,8 @@ class Clean(Limits):
 
     max_distance: int = Field(ge=0, le=64)
     min_similarity: float = Field(ge=0, le=1)
-    group_distance: int = Field(ge=0, le=64)
+    max_changed: float = Field(ge=0, le=1)
+    min_likeness: float = Field(ge=0, le=1)
     mirrored: bool
     rotated: bool
     placeholder_copies: int = Field(ge=2)

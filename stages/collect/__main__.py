@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages.collect.run import Collect, run
 from stages.core import params
+from stages.core.counts import state_counts
 from stages.core.files import write_json
 from stages.core.terminal import command
 
@@ -15,7 +16,9 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="the folder of raw images to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
-    write_json(run(params.read(Collect, "collect"), arguments.target), arguments.metrics)
+    counts = run(params.read(Collect, "collect"), arguments.target)
+    write_json(counts, arguments.metrics)
+    print(state_counts("collect", counts["listed"], {"kept": counts["kept"], **counts["failed"]}))
 
 
 if __name__ == "__main__":

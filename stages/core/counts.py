@@ -1,7 +1,7 @@
 """The names of the splits, and counting: listed = kept + rejected(reason) + failed(reason) at every step."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 SPLITS = ("train", "val", "test")
 
@@ -9,3 +9,8 @@ SPLITS = ("train", "val", "test")
 def tally(values: Iterable[str]) -> dict[str, int]:
     """Return how often each value occurs, sorted by value."""
     return dict(sorted(Counter(values).items()))
+
+
+def state_counts(step: str, listed: int, outcomes: Mapping[str, int]) -> str:
+    """Return the counts of a step in one line: all that it was given, and what became of them."""
+    return f"{step}: {listed:,} images listed = " + " + ".join(f"{number:,} {name}" for name, number in outcomes.items())

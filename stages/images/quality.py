@@ -12,7 +12,7 @@ from stages.core.params import Section
 from stages.images.formats import check_type, check_whole
 from stages.images.perceptual_hash import SIDE
 from stages.images.reading import UnusableImage, open_image
-from stages.images.thumbnails import Look, Small, Thumbnail, look_at, read_small
+from stages.images.thumbnails import Look, Small, Thumbnail, View, look_at, read_small
 
 # Formats that hold animations. In other formats the second image is a smaller version, a depth map or a page.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -32,7 +32,7 @@ class Limits(Section):
 
 @dataclass(frozen=True)
 class Inspection:
-    """An image's grey thumbnail `(32, 32)`, sometimes its colours, and the reason against it, if there is one.
+    """An image's grey thumbnail `(32, 32)`, its view if it was decoded, and the reason against it, if there is one.
 
     `can_be_kept` says whether a person may decide to keep the image in spite of the reason: it can be decoded.
     """
@@ -41,7 +41,7 @@ class Inspection:
     reason: str = ""
     detail: str = ""
     can_be_kept: bool = False
-    colours: Thumbnail | None = None
+    view: View | None = None
 
 
 def inspect_files(paths: list[Path], limits: Limits) -> list[Inspection]:
@@ -79,8 +79,8 @@ def assess(small: Small, limits: Limits) -> Inspection:
         check_shape(*small.size, limits)
         check_look(look, limits)
     except UnusableImage as error:
-        return Inspection(look.thumbnail, error.reason, error.detail, can_be_kept=True, colours=look.colours)
-    return Inspection(look.thumbnail, colours=look.colours)
+        return Inspection(look.thumbnail, error.reason, error.detail, can_be_kept=True, view=look.view)
+    return Inspection(look.thumbnail, view=look.view)
 
 
 def check_area(width: int, height: int, limits: Limits) -> None:

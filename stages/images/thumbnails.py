@@ -16,7 +16,7 @@ from stages.images.reading import UPRIGHT, decode, open_image, read_orientation,
 Thumbnail = npt.NDArray[np.uint8]
 
 FOCUS_SIDE = 128  # pixels of the longer side at which sharpness is measured: about what networks are fed
-COLOUR_SIDE = 64
+DETAIL_SIDE, COLOUR_SIDE = 96, 48  # of the luma and of the colours in which images are compared
 WHOLE = 1 << 30  # bytes of a file that Pillow gives a decoder at once; with the usual 64 KB a JPEG takes 2 to 4 % more
 
 # A reduced image, and its exact width and height in these pixels: the last row and column can be fractions of a pixel.
@@ -24,24 +24,38 @@ Reduced = tuple[Image.Image, tuple[float, float]]
 
 
 @dataclass(frozen=True)
+class View:
+    """An image as it is compared with others, upright and stretched to a square: 14 KB.
+
+    `luma` is uint8 `(96, 96)`; `chroma` is uint8 `(48, 48, 2)`, the differences of blue and red from it as in JPEG
+    (ITU-R BT.601), 128 where there is no colour.
+    """
+
+    luma: Thumbnail
+    chroma: Thumbnail
+
+
+@dataclass(frozen=True)
 class Look:
-    """The look of an image: a grey thumbnail `(32, 32)` to be hashed, two measures, and sometimes its colours.
+    """The look of an image: a grey thumbnail `(32, 32)` to be hashed, two measures, and a view to be compared.
 
     `contrast` is the standard deviation of the thumbnail's grey levels, 0 to 128. `sharpness` is the variance of the
     Laplacian (Pech-Pacheco et al. 2000, https://doi.org/10.1109/ICPR.2000.903548) over the variance of the grey levels,
-    both of the image at 128 pixels on its longer side: so neither its contrast nor its size counts. `colours` is what
-    `read_colours` returns. It is kept for formats that can only be decoded whole, so that they are decoded once.
+    both of the image at 128 pixels on its longer side: so neither its contrast nor its size counts.
     """
 
     thumbnail: Thumbnail
     contrast: float
     sharpness: float
-    colours: Thumbnail | None
+    view: View
 
 
 @dataclass(frozen=True)
 class Small:
-    """An image decoded as far as its look needs (a JPEG to grey, others to RGB), and the size that the file states."""
+    """An image decoded as far as its look needs, and the size that the file states.
+
+    A JPEG that was reduced while decoding is in YCbCr, or in L if it is grey; other images are in RGB.
+    """
 
     image: Image.Image
     extent: tuple[float, float]
@@ -50,28 +64,46 @@ class Small:
 
 
 def read_small(image: Image.Image) -> Small:
-    """Decode an opened image and return it; a JPEG is decoded to grey at 1/8, 1/4 or 1/2 if that is enough.
+    """Decode an opened image and return it; a JPEG is decoded at 1/8, 1/4 or 1/2 if that is enough.
 
     Raises:
         UnusableImage: The image cannot be decoded.
     """
     size, orientation = image.size, read_orientation(image)
-    mode = "L" if image.format == "JPEG" else "RGB"
-    return Small(*decode_reduced(image, mode, scale_for(image)), orientation, size)
+    return Small(*decode_reduced(image, scale_for(image)), orientation, size)
 
 
 def look_at(small: Small) -> Look:
     """Return the look of an image, upright."""
-    has_colours = small.image.mode == "RGB"
-    grey = small.image.convert("L") if has_colours else small.image
-    thumbnail = shrink(grey, small.extent, SIDE, small.orientation)
-    colours = shrink(small.image, small.extent, COLOUR_SIDE, small.orientation) if has_colours else None
-    return Look(thumbnail, deviation(thumbnail), measure_sharpness(grey), colours)
+    grey = small.image.getchannel(0) if small.image.mode == "YCbCr" else small.image.convert("L")
+    thumbnail = shrink(grey, small, SIDE, Image.Resampling.LANCZOS)
+    return Look(thumbnail, deviation(thumbnail), measure_sharpness(grey), view_of(small, grey))
+
+
+def view_of(small: Small, grey: Image.Image) -> View:
+    """Return what an image is compared with others by; `grey` is the decoded image without colour."""
+    luma = shrink(grey, small, DETAIL_SIDE, Image.Resampling.BILINEAR)
+    if small.image.mode == "L":
+        return View(luma, np.full((COLOUR_SIDE, COLOUR_SIDE, 2), 128, dtype=np.uint8))
+    # OpenCV takes a third of Pillow's time; the fraction of a pixel by which it is wrong does not matter for colours.
+    pixels = cv2.resize(np.asarray(small.image), (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA)
+    square = Image.frombytes(small.image.mode, (COLOUR_SIDE, COLOUR_SIDE), pixels.tobytes()).convert("YCbCr")
+    return View(luma, np.asarray(turn(square, small.orientation))[..., 1:])
+
+
+def read_view(path: Path) -> View:
+    """Return what the image in the file is compared with others by.
+
+    Raises:
+        UnusableImage: The image cannot be decoded.
+    """
+    with open_image(io.BytesIO(path.read_bytes())) as image:
+        return look_at(read_small(image)).view
 
 
 def scale_for(image: Image.Image) -> float:
-    """Return the scale at which an image is large enough to be measured and has 64 pixels on its shorter side."""
-    return max(FOCUS_SIDE / max(image.size), 2 * SIDE / min(image.size))
+    """Return the scale at which an image is large enough to be measured and compared."""
+    return max(FOCUS_SIDE / max(image.size), DETAIL_SIDE / min(image.size))
 
 
 def measure_sharpness(grey: Image.Image) -> float:
@@ -88,38 +120,32 @@ def deviation(levels: npt.NDArray[Any]) -> float:
     return float(cv2.meanStdDev(levels)[1][0, 0])
 
 
-def read_colours(path: Path) -> Thumbnail:
-    """Return the image as uint8 `(64, 64, 3)` RGB, upright and stretched to a square, to be compared with others.
-
-    Raises:
-        UnusableImage: The image cannot be decoded.
-    """
-    with open_image(io.BytesIO(path.read_bytes())) as image:
-        orientation = read_orientation(image)
-        reduced, extent = decode_reduced(image, "RGB", scale_for(image))
-        return shrink(reduced, extent, COLOUR_SIDE, orientation)
+def shrink(grey: Image.Image, small: Small, side: int, filter_: Image.Resampling) -> Thumbnail:
+    """Return a decoded image without colour, upright and stretched to a square."""
+    square = grey.resize((side, side), filter_, box=(0, 0, *small.extent))
+    return np.asarray(turn(square, small.orientation))
 
 
-def shrink(image: Image.Image, extent: tuple[float, float], side: int, orientation: int) -> Thumbnail:
-    """Return the image upright and stretched to a square."""
-    small = image.resize((side, side), Image.Resampling.LANCZOS, box=(0, 0, *extent))
-    return np.asarray(small.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else small)
+def turn(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the image upright."""
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
-def decode_reduced(image: Image.Image, mode: str, least: float) -> Reduced:
-    """Return the image in the mode `L` or `RGB`, at no less than the scale: a JPEG decoded small, others averaged.
+def decode_reduced(image: Image.Image, least: float) -> Reduced:
+    """Return the image in YCbCr, L or RGB, at no less than the scale: a JPEG decoded small, others averaged.
 
     Raises:
         UnusableImage: The image cannot be decoded.
     """
     asked = (max(1, round(image.width * least)), max(1, round(image.height * least)))
-    drafted = image.draft(mode, asked) if image.mode in ("RGB", "L") and least < 1 else None
+    mode = {"RGB": "YCbCr", "L": "L"}.get(image.mode)
+    drafted = image.draft(mode, asked) if mode and least < 1 else None
     if isinstance(image, ImageFile.ImageFile):
         image.decodermaxblock = WHOLE
     whole = decode(image)
-    converted = whole if whole.mode == mode else to_rgb(whole).convert(mode)
     if drafted:
-        return converted, (drafted[1][2], drafted[1][3])
+        return whole, (drafted[1][2], drafted[1][3])
+    converted = to_rgb(whole)
     factor = min(converted.width // asked[0], converted.height // asked[1])
     if factor < 2:
         return converted, (float(converted.width), float(converted.height))

@@ -4,9 +4,11 @@ import argparse
 from pathlib import Path
 
 from stages.core import params
-from stages.core.files import write_json
+from stages.core.counts import state_counts
+from stages.core.files import read_table, write_json
 from stages.core.terminal import command
-from stages.split.run import Likeness, Split, run
+from stages.split.ratios import describe_given
+from stages.split.run import Split, run
 
 
 def main() -> None:
@@ -17,9 +19,12 @@ def main() -> None:
     parser.add_argument("leaks", type=Path, help="the table of look-alikes in several splits to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
-    settings, distance = params.read(Split, "split"), params.read(Likeness, "clean").group_distance
-    counts = run(settings, distance, arguments.source, arguments.target, arguments.leaks)
+    settings = params.read(Split, "split")
+    counts = run(settings, arguments.source, arguments.target, arguments.leaks)
     write_json(counts, arguments.metrics)
+    print(state_counts("split", counts["listed"], {name: sum(of.values()) for name, of in counts["classes"].items()}))
+    for line in describe_given(settings.ratios, read_table(arguments.source)):
+        print(line)
 
 
 if __name__ == "__main__":

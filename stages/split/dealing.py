@@ -50,7 +50,7 @@ def describe_left_out(counts: pd.DataFrame, dealt: Integers, names: tuple[str, .
     return (
         f"split: expected a way to put every class into {list_parts(names)}, got none in {TRIES} tries for class "
         f"{name} (images: {groups[name].sum()}, groups: {len(groups)}, groups with other classes: {n_mixed}). "
-        "A smaller clean.group_distance, or clean.on_conflict: reject, makes fewer groups of several classes."
+        "A higher clean.min_likeness, or clean.on_conflict: reject, makes fewer groups of several classes."
     )
 
 

@@ -1,4 +1,7 @@
-"""Leaks, which are groups on several sides of a split: finding, counting, reporting and dropping them."""
+"""Leaks of a given split, which are alike images on several sides: finding, counting, reporting and dropping them.
+
+A leak is `identical` (the same bytes), `changed` (the same image otherwise, such as a smaller copy) or a `look-alike`.
+"""
 
 from typing import Literal
 
@@ -6,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.images.hamming_search import near_pairs
+from stages.core.counts import tally
 
 DROPPED = "dropped"
 OnLeak = Literal["error", "report", "drop_from_train"]
+Kind = Literal["identical", "changed", "look-alike"]
 Names = npt.NDArray[np.str_]
 LEAK_COLUMNS = ["group", "image_id", "class", "source_id", "given_split", "split", "kind"]
-FARTHEST = 20
+# The column that two alike images share, by the kind of leak that they are, the strictest first.
+SHARED: dict[Kind, str] = {"identical": "image_id", "changed": "original", "look-alike": "group"}
 
 
 def straddling(index: pd.DataFrame, split: Names) -> list[str]:
@@ -25,88 +30,84 @@ def straddling(index: pd.DataFrame, split: Names) -> list[str]:
 def find_leaks(index: pd.DataFrame, split: Names) -> pd.DataFrame:
     """Return all rows of the groups that lie in several splits, or that did before rows were dropped.
 
-    Added are the columns `split`, `side` (the given split of a dropped row, else its split) and `kind`: `identical` if
-    the same image_id is on another side, else `near`.
+    Added are the columns `split`, `side` (the given split of a dropped row, else its split) and `kind`: how the row is
+    like a row on another side, empty if it is so only through other rows.
     """
     sides = np.where(split == DROPPED, index["given_split"].to_numpy(dtype=str), split)
     is_leak = index["group"].isin(straddling(index, sides)).to_numpy()
     leaks = index.assign(split=split, side=sides)[is_leak]
-    n_sides = leaks.groupby("image_id")["side"].transform("nunique")
-    leaks = leaks.assign(kind=np.where(n_sides > 1, "identical", "near"))
-    return leaks.sort_values(["group", "image_id", "given_split", "class", "source_id"])
+    return leaks.assign(kind=kinds_across(leaks)).sort_values(["group", "image_id", "given_split", "class", "source_id"])
 
 
-def count_leaks(leaks: pd.DataFrame) -> dict[str, int]:
-    """Return how many groups leak, and how many rows of train and val are like a row on a side that matters more.
+def kinds_across(rows: pd.DataFrame) -> Names:
+    """Return for each row how it is like a row on another side: the strictest kind of leak."""
+    is_shared = [rows.groupby(column)["side"].transform("nunique").to_numpy() > 1 for column in SHARED.values()]
+    return np.select(is_shared, list(SHARED), "")
 
-    `like_test` counts train and val rows in a group with a test row, and `identical_to_test` the rows among them whose
-    image is also a test image; `like_val` counts the other train rows in a group with a val row. `drop_from_train`
-    drops `like_test` and `like_val`.
+
+def kinds_towards(rows: pd.DataFrame, targets: pd.DataFrame) -> Names:
+    """Return for each row how it is like one of the targets: the strictest kind of leak, empty if it is not."""
+    is_shared = [rows[column].isin(targets[column]).to_numpy() for column in SHARED.values()]
+    return np.select(is_shared, list(SHARED), "")
+
+
+def count_leaks(leaks: pd.DataFrame) -> dict[str, object]:
+    """Return how many groups leak, and how many rows of each kind are like a row on a side that matters more.
+
+    `like_test` counts train and val rows, `like_val` the train rows that are not like a test row.
     """
-    is_test = leaks["side"] == "test"
-    has_test = leaks["group"].isin(leaks.loc[is_test, "group"])
-    is_copy = leaks["image_id"].isin(leaks.loc[is_test, "image_id"])
+    test, val, train = (leaks[leaks["side"] == side] for side in ("test", "val", "train"))
+    like_test = pd.concat([train, val])
+    to_test = kinds_towards(like_test, test)
+    left = train[kinds_towards(train, test) == ""]
     return {
         "groups": int(leaks["group"].nunique()),
-        "like_test": int((has_test & ~is_test).sum()),
-        "identical_to_test": int((is_copy & ~is_test).sum()),
-        "like_val": int((~has_test & (leaks["side"] == "train")).sum()),
+        "like_test": tally_kinds(to_test),
+        "like_val": tally_kinds(kinds_towards(left, val)),
     }
 
 
-def check_leaks(index: pd.DataFrame, given: Names) -> None:
-    """Check that no group lies in several of the given splits.
+def tally_kinds(kinds: Names) -> dict[str, int]:
+    """Return how many rows are of each kind of leak."""
+    found = tally(kinds)
+    return {kind: found.get(kind, 0) for kind in SHARED}
+
+
+def check_leaks(index: pd.DataFrame, given: Names, kinds: list[Kind]) -> None:
+    """Check that no row is like a row of a given split that matters more, in one of the kinds.
 
     Raises:
-        ValueError: A group lies in several splits.
+        ValueError: A row is.
     """
-    leaks = find_leaks(index, given)
-    if leaks.empty:
+    if not (drop_leaks(index, given, kinds) == DROPPED).any():
         return
+    leaks = find_leaks(index, given)
     counts = count_leaks(leaks)
     raise ValueError(
-        f"params.yaml split.on_leak: expected no look-alikes across the given splits, got groups of look-alikes: "
-        f"{counts['groups']}, train and val rows like test rows: {counts['like_test']} (identical to a test row: "
-        f"{counts['identical_to_test']}), other train rows like val rows: {counts['like_val']}, the first "
-        f"{exemplify(leaks)}. Set report or drop_from_train to go on."
+        f"params.yaml split.on_leak: expected no {' or '.join(kinds)} images across the given splits, got train and val "
+        f"rows like test rows: {in_words(counts['like_test'])}; other train rows like val rows: "
+        f"{in_words(counts['like_val'])}; the first {exemplify(leaks, kinds)}. "
+        "Set report or drop_from_train to go on."
     )
 
 
-def exemplify(leaks: pd.DataFrame) -> str:
-    """Return two rows of one group on two sides, in words: identical rows if there are any, else near ones."""
-    first = leaks.sort_values("kind", kind="stable").iloc[0]
-    key = "image_id" if first["kind"] == "identical" else "group"
-    rows = leaks[leaks[key] == first[key]].sort_values("side", ascending=False, kind="stable")
+def in_words(counts: object) -> str:
+    """Return counts by kind in words."""
+    assert isinstance(counts, dict)
+    return ", ".join(f"{number} {kind}" for kind, number in counts.items())
+
+
+def exemplify(leaks: pd.DataFrame, kinds: list[Kind]) -> str:
+    """Return two rows on two sides, in words, of the strictest kind that occurs among the kinds."""
+    kind = next(kind for kind in SHARED if kind in kinds and (leaks["kind"] == kind).any())
+    first = leaks[leaks["kind"] == kind].iloc[0]
+    rows = leaks[leaks[SHARED[kind]] == first[SHARED[kind]]].sort_values("side", ascending=False, kind="stable")
     return " and ".join(f"{rows['source_id'].iloc[i]} ({rows['side'].iloc[i]})" for i in (0, -1))
 
 
-def drop_leaks(index: pd.DataFrame, given: Names) -> Names:
+def drop_leaks(index: pd.DataFrame, given: Names, kinds: list[Kind]) -> Names:
     """Return the given splits, with `dropped` for rows like a row that matters more: test before val before train."""
-    group = index["group"]
-    like_test = group.isin(group[given == "test"]).to_numpy() & (given != "test")
-    like_val = group.isin(group[given == "val"]).to_numpy() & (given == "train")
-    return np.where(like_test | like_val, DROPPED, given)
-
-
-def measure_closeness(index: pd.DataFrame, split: Names, max_distance: int) -> tuple[int, int | None]:
-    """Return how many pairs across splits have hashes within max_distance bits, and the smallest distance of any.
-
-    Both come from `phash` alone, as a check on the groups; dropped rows are left out. The smallest distance is None if
-    it is over 20 bits: unrelated images are 32 bits apart on average, and searching that far takes long.
-    """
-    is_used = split != DROPPED
-    hashes = np.array([int(digits, 16) for digits in index["phash"][is_used]], dtype=np.uint64)
-    near = closest = distances_across(hashes, split[is_used], max_distance)
-    for wider in range(max_distance + 2, FARTHEST + 2, 2):
-        if len(closest):
-            break
-        closest = distances_across(hashes, split[is_used], wider)
-    smallest = int(closest.min(initial=64))
-    return len(near), smallest if smallest <= FARTHEST else None
-
-
-def distances_across(hashes: npt.NDArray[np.uint64], split: Names, max_distance: int) -> npt.NDArray[np.int64]:
-    """Return the distances in bits of all pairs in different splits that are at most max_distance apart."""
-    first, second, distance = near_pairs(hashes, max_distance)
-    across: npt.NDArray[np.int64] = distance[split[first] != split[second]]
-    return across
+    to_test = kinds_towards(index, index[given == "test"])
+    to_val = kinds_towards(index, index[given == "val"])
+    is_leak = ((given != "test") & np.isin(to_test, kinds)) | ((given == "train") & np.isin(to_val, kinds))
+    return np.where(is_leak, DROPPED, given)

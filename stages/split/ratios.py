@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stages.core.counts import SPLITS
-from stages.split.leaks import DROPPED, OnLeak, check_leaks, drop_leaks
+from stages.split.leaks import DROPPED, Kind, OnLeak, check_leaks, drop_leaks
 
 Names = npt.NDArray[np.str_]
 FORM = re.compile(r"(given|kfold)/([0-9]{1,3})|([0-9]{1,3})/([0-9]{1,3})/([0-9]{1,3})")
@@ -69,24 +69,46 @@ def name_parts(ratios: Ratios, fold: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def keep_given(index: pd.DataFrame, on_leak: OnLeak) -> Names:
-    """Return the source's own splits, with `dropped` for the rows that `drop_from_train` takes out.
+def read_given(index: pd.DataFrame) -> Names:
+    """Return the source's own splits; of a source with train and val alone, val is the test split.
 
     Raises:
-        ValueError: A row has no given split, there are no train or no test rows, a split lacks a class, or there is a
-            leak and `on_leak` is `error`.
+        ValueError: A row has no given split, or there are no train or no test and val rows.
     """
     given = index["given_split"].to_numpy(dtype=str)
     without = int((given == "").sum())
-    if without or "test" not in given or "train" not in given:
+    if without or "train" not in given or not {"val", "test"} & set(given):
         counts = ", ".join(f"{(given == name).sum()} {name}" for name in SPLITS)
         raise ValueError(
             f"params.yaml split.ratios: expected a source with given splits, got {counts}, {without} none. "
             "A ratio like 70/15/15 splits any source."
         )
+    return given if "test" in given else np.where(given == "val", "test", given)
+
+
+def describe_given(text: str, index: pd.DataFrame) -> list[str]:
+    """Return in a line each what becomes of a source's own splits that the ratios do not say."""
+    ratios, given = parse_ratios(text), set(index["given_split"])
+    if ratios.kind != "given":
+        return []
+    if "test" not in given:
+        return ["split: the source has no test images, so its val images are for testing, and val is drawn from train."]
+    if "val" in given:
+        return [f"split: the source has val images of its own, so the share in {text} is not used."]
+    return []
+
+
+def keep_given(index: pd.DataFrame, on_leak: OnLeak, kinds: list[Kind]) -> Names:
+    """Return the source's own splits, with `dropped` for the rows that `drop_from_train` takes out.
+
+    Raises:
+        ValueError: A row has no given split, there are no train or no test and val rows, a split lacks a class, or
+            there is a leak of one of the kinds and `on_leak` is `error`.
+    """
+    given = read_given(index)
     if on_leak == "error":
-        check_leaks(index, given)
-    split = drop_leaks(index, given) if on_leak == "drop_from_train" else given
+        check_leaks(index, given, kinds)
+    split = drop_leaks(index, given, kinds) if on_leak == "drop_from_train" else given
     check_filled(index, split)
     return split
 

@@ -12,7 +12,7 @@ from stages.core import params
 from stages.core.counts import SPLITS
 from stages.core.files import read_table, replacing, write_table
 from stages.split.dealing import assign, ungroup
-from stages.split.leaks import DROPPED, LEAK_COLUMNS, OnLeak, count_leaks, find_leaks, measure_closeness, straddling
+from stages.split.leaks import DROPPED, LEAK_COLUMNS, Kind, OnLeak, count_leaks, find_leaks, straddling
 from stages.split.ratios import keep_given, name_parts, parse_ratios
 
 
@@ -24,19 +24,14 @@ class Split(params.Section):
     grouped: bool
     seed: int = Field(ge=0)
     on_leak: OnLeak
+    leaks: list[Kind]
 
 
-class Likeness(params.Section, extra="ignore"):
-    """The key of the section `clean` of params.yaml that says how close two look-alikes are."""
-
-    group_distance: int = Field(ge=0, le=64)
-
-
-def run(settings: Split, group_distance: int, source: Path, target: Path, leaks: Path) -> dict[str, Any]:
+def run(settings: Split, source: Path, target: Path, leaks: Path) -> dict[str, Any]:
     """Write the class, group and split of every row to target, and the rows that leak to `leaks`; return the counts.
 
-    The table leaks lists all rows of the groups that lie in several splits, or that did before rows were dropped:
-    `identical` if the same bytes are on another side, else `near`.
+    The table leaks lists all rows of the groups that lie in several splits, or that did before rows were dropped, each
+    with the strictest kind in which it is like a row on another side.
 
     Raises:
         ValueError: The ratios are not valid, there are too few images for them, or a given split leaks.
@@ -49,13 +44,10 @@ def run(settings: Split, group_distance: int, source: Path, target: Path, leaks:
     with replacing(target) as unfinished, replacing(leaks) as unfinished_leaks:
         write_table(table, unfinished)
         write_table(found[LEAK_COLUMNS], unfinished_leaks)
-    near, closest = measure_closeness(index, split, group_distance)
     return {
         "listed": len(table),
         "groups_straddling": len(straddling(index, split)),
         "leaks": count_leaks(found),
-        "near_pairs_across_splits": near,
-        "closest_across_splits": closest,
         **count_images(table),
     }
 
@@ -71,7 +63,7 @@ def assign_splits(settings: Split, index: pd.DataFrame) -> npt.NDArray[np.str_]:
     dealt = index if settings.grouped else ungroup(index)
     if ratios.kind != "given":
         return assign(dealt, ratios.shares, names, settings.seed)
-    split = keep_given(index, settings.on_leak)
+    split = keep_given(index, settings.on_leak, settings.leaks)
     if "val" not in split:
         is_train = split == "train"
         split[is_train] = assign(dealt[is_train], ratios.shares, names, settings.seed)

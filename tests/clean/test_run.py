@@ -5,7 +5,7 @@ import zlib
 
 import pandas as pd
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from stages.clean.run import run
@@ -14,7 +14,7 @@ from stages.core.files import read_table
 
 SETTINGS = Clean(
     min_side=32, max_megapixels=1, max_aspect=50, max_frames=1, min_contrast=3, min_sharpness=0.001, max_distance=12,
-    min_similarity=0.9, group_distance=12, mirrored=False, rotated=False, placeholder_copies=10, placeholder_hashes=[],
+    min_similarity=0.85, max_changed=0.1, min_likeness=0.85, mirrored=False, rotated=False, placeholder_copies=10, placeholder_hashes=[],
     on_duplicate="reject", on_conflict="reject",
 )  # fmt: skip
 NOISE = Image.effect_noise((40, 40), 50)
@@ -77,7 +77,7 @@ def test_different_images_are_all_kept_each_in_its_own_group(clean, draw):
     counts, kept, rejected = clean([("cat", encode(draw(n))) for n in range(4)] + [("NA", encode(draw(9)))])
     assert counts == {
         "listed": 5, "kept": 5, "rejected": {}, "pairs": {}, "decisions": {}, "groups": 5,
-        "classes": {"NA": 1, "cat": 4},
+        "largest_groups": [1, 1, 1, 1, 1], "classes": {"NA": 1, "cat": 4},
     }  # fmt: skip
     assert kept["group"].tolist() == kept["image_id"].tolist() == sorted(kept["image_id"])
     assert kept["phash"].str.fullmatch("[0-9a-f]{16}").all()
@@ -171,14 +171,14 @@ def test_keeps_the_smallest_id_of_equally_large_ones(clean, draw):
     assert rejected["distance"].tolist() == ["0"] * 4
 
 
-def near(seed, draw):
-    """Return an image and another one whose hash differs from it in some bits."""
-    first, other = draw(seed, (128, 128)), draw(seed + 1, (128, 128))
-    return first, Image.blend(first, other, 0.2)
+def near(draw):
+    """Return an image and a crop of it whose hash differs in some bits."""
+    first = draw(1, (128, 128))
+    return first, first.crop((6, 5, 128, 128))
 
 
 def test_a_pair_at_max_distance_is_one_image_and_one_beyond_is_two(clean, draw):
-    images = [("cat", encode(image)) for image in near(0, draw)]
+    images = [("cat", encode(image)) for image in near(draw)]
     _, kept, _ = clean(images, max_distance=0)
     assert len(kept) == 2
     first, second = (int(digits, 16) for digits in kept["phash"])
@@ -190,15 +190,30 @@ def test_a_pair_at_max_distance_is_one_image_and_one_beyond_is_two(clean, draw):
     assert clean(images, max_distance=distance - 1)[0]["kept"] == 2
 
 
-def test_images_within_group_distance_share_the_smallest_id(clean, draw):
-    images = [("cat", encode(image)) for image in near(0, draw)]
-    _, kept, _ = clean(images, max_distance=0, group_distance=0)
-    assert kept["group"].tolist() == kept["image_id"].tolist()
-    distance = (int(kept["phash"][0], 16) ^ int(kept["phash"][1], 16)).bit_count()
-    assert clean(images, max_distance=0, group_distance=distance - 1)[0]["groups"] == 2
-    counts, kept, _ = clean(images, max_distance=0, group_distance=distance)
-    assert counts["groups"] == 1
+def test_look_alikes_stay_in_one_group_with_the_smallest_id(clean, draw):
+    images = [("cat", encode(image)) for image in near(draw)]
+    counts, kept, _ = clean(images, min_similarity=1.0)
+    assert (counts["kept"], counts["groups"], counts["largest_groups"]) == (2, 1, [2])
+    assert counts["pairs"] == {"look-alike": 1}
     assert kept["group"].tolist() == [min(kept["image_id"])] * 2
+    assert kept["original"].tolist() == kept["image_id"].tolist()
+    assert clean(images, min_similarity=1.0, min_likeness=1.0)[0]["groups"] == 2
+    assert clean(images, min_similarity=1.0, max_distance=0)[0]["groups"] == 2
+
+
+def test_a_copy_with_a_large_change_is_no_duplicate(clean, draw):
+    image = draw(1, (128, 128))
+    changed = image.copy()
+    ImageDraw.Draw(changed).rectangle((0, 0, 80, 30), fill="white")
+    images = [("cat", encode(image)), ("cat", encode(changed))]
+    assert clean(images, max_distance=64, min_similarity=0.1)[0]["kept"] == 2
+    assert clean(images, max_distance=64, min_similarity=0.1, max_changed=1)[0]["rejected"] == {"near-duplicate": 1}
+
+
+def test_copies_in_several_given_splits_stay_and_share_their_original(clean, draw):
+    images = [("cat", encode(image)) for image in near(draw)]
+    _, kept, _ = clean(images, given=["train", "test"])
+    assert kept["original"].tolist() == kept["group"].tolist() == [min(kept["image_id"])] * 2
 
 
 def test_a_group_is_named_after_its_smallest_id_even_if_that_is_rejected(clean, draw):
@@ -239,9 +254,9 @@ def test_all_copies_of_an_image_in_conflict_are_rejected_as_such(clean, draw):
     assert clean([*images, ("dog", encode(draw(1)))])[0]["rejected"] == {"conflict": 4}
 
 
-def test_a_conflict_beyond_max_distance_is_none_but_shares_a_group(clean, draw):
-    first, second = near(0, draw)
-    counts, _, _ = clean([("cat", encode(first)), ("dog", encode(second))], max_distance=0)
+def test_look_alikes_in_two_classes_are_no_conflict_but_share_a_group(clean, draw):
+    first, second = near(draw)
+    counts, _, _ = clean([("cat", encode(first)), ("dog", encode(second))], min_similarity=1.0)
     assert (counts["kept"], counts["groups"]) == (2, 1)
 
 
@@ -313,15 +328,10 @@ def test_every_column_of_the_source_is_passed_on(clean, draw):
         "given_split",
         "file",
         "phash",
+        "original",
         "group",
     ]
     assert kept["class"].tolist() == ["007"]
-
-
-def test_images_that_collide_in_their_hashes_but_not_in_their_pixels_stay_in_one_group(clean, draw):
-    images = [("cat", encode(image)) for image in near(0, draw)]
-    counts, _, _ = clean(images, min_similarity=1.0)
-    assert (counts["kept"], counts["groups"], counts["pairs"]) == (2, 1, {"look-alike": 1})
 
 
 def test_a_mirror_image_is_a_copy_only_on_request(clean, draw):
@@ -412,11 +422,12 @@ def test_a_person_cannot_keep_what_is_damaged(clean, draw):
 
 
 def test_pairs_are_named_with_what_was_measured(clean, draw, tmp_path):
-    images = [("cat", encode(image)) for image in near(0, draw)]
+    images = [("cat", encode(image)) for image in near(draw)]
     clean(images, min_similarity=1.0)
     pairs = read_table(tmp_path / "cleaned" / "pairs.csv")
     assert pairs.columns.tolist() == [
-        "first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation",
+        "first", "second", "first_class", "second_class", "distance", "similarity", "likeness", "changed",
+        "form", "relation",
     ]  # fmt: skip
     assert {pairs["first"][0], pairs["second"][0]} == {id_of(content) for _, content in images}
     assert 0 <= float(pairs["similarity"][0]) < 1

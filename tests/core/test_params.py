@@ -87,7 +87,7 @@ def test_a_value_at_the_edge_of_its_range_is_taken(project, name, value):
 
 
 def test_a_missing_value_is_named(project):
-    write("clean: {max_megapixels: 1, max_distance: 1, group_distance: 1, on_conflict: keep}")
+    write("clean: {max_megapixels: 1, max_distance: 1, min_likeness: 1, on_conflict: keep}")
     with pytest.raises(ValueError, match=r"^params\.yaml clean\.min_side: expected a value, got nothing\.$"):
         params.read(Clean, "clean")
 

@@ -9,7 +9,7 @@ from benchmarks.scenes import draw_scene
 from stages.images.perceptual_hash import phash
 from stages.images.quality import Inspection, Limits, inspect_files, read_file
 from stages.images.reading import open_image
-from stages.images.thumbnails import Small, look_at, read_colours, read_small
+from stages.images.thumbnails import Small, look_at, read_small, read_view
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
 
@@ -38,14 +38,31 @@ def test_hash_of_a_reduced_decode_is_nearly_that_of_the_whole_image(scene, forma
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_colours_seen_at_first_are_those_read_again(scene, format_, tmp_path):
+def test_a_view_has_the_luma_and_colours_of_the_whole_image(scene, format_, tmp_path):
     (tmp_path / "scene").write_bytes(encode(scene, format_).getvalue())
-    again, seen = read_colours(tmp_path / "scene"), look(scene, format_).colours
-    assert again.shape == (64, 64, 3)
-    if format_ == "JPEG":
-        assert seen is None
-    else:
-        np.testing.assert_array_equal(seen, again)
+    view = read_view(tmp_path / "scene")
+    whole = scene.convert("YCbCr")
+    luma, *colours = (np.asarray(whole.resize((side, side), Image.Resampling.BOX), float) for side in (96, 48))
+    assert abs(view.luma - luma[..., 0]).mean() < 4
+    assert abs(view.chroma - colours[0][..., 1:]).mean() < 4
+
+
+def test_a_grey_image_has_no_colours(tmp_path):
+    for format_ in ("PNG", "JPEG"):
+        Image.effect_noise((300, 200), 50).save(tmp_path / "grey", format_)
+        assert (read_view(tmp_path / "grey").chroma == 128).all()
+
+
+def test_a_view_is_upright(tmp_path):
+    page = Image.new("RGB", (400, 300), "white")
+    page.paste("red", (0, 0, 200, 300))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise: its left half is then on top
+    page.save(tmp_path / "turned.jpg", exif=exif)
+    view = read_view(tmp_path / "turned.jpg")
+    assert view.luma[:40].max() < 100 < 250 < view.luma[-40:].min()
+    assert view.chroma[:20, :, 1].min() > 200
+    assert abs(view.chroma[-20:].astype(int) - 128).max() < 3
 
 
 def test_a_small_image_is_enlarged_not_reduced():
@@ -67,13 +84,14 @@ def test_a_part_of_a_square_at_the_edge_counts_as_a_part():
     assert abs(look(ramp, "PNG").thumbnail.astype(int) - whole).max() <= 1
 
 
-def test_orientation_turns_thumbnail_and_colours_alike(scene):
+def test_orientation_turns_thumbnail_and_view_alike(scene):
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = look(scene, "PNG", exif=exif)
     plain = look(scene, "PNG")
     np.testing.assert_array_equal(turned.thumbnail, np.rot90(plain.thumbnail, -1))
-    np.testing.assert_array_equal(turned.colours, np.rot90(plain.colours, -1))
+    np.testing.assert_array_equal(turned.view.luma, np.rot90(plain.view.luma, -1))
+    np.testing.assert_array_equal(turned.view.chroma, np.rot90(plain.view.chroma, -1))
 
 
 def test_blur_lowers_sharpness_and_neither_contrast_nor_size_does(scene):

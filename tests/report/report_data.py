@@ -74,9 +74,10 @@ def write_counts(index, classes, folder):
     clean |= {"classes": collected}
     write_json(clean, metrics / "clean.json")
     write_json({"listed": n, "kept": n, "failed": {}}, metrics / "preprocess.json")
-    leaks = {"groups": 0, "like_test": 0, "identical_to_test": 0, "like_val": 0}
-    split = {"listed": n, "groups_straddling": 0, "leaks": leaks, "near_pairs_across_splits": 0}
-    split |= {"closest_across_splits": 14, "largest_imbalance": 0.0031, "balance": {}, "classes": of_classes}
+    none = {"identical": 0, "changed": 0, "look-alike": 0}
+    leaks = {"groups": 0, "like_test": none, "like_val": none}
+    split = {"listed": n, "groups_straddling": 0, "leaks": leaks}
+    split |= {"largest_imbalance": 0.0031, "balance": {}, "classes": of_classes}
     write_json(split, metrics / "split.json")
     cleaned.mkdir()
     write_table(index.drop(columns=["split"]), cleaned / "kept.csv")

@@ -161,7 +161,7 @@ def test_groups_that_cannot_put_every_class_into_every_part_are_refused_with_cou
     index = index_of([(group, class_, 2) for group in ("ab", "ac", "bc", "abc") for class_ in group])
     message = (
         r"^split: expected a way to put every class into train, val, test, got none in 20 tries for class [abc] "
-        r"\(images: 6, groups: 3, groups with other classes: 3\)\. A smaller clean\.group_distance, or "
+        r"\(images: 6, groups: 3, groups with other classes: 3\)\. A higher clean\.min_likeness, or "
     )
     with pytest.raises(ValueError, match=message):
         assign(index, (70, 15, 15), SPLITS, 0)

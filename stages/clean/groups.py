@@ -1,0 +1,125 @@
+"""The groups that pairs of alike images form, and which image of several copies stays."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from stages.images.hamming_search import Integers, components
+
+SAME, LOOK_ALIKE = "same", "look-alike"
+LEAST_TIES = 0.1  # share of the pairs between two groups that have to be alike to make them one
+SMALL, LARGE = 12, 5000  # images of a group that is looked into; a larger one is only reported
+
+def name_groups(image_ids: pd.Series, pairs: pd.DataFrame) -> list[str]:
+    """Return for each row the smallest image_id in its group: of the rows that the pairs connect, and that cohere."""
+    return smallest_ids(image_ids, cohere(len(image_ids), pairs))
+
+
+def describe_groups(kept: pd.DataFrame) -> list[str]:
+    """Return in a line each which groups are larger than a tenth of a class, or lie in several classes."""
+    sizes = kept["class"].value_counts()
+    lines = []
+    for group, rows in kept.groupby("group"):
+        counts = rows["class"].value_counts()
+        is_large = any(counts[name] > max(SMALL, sizes[name] / 10) for name in counts.index)
+        if is_large or len(counts) > 1:
+            found = ", ".join(f"{number} of {sizes[name]} in {name}" for name, number in counts.items())
+            lines.append(f"clean: look-alikes {group[:12]}: {found}; see data/2_contact_sheets/groups.png.")
+    return lines
+
+
+def name_originals(image_ids: pd.Series, same: pd.DataFrame) -> list[str]:
+    """Return for each row the smallest image_id among the rows that show the same image."""
+    return smallest_ids(image_ids, number_groups(len(image_ids), same))
+
+
+def smallest_ids(image_ids: pd.Series, labels: Integers) -> list[str]:
+    """Return for each row the smallest image_id among the rows with its label."""
+    smallest = image_ids.groupby(labels).min()
+    return [smallest[label] for label in labels]
+
+
+def number_groups(n: int, pairs: pd.DataFrame) -> Integers:
+    """Return for each of n rows the number of its group."""
+    return components(n, pairs["first"].to_numpy(), pairs["second"].to_numpy())
+
+
+def cohere(n: int, pairs: pd.DataFrame) -> Integers:
+    """Return for each of n rows the number of its group, such that no group is a mere chain.
+
+    Two groups become one only if at least a tenth of all pairs between them are alike; rows that show the same image
+    are never parted.
+    """
+    labels = number_groups(n, pairs)
+    sizes = np.bincount(labels, minlength=1)
+    parts = labels.copy()
+    for label in np.flatnonzero((sizes > SMALL) & (sizes <= LARGE)):
+        rows = np.flatnonzero(labels == label)
+        inside = pairs[np.isin(pairs["first"], rows)]
+        parts[rows] = parts.max() + divide(rows, inside)
+    same = pairs[pairs["relation"] == SAME]
+    # Rows of one part are connected through the part's first row.
+    first_of = pd.Series(range(n)).groupby(parts).transform("min").to_numpy()
+    ends = (np.concatenate([side, other]) for side, other in zip((range(n), first_of), same_ends(same), strict=True))
+    return components(n, *ends)
+
+
+def same_ends(same: pd.DataFrame) -> tuple[Integers, Integers]:
+    """Return both ends of the pairs."""
+    return same["first"].to_numpy(), same["second"].to_numpy()
+
+
+def divide(rows: Integers, pairs: pd.DataFrame) -> Integers:
+    """Return the part, from 1 on, of each of the rows that the pairs connect: average linkage, cut where ties are few.
+
+    Two pairs of rows are at distance 0 if they are alike, else at 1.
+    """
+    distances = np.ones((len(rows), len(rows)))
+    first, second = (np.searchsorted(rows, pairs[side]) for side in ("first", "second"))
+    distances[first, second] = distances[second, first] = 0
+    np.fill_diagonal(distances, 0)
+    tree = linkage(squareform(distances, checks=False), method="average")
+    parts: Integers = fcluster(tree, 1 - LEAST_TIES, criterion="distance").astype(np.int64)
+    return parts
+
+
+def nearest_of_another_class(classes: pd.Series, same: pd.DataFrame) -> dict[int, tuple[int, int | None]]:
+    """Return for each row whose image also lies in another class such a row, and the distance in bits.
+
+    Rows show the same image if pairs connect them. If no pair leads directly to another class, the row is the first one
+    of another class in the group, and the distance is None.
+    """
+    labels, names = number_groups(len(classes), same), classes.to_numpy()
+    crossing = same[names[same["first"]] != names[same["second"]]].sort_values(["distance", "first", "second"])
+    direct: dict[int, tuple[int, int | None]] = {}
+    for one, two, bits in zip(crossing["first"], crossing["second"], crossing["distance"], strict=True):
+        direct.setdefault(one, (two, bits))
+        direct.setdefault(two, (one, bits))
+    rows = np.flatnonzero(classes.groupby(labels).transform("nunique") > 1)
+    rivals = {}
+    for row in map(int, rows):
+        others = rows[(labels[rows] == labels[row]) & (names[rows] != names[row])]
+        rivals[row] = direct.get(row, (int(others[0]), None))
+    return rivals
+
+
+def find_repeats(
+    rank: npt.NDArray[np.int64], same: pd.DataFrame, is_pinned: npt.NDArray[np.bool_]
+) -> dict[int, tuple[int, int]]:
+    """Return for each row that repeats a better row which stays the nearest such row and the distance in bits.
+
+    A lower rank is better. Rows are taken from the best on: a row stays if it is pinned, or not the same as a row that
+    stays already.
+    """
+    first, second, bits = (same[column].to_numpy() for column in ("first", "second", "distance"))
+    is_better = rank[first] < rank[second]
+    better, worse = np.where(is_better, first, second), np.where(is_better, second, first)
+    dropped: dict[int, tuple[int, int]] = {}
+    for row in np.lexsort((rank[better], bits, rank[worse])):
+        one, other = int(better[row]), int(worse[row])
+        if one not in dropped and other not in dropped and not is_pinned[other]:
+            dropped[other] = (one, int(bits[row]))
+    return dropped

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from pydantic import Field
 
+from stages.compare.choice import RULE, are_told_apart, choose, rank_networks
 from stages.compare.significance import holm, mcnemar
 from stages.core import params
 from stages.core.files import read_json, read_table, replacing, write_json
@@ -14,7 +15,6 @@ from stages.results.bootstrap import difference
 from stages.results.comparison import as_markdown
 from stages.results.figures import draw_cost, draw_summary
 
-RULE = "best validation accuracy; of equals the best macro F1 there, then the fewest parameters, then the name"
 DIGITS = 4
 
 
@@ -23,13 +23,14 @@ class Compare(params.Section):
 
     draws: int = Field(ge=100)
     seed: int = Field(ge=0)
+    champion: str | None
 
 
 def run(settings: Compare, networks: list[str], source: Path, target: Path) -> None:
     """Write `summary.json`, `summary.md`, `summary.png` and `cost.png` about the networks into the folder target.
 
     Raises:
-        ValueError: The evaluation of a network is missing, or there is an evaluation of a network that is not listed.
+        ValueError: The evaluation of a network is missing, or `compare.champion` is none of the networks.
     """
     values, predictions = compare_evaluations(settings, networks, source)
     tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
@@ -48,29 +49,23 @@ def compare_evaluations(
     """Read the evaluations of the networks, and return their summary and their predictions.
 
     Raises:
-        ValueError: The evaluation of a network is missing, or there is an evaluation of a network that is not listed.
+        ValueError: The evaluation of a network is missing, or `compare.champion` is none of the networks.
     """
     check_evaluations(networks, source)
     metrics = {name: read_json(source / name / "metrics.json") for name in networks}
     predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
-    return summarise(metrics, compare_pairs(predictions, settings)), predictions
+    return summarise(metrics, compare_pairs(predictions, settings), settings.champion), predictions
 
 
 def check_evaluations(networks: list[str], source: Path) -> None:
-    """Check that there is an evaluation of each network and of no other network.
+    """Check that there is an evaluation of each network; those that an earlier choice of networks left do not count.
 
     Raises:
-        ValueError: An evaluation is missing, or belongs to another network.
+        ValueError: An evaluation is missing.
     """
     # git keeps the .gitignore of a folder that DVC has emptied.
-    found = sorted(path.name for path in source.glob("[!.]*") if any(path.glob("[!.]*")))
-    for name in sorted(set(found) - set(networks)):
-        raise ValueError(
-            f"{source}: expected evaluations of {', '.join(networks)}, got {name}; "
-            f"`rm -r {source / name}` removes what an earlier network left."
-        )
     for name in networks:
-        if name not in found:
+        if not any((source / name).glob("[!.]*")):
             raise ValueError(f"{source}: expected evaluations of {', '.join(networks)}, got none of {name}.")
 
 
@@ -79,7 +74,7 @@ def compare_pairs(predictions: dict[str, pd.DataFrame], settings: Compare) -> li
 
     `difference` is the accuracy of the first network minus that of the second, with its 95 % interval. `only_a` and
     `only_b` count the images that only one of the two networks got right, and `p` is the result of McNemar's exact
-    test on these images. `p_holm` is `p` adjusted for the number of pairs.
+    test on these images. `p_holm` is `p` adjusted for the number of pairs. `loss_difference` is that of the log loss.
 
     Raises:
         ValueError: The evaluations are of different images or splits.
@@ -104,39 +99,36 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compa
         raise ValueError(f"{a} and {b}: expected evaluations of the same images and split, got others; `dvc repro`.")
     right = {name: (tables[name]["class"] == tables[name]["predicted"]).to_numpy() for name in (a, b)}
     low, high = difference(right[a], right[b], tables[a]["group"].to_numpy(), settings.draws, settings.seed)
-    test = mcnemar(right[a], right[b])
-    gap = round(float(right[a].mean() - right[b].mean()), DIGITS)
-    return {"a": a, "b": b, "difference": gap, "low": low, "high": high, **test}
+    losses = {name: tables[name]["loss"].to_numpy(dtype=float) for name in (a, b)}
+    lower, higher = difference(losses[a], losses[b], tables[a]["group"].to_numpy(), settings.draws, settings.seed)
+    return {
+        "a": a, "b": b, "difference": round(float(right[a].mean() - right[b].mean()), DIGITS), "low": low, "high": high,
+        "loss_difference": round(float(losses[a].mean() - losses[b].mean()), DIGITS), "loss_low": lower,
+        "loss_high": higher, **mcnemar(right[a], right[b]),
+    }  # fmt: skip
 
 
-def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the champion and the runner-up by validation, the share of the largest class in test, and main numbers.
+def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> dict[str, Any]:
+    """Return the champion and why it is chosen, the runner-up, the share of the largest class in test, and main numbers.
 
-    The champion and the runner-up are distinguishable if the interval of their difference on validation excludes 0.
+    `contenders` are the networks that validation cannot tell from the most accurate one. The runner-up is the most
+    accurate other network; champion and runner-up are `distinguishable` if validation can tell them apart.
     """
-    champion, *others = rank_networks(metrics)
+    choice = choose(metrics, pairs, named)
+    others = [name for name in rank_networks(metrics) if name != choice.champion]
     any_test = next(iter(metrics.values()))["test"]
     largest = max(one["count"] for one in any_test["classes"].values())
-    top = [pair for pair in pairs if pair["split"] == "val" and {pair["a"], pair["b"]} == {champion, *others[:1]}]
     return {
-        "champion": champion,
+        "champion": choice.champion,
+        "contenders": choice.contenders,
         "runner_up": others[0] if others else None,
-        "distinguishable": any(pair["low"] > 0 or pair["high"] < 0 for pair in top),
+        "distinguishable": bool(others) and are_told_apart(choice.champion, others[0], pairs, ""),
         "rule": RULE,
+        "reason": choice.reason,
         "baseline": {"test": {"accuracy": round(largest / any_test["count"], DIGITS), "count": any_test["count"]}},
         "networks": {name: comparison_row(values) for name, values in metrics.items()},
         "pairs": pairs,
     }
-
-
-def rank_networks(metrics: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the networks ordered by `RULE`, the best first."""
-    return sorted(
-        metrics,
-        key=lambda name: (
-            -metrics[name]["val"]["accuracy"], -metrics[name]["val"]["macro_f1"], metrics[name]["parameters"], name,
-        ),
-    )  # fmt: skip
 
 
 def comparison_row(values: dict[str, Any]) -> dict[str, Any]:

@@ -36,12 +36,15 @@ def intervals(
 
 
 def difference(
-    right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_], groups: Sequence[str] | npt.NDArray[Any],
+    values_a: npt.NDArray[Any], values_b: npt.NDArray[Any], groups: Sequence[str] | npt.NDArray[Any],
     draws: int, seed: int,
 ) -> tuple[float, float]:  # fmt: skip
-    """Return the 95 % interval of the accuracy of a minus that of b; each draw takes the same images for both."""
+    """Return the 95 % interval of the mean of a minus that of b; each draw takes the same images for both.
+
+    The values are those of each image `(n,)`: whether a network is right about it, or its loss.
+    """
     n_groups, group = number_groups(groups)
-    gain = np.subtract(right_a, right_b, dtype=np.float64)
+    gain = np.subtract(values_a, values_b, dtype=np.float64)
     sums = np.stack([np.bincount(group, gain), np.bincount(group)])  # (2, n_groups)
     parts = [sums @ weights for weights in draw_groups(n_groups, draws, seed, draws_at_once(len(group)))]
     total, count = np.concatenate(parts, axis=1)

@@ -21,10 +21,16 @@ McNemar's exact test asks whether two networks are right equally often. Holm's p
 
 
 def verdict(values: dict[str, Any]) -> list[str]:
-    """Return the champion, whether it is clearly better than the runner-up, and the share of the largest class."""
+    """Return the champion, which networks validation cannot tell apart, and the share of the largest class."""
     baseline = values["baseline"]["test"]
-    lines = [f"Champion, by {values['rule'].split(';')[0]}: **{values['champion']}**."]
-    if values["runner_up"]:
+    lines = [f"Champion: **{values['champion']}**."]
+    if len(values["contenders"]) > 1:
+        names = ", ".join(values["contenders"])
+        lines = [
+            f"The validation images cannot tell these networks apart by accuracy: {names}.",
+            f"Champion: **{values['champion']}**, because {values['reason']}.",
+        ]
+    elif values["runner_up"]:
         can = "can" if values["distinguishable"] else "cannot"
         lines.append(f"The validation images {can} tell it from the runner-up, {values['runner_up']}.")
     return [

@@ -6,19 +6,19 @@ from stages.compare import run as compare
 from stages.core.files import read_json, read_table, write_json
 from stages.results.comparison import as_markdown
 
-SETTINGS = compare.Compare(draws=400, seed=0)
+SETTINGS = compare.Compare(draws=400, seed=0, champion=None)
 COUNT = 200  # images of each split
 NAMES = ("summary.json", "summary.md", "summary.png", "cost.png")
 
 
-def metrics_of(val, test, parameters=10, macro_f1=0.5):
+def metrics_of(val, test, parameters=10, log_loss=0.5, pretrained=False):
     classes = {"a": {"count": 60}, "b": {"count": 140}}
     return {
         "parameters": parameters,
         "multiply_adds": 3 * parameters,
         "megabytes": 0.1,
-        "pretrained": False,
-        "val": {"accuracy": val, "macro_f1": macro_f1, "intervals": {"accuracy": [val - 0.05, val + 0.05]}},
+        "pretrained": pretrained,
+        "val": {"accuracy": val, "log_loss": log_loss, "intervals": {"accuracy": [val - 0.05, val + 0.05]}},
         "test": {
             "accuracy": test, "macro_f1": test, "count": COUNT, "classes": classes,
             "intervals": {"accuracy": [test - 0.05, test + 0.05]},
@@ -26,8 +26,8 @@ def metrics_of(val, test, parameters=10, macro_f1=0.5):
     }  # fmt: skip
 
 
-def predictions_of(accuracies, seed):
-    """Return predictions with the given accuracies; another seed is right about other images."""
+def predictions_of(accuracies, log_loss, seed):
+    """Return predictions with the given accuracies; another seed is right about other images, and as sure of each."""
     truth = np.where(np.arange(COUNT) < 0.3 * COUNT, "a", "b")
     tables = []
     for number, (split, accuracy) in enumerate(accuracies.items()):
@@ -37,6 +37,7 @@ def predictions_of(accuracies, seed):
         ids = [f"{split}{i:03}" for i in range(COUNT)]
         tables.append(pd.DataFrame({
             "image_id": ids, "class": truth, "split": split, "group": ids, "predicted": predicted, "order": number,
+            "loss": log_loss + 0.1 * np.random.default_rng(seed).normal(size=COUNT),
         }))  # fmt: skip
     return pd.concat(tables)
 
@@ -49,20 +50,20 @@ def evaluations(tmp_path):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(values, folder / "metrics.json")
             accuracies = {split: values[split]["accuracy"] for split in ("val", "test")}
-            predictions_of(accuracies, seed).to_csv(folder / "predictions.csv", index=False)
+            predictions_of(accuracies, values["val"]["log_loss"], seed).to_csv(folder / "predictions.csv", index=False)
         return tmp_path / "evaluations"
 
     return write
 
 
-def run(networks, source, tmp_path):
-    compare.run(SETTINGS, networks, source, tmp_path)
+def run(networks, source, tmp_path, settings=SETTINGS):
+    compare.run(settings, networks, source, tmp_path)
     return read_json(tmp_path / "summary.json")
 
 
-def summarise(networks, source):
+def summarise(networks, source, champion=None):
     """Return the summary without writing it and without drawing figures."""
-    return compare.compare_evaluations(SETTINGS, networks, source)[0]
+    return compare.compare_evaluations(SETTINGS.model_copy(update={"champion": champion}), networks, source)[0]
 
 
 def test_the_champion_is_chosen_on_validation_and_never_on_test(evaluations, tmp_path):
@@ -74,25 +75,44 @@ def test_the_champion_is_chosen_on_validation_and_never_on_test(evaluations, tmp
     assert "**vgg**" in (tmp_path / "summary.md").read_text()
 
 
+def test_the_most_accurate_is_chosen_where_validation_tells_it_from_all_others(evaluations):
+    clearly = evaluations(vgg=metrics_of(0.8, 0.5, log_loss=0.9), alexnet=metrics_of(0.55, 0.5, log_loss=0.1))
+    summary = summarise(["alexnet", "vgg"], clearly)
+    assert (summary["champion"], summary["contenders"], summary["distinguishable"]) == ("vgg", ["vgg"], True)
+    assert summary["reason"] == "it is the most accurate on validation"
+    assert "images can tell it from the runner-up, alexnet." in as_markdown(summary)
+
+
 @pytest.mark.parametrize(
-    ("vgg", "alexnet", "champion"),
+    ("vgg", "alexnet", "champion", "reason"),
     [
-        ({"macro_f1": 0.6}, {"macro_f1": 0.7}, "alexnet"),
-        ({"parameters": 9}, {"parameters": 10}, "vgg"),
-        ({}, {}, "alexnet"),
+        ({"log_loss": 0.9}, {"log_loss": 0.6}, "alexnet", "of these it has the lowest log loss on validation"),
+        ({"log_loss": 0.6}, {"log_loss": 0.9, "pretrained": True}, "vgg", "of these it has the lowest log loss on validation"),
+        ({}, {"pretrained": True, "parameters": 99}, "alexnet", "of these it is pretrained"),
+        ({"parameters": 9}, {"parameters": 10}, "vgg", "of these it is the smallest"),
+        ({"pretrained": True, "parameters": 9}, {"pretrained": True}, "vgg", "of these it is the smallest"),
+        ({}, {}, "alexnet", "of these it is the smallest"),
     ],
 )
-def test_a_tie_goes_to_macro_f1_then_fewer_parameters_then_the_name(vgg, alexnet, champion):
-    metrics = {"vgg": metrics_of(0.8, 0.5, **vgg), "alexnet": metrics_of(0.8, 0.5, **alexnet)}
-    assert compare.rank_networks(metrics)[0] == champion
-
-
-@pytest.mark.parametrize(("val", "is_clear"), [(0.55, True), (0.79, False)])
-def test_says_whether_the_validation_images_tell_the_first_two_apart(val, is_clear, evaluations):
-    source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(val, 0.5))
+def test_of_equals_the_lowest_log_loss_then_a_pretrained_then_the_smallest_network_is_chosen(
+    vgg, alexnet, champion, reason, evaluations
+):
+    source = evaluations(vgg=metrics_of(0.8, 0.5, **vgg), alexnet=metrics_of(0.79, 0.5, **alexnet))
     summary = summarise(["alexnet", "vgg"], source)
-    assert summary["distinguishable"] is is_clear
-    assert f"images {'can' if is_clear else 'cannot'} tell it" in as_markdown(summary)
+    assert (summary["champion"], summary["reason"]) == (champion, reason)
+    assert (summary["contenders"], summary["distinguishable"]) == (["vgg", "alexnet"], False)
+    text = as_markdown(summary)
+    assert "images cannot tell these networks apart by accuracy: vgg, alexnet." in text
+    assert f"Champion: **{champion}**, because {reason}." in text
+
+
+def test_a_person_may_name_the_champion(evaluations):
+    source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.55, 0.5))
+    summary = summarise(["vgg", "alexnet"], source, champion="alexnet")
+    assert (summary["champion"], summary["runner_up"], summary["contenders"]) == ("alexnet", "vgg", ["vgg"])
+    assert summary["reason"] == "it is named in params.yaml"
+    with pytest.raises(ValueError, match=r"^params\.yaml compare\.champion: expected one of vgg, alexnet, got lenet\.$"):
+        summarise(["vgg", "alexnet"], source, champion="lenet")
 
 
 def test_one_network_has_no_runner_up(evaluations):
@@ -135,7 +155,7 @@ def test_no_choice_moves_when_all_test_labels_change(evaluations):
         metrics["test"] |= {"accuracy": accuracy, "macro_f1": accuracy}
         write_json(metrics, source / name / "metrics.json")
     after = summarise(["vgg", "alexnet"], source)
-    choices = ("champion", "runner_up", "distinguishable", "rule")
+    choices = ("champion", "contenders", "runner_up", "distinguishable", "rule", "reason")
     assert [before[key] for key in choices] == [after[key] for key in choices]
     assert before["pairs"] != after["pairs"]
 
@@ -147,13 +167,10 @@ def test_what_git_keeps_of_a_network_that_is_no_more_is_no_evaluation(evaluation
     assert summarise(["vgg", "alexnet"], source)["champion"] == "vgg"
 
 
-def test_an_evaluation_of_a_removed_network_names_the_command_that_removes_it(evaluations, tmp_path):
+def test_an_evaluation_that_an_earlier_choice_of_networks_left_does_not_count(evaluations):
     source = evaluations(vgg=metrics_of(0.8, 0.5), lenet=metrics_of(0.9, 0.9))
-    with pytest.raises(
-        ValueError, match=r"expected evaluations of vgg, got lenet; `rm -r .*evaluations/lenet` removes"
-    ):
-        run(["vgg"], source, tmp_path)
-    assert not (tmp_path / "summary.json").exists()
+    summary = summarise(["vgg"], source)
+    assert (summary["champion"], list(summary["networks"])) == ("vgg", ["vgg"])
 
 
 def test_a_missing_evaluation_is_refused(evaluations):

@@ -42,11 +42,11 @@ def test_bad_input_is_one_line_and_exit_status_1(project, root, tmp_path, argume
     assert not (tmp_path / "metrics.json").exists()
 
 
-def test_a_good_run_is_silent_and_writes_its_metrics(project, root, tmp_path, write_tree):
+def test_a_good_run_says_its_counts_and_writes_its_metrics(project, root, tmp_path, write_tree):
     write_tree(tmp_path / "source", {"a": 1})
     project("collect.source", "source")
     done = run(root, "stages.collect", "raw", "metrics/collect.json")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "collect: 1 images listed = 1 kept\n", "")
     counts = json.loads((tmp_path / "metrics" / "collect.json").read_text())
     by_source = {"source": {"a": {"listed": 1, "kept": 1, "failed": {}}}}
     expected = {"listed": 1, "kept": 1, "failed": {}, "classes": {"a": 1}, "sources": by_source}

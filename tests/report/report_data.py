@@ -82,10 +82,11 @@ def write_counts(index, classes, folder):
     cleaned.mkdir()
     write_table(index.drop(columns=["split"]), cleaned / "kept.csv")
     ids, names = index["image_id"], index["class"]
-    pairs = [(ids[0], ids[3], names[0], names[3], 0, 0.998, "plain", "same"),
-             (ids[1], ids[1], names[1], names[2], 0, 1.0, "mirror", "same"),
-             (ids[2], ids[5], names[2], names[5], 6, 0.71, "plain", "look-alike")]  # fmt: skip
-    columns = ["first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation"]
+    pairs = [(ids[0], ids[3], names[0], names[3], 0, 0.998, 0.998, 0, "plain", "same"),
+             (ids[1], ids[1], names[1], names[2], 0, 1.0, 1.0, 0, "mirror", "same"),
+             (ids[2], ids[5], names[2], names[5], 6, 0.71, 0.9, 0.2, "plain", "look-alike")]  # fmt: skip
+    columns = ["first", "second", "first_class", "second_class", "distance", "similarity", "likeness", "changed",
+               "form", "relation"]  # fmt: skip
     write_table(pd.DataFrame(pairs, columns=columns), cleaned / "pairs.csv")
 
 
@@ -186,8 +187,8 @@ def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xcepti
     write_counts(index, classes, folder)
     found = {name: write_network(name, index, classes, folder, 1.0 + seed, seed, pretrained=name == "xception")
              for seed, name in enumerate(networks)}  # fmt: skip
-    pairs = compare_pairs({name: table for name, (_, table) in found.items()}, Compare(draws=100, seed=0))
-    summary = summarise({name: metrics for name, (metrics, _) in found.items()}, pairs)
+    pairs = compare_pairs({name: table for name, (_, table) in found.items()}, Compare(draws=100, seed=0, champion=None))
+    summary = summarise({name: metrics for name, (metrics, _) in found.items()}, pairs, None)
     write_json(summary, folder / "metrics" / "summary.json")
     return Sources(
         *(folder / name for name in ("metrics", "raw", "cleaned", "pixels", "models", "evaluations", "explanations"))

@@ -39,12 +39,13 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
 def group_sections(kept: pd.DataFrame, raw: Path) -> list[SheetSection]:
     """Return a section for each of the largest groups of look-alikes, those in several classes first."""
     groups = kept.groupby("group").agg(images=("image_id", "size"), classes=("class", "nunique"))
-    shown = groups[groups["images"] > 1].sort_values(["classes", "images"], ascending=False, kind="stable").head(LARGEST)
-    return [
-        image_section(f"{group[:12]} ({', '.join(sorted(rows['class'].unique()))})", "look-alikes", rows, PER_GROUP, raw)
-        for group in shown.index
-        for rows in (kept[kept["group"] == group],)
-    ]
+    ranked = groups[groups["images"] > 1].sort_values(["classes", "images"], ascending=False, kind="stable")
+    sections = []
+    for group in ranked.index[:LARGEST]:
+        rows = kept[kept["group"] == group]
+        title = f"{group[:12]} ({', '.join(sorted(rows['class'].unique()))})"
+        sections.append(image_section(title, "look-alikes", rows, PER_GROUP, raw))
+    return sections
 
 
 def pair_sections(pairs: pd.DataFrame, images: pd.DataFrame, raw: Path) -> list[SheetSection]:

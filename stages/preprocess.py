@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from stages.core import params
-from stages.core.counts import tally
+from stages.core.counts import state_counts, tally
 from stages.core.files import read_table, replacing, write_json, write_table
 from stages.core.terminal import command, progress
 from stages.images.faces import NO_FACE, Box, Face, outline

@@ -23,6 +23,10 @@ from stages.core.terminal import command
 from stages.networks.inputs import Inputs, read_inputs
 
 COLUMNS = ["image_id", "class", "kind", "suggested", "score"]
+PLACEHOLDER = "placeholder"
+# Shares of the area with fine structure. Of 1,348 photographs the flattest has 0.69, a page with a line of text 0.13.
+FLAT, TEXTURED = 0.4, 0.6
+FLAT_SHARE = 0.1  # of the images that may be flat in a set of photographs
 REGULARISATION = 0.01  # scikit-learn's C; activations are many, images few
 
 
@@ -40,8 +44,8 @@ def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) ->
 
     A logistic regression on the activations predicts each image. It is fitted on folds that hold neither the image nor
     its look-alikes. Confident learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) then finds the classes
-    that are likely wrong. Outliers are the images that are farthest from their nearest neighbours. No image is removed:
-    a person decides in the review.
+    that are likely wrong. Outliers are the images that are farthest from their nearest neighbours. Flat images among
+    photographs, which may say "not available", come first. No image is removed: a person decides in the review.
 
     Raises:
         ValueError: The inputs and the index are about different images, or a class has fewer than two groups.
@@ -52,10 +56,13 @@ def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) ->
     classes, labels = np.unique(index["class"].to_numpy(dtype=str), return_inverse=True)
     probabilities = predict_out_of_fold(features, labels, index, settings)
     found = pd.concat([
-        find_mislabelled(index, classes, labels, probabilities), find_outliers(index, features, settings.outlier_share),
+        find_placeholders(index), find_mislabelled(index, classes, labels, probabilities),
+        find_outliers(index, features, settings.outlier_share),
     ])  # fmt: skip
+    order = found.assign(is_first=found["kind"] == PLACEHOLDER)
+    order = order.sort_values(["is_first", "score", "image_id"], ascending=[False, False, True])
     with replacing(target) as unfinished:
-        write_table(found.sort_values(["score", "image_id"], ascending=[False, True])[COLUMNS], unfinished)
+        write_table(order[COLUMNS], unfinished)
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
     return {"listed": len(index), "suggested": tally(found["kind"]), "out_of_fold_accuracy": round(accuracy, 4)}
 
@@ -100,6 +107,14 @@ def find_mislabelled(
     suggested = classes[predicted.argmax(axis=1)]
     rows = index.assign(kind="mislabelled", suggested=suggested, score=np.round(1 - quality, 4))
     found: pd.DataFrame = rows[is_issue & (suggested != index["class"].to_numpy())]
+    return found
+
+
+def find_placeholders(index: pd.DataFrame) -> pd.DataFrame:
+    """Return the flat images of a set of photographs, with the share of their area that has no fine structure."""
+    texture = index["texture"].astype(float)
+    is_flat = (texture < FLAT) & bool(texture.quantile(FLAT_SHARE) >= TEXTURED)
+    found: pd.DataFrame = index.assign(kind=PLACEHOLDER, suggested="", score=np.round(1 - texture, 4))[is_flat]
     return found
 
 

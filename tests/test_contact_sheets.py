@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.contact_sheets import run
+from stages.contact_sheets import group_sections, run
 from stages.images.sheets import GAP, MARGIN
 
 IMAGES = ["image_id", "class", "source_id", "file"]
@@ -20,7 +20,7 @@ def cleaned(tmp_path):
     (tmp_path / "raw" / "none.png").write_bytes(b"none")
     rows = [["a", "cat", "from/red.png", "red.png"], ["b", "dog", "from/blue.png", "blue.png"]]
     rows.append(["c", "dog", "from/none.png", "none.png"])
-    pd.DataFrame(rows[:1], columns=IMAGES).to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
+    pd.DataFrame(rows[:1], columns=IMAGES).assign(group="a").to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
     rejected = pd.DataFrame(rows[1:], columns=IMAGES).assign(reason=["conflict", "unreadable"], detail="why")
     rejected.to_csv(tmp_path / "cleaned" / "rejected.csv", index=False)
     pairs = pd.DataFrame([["a", "b", "cat", "dog", 0, 0.95, "plain", "same"]], columns=PAIRS)
@@ -39,6 +39,17 @@ def test_each_sheet_shows_the_images_of_its_table(cleaned):
     assert RED in shown["kept"] and BLUE not in shown["kept"]
     assert BLUE in shown["rejected"] and RED not in shown["rejected"]
     assert {RED, BLUE} <= shown["pairs"]
+
+
+def test_the_largest_groups_are_shown_those_in_several_classes_first(cleaned):
+    kept = pd.read_csv(cleaned / "cleaned" / "kept.csv").loc[[0] * 6]
+    kept = kept.assign(group=["single", "large", "large", "large", "mixed", "mixed"], image_id=list("abcdef"))
+    kept["class"] = ["cat"] * 5 + ["dog"]
+    assert [section.title for section in group_sections(kept, cleaned / "raw")] == [
+        "mixed (cat, dog): 2 of 2 look-alikes", "large (cat): 3 of 3 look-alikes",
+    ]  # fmt: skip
+    run(cleaned / "raw", cleaned / "cleaned", cleaned / "sheets")
+    assert RED not in pixels(cleaned / "sheets" / "groups.png")
 
 
 def test_a_second_run_changes_no_byte(cleaned):

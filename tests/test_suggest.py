@@ -17,7 +17,7 @@ def two_clouds(n=100):
     array += 3  # activations point the same way, roughly
     array[:, :, :, 0] += 8 * labels[:, None, None]
     ids = [f"{number:064x}" for number in range(n)]
-    index = pd.DataFrame({"image_id": ids, "class": np.where(labels == 1, "dog", "cat"), "group": ids})
+    index = pd.DataFrame({"image_id": ids, "class": np.where(labels == 1, "dog", "cat"), "group": ids, "texture": 1})
     return array, index
 
 
@@ -49,6 +49,24 @@ def test_an_image_unlike_all_others_is_the_first_outlier(tmp_path):
     array[7, :, :, 5] = 30
     _, table = suggest(array, index, tmp_path)
     assert table[table["kind"] == "outlier"]["image_id"].iloc[0] == index["image_id"][7]
+
+
+def test_a_flat_image_among_photographs_comes_first_and_among_drawings_not_at_all(tmp_path):
+    array, index = two_clouds()
+    index["texture"] = index["texture"].astype(float)
+    index.loc[42, "texture"] = 0.13
+    index.loc[3, "class"] = "cat"
+    counts, table = suggest(array, index, tmp_path)
+    assert counts["suggested"] == {"mislabelled": 1, "outlier": 2, "placeholder": 1}
+    first = table.iloc[0]
+    assert first[["image_id", "kind", "suggested", "score"]].tolist() == [
+        index["image_id"][42],
+        "placeholder",
+        "",
+        "0.87",
+    ]
+    index.loc[:20, "texture"] = 0.5
+    assert "placeholder" not in suggest(array, index, tmp_path)[0]["suggested"]
 
 
 def test_look_alikes_do_not_vouch_for_each_other(tmp_path):

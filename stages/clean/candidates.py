@@ -1,4 +1,6 @@
-"""Which rows of a table of images may show the same image: their perceptual hashes are close, and their outlines too."""
+"""Which rows of a table of images may show the same image: their perceptual hashes and their outlines are close."""
+
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from stages.images.perceptual_hash import phash, phash_forms
 PLAIN = "plain"
 Thumbnails = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 BLUR = 1.5  # pixels of 32: outlines are what such a blur takes away
 SHIFT = 1  # pixel by which outlines may be apart, as those of a crop are
@@ -38,7 +41,7 @@ def find_pairs(thumbnails: Thumbnails, max_distance: int, mirrored: bool, rotate
     return nearest.assign(form=names[nearest["form"]]).reset_index(drop=True)
 
 
-def in_form(image: npt.NDArray[np.uint8], form: str) -> npt.NDArray[np.uint8]:
+def in_form(image: npt.NDArray[Pixel], form: str) -> npt.NDArray[Pixel]:
     """Return an image `(height, width)` or `(height, width, channels)` in a form that `phash_forms` names."""
     if form == PLAIN:
         return image

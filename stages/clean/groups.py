@@ -3,15 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from stages.core.counts import tally
 from stages.images.hamming_search import Integers, components
 
 SAME, LOOK_ALIKE = "same", "look-alike"
 LEAST_TIES = 0.1  # share of the pairs between two groups that have to be alike to make them one
 SMALL, LARGE = 12, 5000  # images of a group that is looked into; a larger one is only reported
+
 
 def name_groups(image_ids: pd.Series, pairs: pd.DataFrame) -> list[str]:
     """Return for each row the smallest image_id in its group: of the rows that the pairs connect, and that cohere."""
@@ -20,14 +21,14 @@ def name_groups(image_ids: pd.Series, pairs: pd.DataFrame) -> list[str]:
 
 def describe_groups(kept: pd.DataFrame) -> list[str]:
     """Return in a line each which groups are larger than a tenth of a class, or lie in several classes."""
-    sizes = kept["class"].value_counts()
+    sizes = tally(kept["class"])
     lines = []
-    for group, rows in kept.groupby("group"):
-        counts = rows["class"].value_counts()
-        is_large = any(counts[name] > max(SMALL, sizes[name] / 10) for name in counts.index)
+    for group, classes in kept.groupby("group")["class"]:
+        counts = tally(classes)
+        is_large = any(number > max(SMALL, sizes[name] / 10) for name, number in counts.items())
         if is_large or len(counts) > 1:
             found = ", ".join(f"{number} of {sizes[name]} in {name}" for name, number in counts.items())
-            lines.append(f"clean: look-alikes {group[:12]}: {found}; see data/2_contact_sheets/groups.png.")
+            lines.append(f"clean: look-alikes {str(group)[:12]}: {found}; see data/2_contact_sheets/groups.png.")
     return lines
 
 
@@ -58,18 +59,10 @@ def cohere(n: int, pairs: pd.DataFrame) -> Integers:
     parts = labels.copy()
     for label in np.flatnonzero((sizes > SMALL) & (sizes <= LARGE)):
         rows = np.flatnonzero(labels == label)
-        inside = pairs[np.isin(pairs["first"], rows)]
-        parts[rows] = parts.max() + divide(rows, inside)
+        parts[rows] = parts.max() + divide(rows, pairs[np.isin(pairs["first"], rows)])
     same = pairs[pairs["relation"] == SAME]
-    # Rows of one part are connected through the part's first row.
-    first_of = pd.Series(range(n)).groupby(parts).transform("min").to_numpy()
-    ends = (np.concatenate([side, other]) for side, other in zip((range(n), first_of), same_ends(same), strict=True))
-    return components(n, *ends)
-
-
-def same_ends(same: pd.DataFrame) -> tuple[Integers, Integers]:
-    """Return both ends of the pairs."""
-    return same["first"].to_numpy(), same["second"].to_numpy()
+    joined = components(parts.max(initial=-1) + 1, parts[same["first"]], parts[same["second"]])
+    return joined[parts]
 
 
 def divide(rows: Integers, pairs: pd.DataFrame) -> Integers:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stages.clean.candidates import Thumbnails
+from stages.clean.prepared import measure_texture
 from stages.clean.settings import Clean
 from stages.core.terminal import progress
 from stages.images.decisions import Decision
@@ -33,8 +34,9 @@ def apply_decisions(images: pd.DataFrame, decisions: dict[str, Decision]) -> pd.
 
 
 def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd.DataFrame, Thumbnails, Views]:
-    """Return the rows with `phash`, `reason` and `detail`, the grey thumbnails, and the views of some files.
+    """Return the rows with `phash`, `texture`, `reason` and `detail`, the grey thumbnails, and the views of some files.
 
+    `texture` is the share of the area with fine structure, of photographs next to all of it; 0 of an unreadable image.
     `reason` and `detail` say why an image is unfit and are empty for a fit image. Files whose views are returned need
     not be read again to be compared.
     """
@@ -44,12 +46,16 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     results = chain.from_iterable(joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work))
     found: dict[str, Inspection] = {}
     views: Views = {}
+    textures: dict[str, float] = {}
     for file, inspection in zip(files, progress(results, len(files), "clean"), strict=True):
         if inspection.view is not None and len(views) < VIEWS_KEPT:
             views[source / file] = inspection.view
+        textures[file] = measure_texture(inspection.view) if inspection.view else 0.0
         found[file] = replace(inspection, view=None)
     thumbnails = np.stack([found[file].thumbnail for file in images["file"]])
-    images = images.assign(phash=[f"{bits:016x}" for bits in phash(thumbnails)])
+    images = images.assign(
+        phash=[f"{bits:016x}" for bits in phash(thumbnails)], texture=[textures[file] for file in images["file"]]
+    )
     verdicts = [
         reject_reason(found[file], decision) for file, decision in zip(images["file"], images["decision"], strict=True)
     ]

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from stages.clean.duplicates import drop_copies, find_alike, mark_copies, reject_repeats
-from stages.clean.inspection import apply_decisions, inspect_all
 from stages.clean.groups import SAME, name_groups, name_originals
+from stages.clean.inspection import apply_decisions, inspect_all
 from stages.clean.settings import Clean
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_table
@@ -23,10 +23,11 @@ PAIR_COLUMNS = [
 def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, Any]:
     """Write `kept.csv`, `rejected.csv` and `pairs.csv` into the folder target, and return the counts.
 
-    `kept.csv` has the columns of the source's `images.csv`, `phash` (16 hexadecimal digits), `original` and `group`: the
-    smallest image_id among the images that show the same image, and among those that `pairs.csv` connects with it. An
-    image_id stands there once for each of the source's own splits. Of several copies of an image, the copy that a person decided to keep stays, then the copy with
-    most pixels, then the copy with the smallest image_id. A person's decision outweighs everything but damage.
+    `kept.csv` has the columns of the source's `images.csv`, `phash` (16 hexadecimal digits), `texture` (the share of
+    the area with fine structure, 0 to 1), `original` and `group`: the smallest image_id among the images that show the
+    same image, and among those that look alike too. An image_id stands there once for each of the source's own splits.
+    Of several copies of an image, the copy that a person decided to keep stays, then the copy with most pixels, then
+    the copy with the smallest image_id. A person's decision outweighs everything but damage.
 
     Raises:
         FileNotFoundError: The table of decisions or the table of images does not exist.
@@ -34,9 +35,7 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
     """
     listed = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
     decisions = read_decisions(review, listed)
-    images, thumbnails, views = inspect_all(
-        apply_decisions(listed.reset_index(drop=True), decisions), source, settings
-    )
+    images, thumbnails, views = inspect_all(apply_decisions(listed.reset_index(drop=True), decisions), source, settings)
     unfit = images[images["reason"] != ""]
     usable, copies = drop_copies(images[images["reason"] == ""], settings)
     thumbnails, usable = thumbnails[usable.index], usable.reset_index(drop=True)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stages.collect.advice import advise
 from stages.collect.run import Collect, run
 from stages.core import params
 from stages.core.counts import state_counts
@@ -19,6 +20,8 @@ def main() -> None:
     counts = run(params.read(Collect, "collect"), arguments.target)
     write_json(counts, arguments.metrics)
     print(state_counts("collect", counts["listed"], {"kept": counts["kept"], **counts["failed"]}))
+    for line in advise(arguments.target):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class Collect(params.Section):
     """The section `collect` of params.yaml."""
 
     source: str
+    classes: list[str]
     max_megabytes: int = Field(ge=1)
     max_megapixels: int = Field(ge=1)
     listings: dict[str, list[dict[str, Any]]]
@@ -51,10 +52,10 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: The source does not exist.
-        ValueError: The source cannot be read, or holds no image.
+        ValueError: The source cannot be read, holds no image, or has no image of a class that is asked for.
     """
     path = Path(settings.source)
-    listed = list(source_of(path).listing(path))
+    listed = take_classes(list(source_of(path).listing(path)), settings.classes)
     images, failures = [], []
     with replacing(target) as folder:
         folder.mkdir()
@@ -72,6 +73,21 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
         )
     forget_failures(cache_folder("downloads"))  # All is written, so that a further run asks them again.
     return count_by_source(images, failures)
+
+
+def take_classes(listed: list[Listed], classes: list[str]) -> list[Listed]:
+    """Return the listed images of the classes and those without a class, or all if no class is named.
+
+    Raises:
+        ValueError: The source has no image of a class.
+    """
+    found = {image.class_ for image in listed if image.class_}
+    for name in classes:
+        if name not in found:
+            raise ValueError(
+                f"params.yaml collect.classes: expected classes of the source ({', '.join(sorted(found))}), got {name}."
+            )
+    return [image for image in listed if not classes or image.class_ in {*classes, ""}]
 
 
 def fetch(listed: list[Listed], settings: Collect) -> Iterator[tuple[Listed, bytes | Failure]]:

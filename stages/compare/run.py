@@ -109,7 +109,7 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compa
 
 
 def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> dict[str, Any]:
-    """Return the champion and why it is chosen, the runner-up, the share of the largest class in test, and main numbers.
+    """Return the champion and the reason, the runner-up, the share of the largest class in test, and main numbers.
 
     `contenders` are the networks that validation cannot tell from the most accurate one. The runner-up is the most
     accurate other network; champion and runner-up are `distinguishable` if validation can tell them apart.

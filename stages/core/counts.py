@@ -13,4 +13,5 @@ def tally(values: Iterable[str]) -> dict[str, int]:
 
 def state_counts(step: str, listed: int, outcomes: Mapping[str, int]) -> str:
     """Return the counts of a step in one line: all that it was given, and what became of them."""
-    return f"{step}: {listed:,} images listed = " + " + ".join(f"{number:,} {name}" for name, number in outcomes.items())
+    shown = " + ".join(f"{number:,} {name}" for name, number in outcomes.items())
+    return f"{step}: {listed:,} images listed = {shown}"

@@ -36,7 +36,8 @@ def find_leaks(index: pd.DataFrame, split: Names) -> pd.DataFrame:
     sides = np.where(split == DROPPED, index["given_split"].to_numpy(dtype=str), split)
     is_leak = index["group"].isin(straddling(index, sides)).to_numpy()
     leaks = index.assign(split=split, side=sides)[is_leak]
-    return leaks.assign(kind=kinds_across(leaks)).sort_values(["group", "image_id", "given_split", "class", "source_id"])
+    order = ["group", "image_id", "given_split", "class", "source_id"]
+    return leaks.assign(kind=kinds_across(leaks)).sort_values(order)
 
 
 def kinds_across(rows: pd.DataFrame) -> Names:
@@ -84,8 +85,8 @@ def check_leaks(index: pd.DataFrame, given: Names, kinds: list[Kind]) -> None:
     leaks = find_leaks(index, given)
     counts = count_leaks(leaks)
     raise ValueError(
-        f"params.yaml split.on_leak: expected no {' or '.join(kinds)} images across the given splits, got train and val "
-        f"rows like test rows: {in_words(counts['like_test'])}; other train rows like val rows: "
+        f"params.yaml split.on_leak: expected no {' or '.join(kinds)} images across the given splits, got train and "
+        f"val rows like test rows: {in_words(counts['like_test'])}; other train rows like val rows: "
         f"{in_words(counts['like_val'])}; the first {exemplify(leaks, kinds)}. "
         "Set report or drop_from_train to go on."
     )

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from stages.clean.agreement import compare, compare_views, measure, prepare
+from stages.clean.agreement import compare, compare_views, measure
 from stages.clean.alignment import align, scaled, warp
+from stages.clean.prepared import measure_texture, prepare
 from stages.images.thumbnails import read_view
 
 
@@ -116,6 +117,15 @@ def test_another_mouth_or_colour_makes_another_drawing_that_is_alike(agree, othe
     found = agree(face(), face(**other))
     assert found.likeness >= 0.85
     assert found.changed > 0.002
+
+
+def test_of_photographs_nearly_all_is_textured_and_of_a_line_of_text_little(tmp_path):
+    page = Image.new("RGB", (400, 300), "#eeeeee")
+    ImageDraw.Draw(page).text((90, 130), "Image not available", fill="#888888", font_size=26)
+    for name, image in (("page.png", page), ("photograph.png", photograph(0))):
+        image.save(tmp_path / name)
+    assert measure_texture(read_view(tmp_path / "page.png")) < 0.2
+    assert measure_texture(read_view(tmp_path / "photograph.png")) > 0.9
 
 
 def test_a_negative_and_an_image_without_content_agree_with_nothing(agree):

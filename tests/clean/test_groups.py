@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.clean.groups import (
-    LOOK_ALIKE, SAME, describe_groups, find_repeats, name_groups, name_originals, nearest_of_another_class,
+    LOOK_ALIKE,
+    SAME,
+    describe_groups,
+    find_repeats,
+    name_groups,
+    name_originals,
+    nearest_of_another_class,
 )  # fmt: skip
 
 
@@ -55,7 +61,8 @@ def test_a_family_of_which_a_tenth_is_alike_stays_one_group():
 
 def test_large_groups_and_groups_of_several_classes_are_said():
     kept = pd.DataFrame({
-        "class": ["cat"] * 100 + ["dog"] * 50, "group": ["a" * 64] * 13 + [f"{n:064d}" for n in range(86)] + ["b" * 64] * 2
+        "class": ["cat"] * 100 + ["dog"] * 50,
+        "group": ["a" * 64] * 13 + [f"{n:064d}" for n in range(86)] + ["b" * 64] * 2
         + [f"{n:064d}" for n in range(100, 149)],
     })  # fmt: skip
     assert describe_groups(kept) == [

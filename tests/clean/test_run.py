@@ -14,8 +14,8 @@ from stages.core.files import read_table
 
 SETTINGS = Clean(
     min_side=32, max_megapixels=1, max_aspect=50, max_frames=1, min_contrast=3, min_sharpness=0.001, max_distance=12,
-    min_similarity=0.85, max_changed=0.1, min_likeness=0.85, mirrored=False, rotated=False, placeholder_copies=10, placeholder_hashes=[],
-    on_duplicate="reject", on_conflict="reject",
+    min_similarity=0.85, max_changed=0.1, min_likeness=0.85, mirrored=False, rotated=False, placeholder_copies=10,
+    placeholder_hashes=[], on_duplicate="reject", on_conflict="reject",
 )  # fmt: skip
 NOISE = Image.effect_noise((40, 40), 50)
 HEADER = "image_id,decision,class,reason,time\n"
@@ -328,6 +328,7 @@ def test_every_column_of_the_source_is_passed_on(clean, draw):
         "given_split",
         "file",
         "phash",
+        "texture",
         "original",
         "group",
     ]

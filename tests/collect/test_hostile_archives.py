@@ -221,7 +221,7 @@ def test_a_hostile_archive_harms_nothing_and_is_named_in_one_line(tmp_path, imag
     source, target = tmp_path / "deep" / "er" / file, tmp_path / "deep" / "er" / "raw"
     write(source, image)
     before = everything(tmp_path)
-    settings = Collect(source=str(source), max_megabytes=1, max_megapixels=1, listings={}, fetch=FETCH)
+    settings = Collect(source=str(source), classes=[], max_megabytes=1, max_megapixels=1, listings={}, fetch=FETCH)
     if expected in REASONS:
         counts = run(settings, target)
         assert expected in counts["failed"]

@@ -24,7 +24,15 @@ TOTALS = ("listed", "kept", "failed", "classes")
 
 def settings(source, **changes):
     return Collect(
-        **{"source": str(source), "max_megabytes": 1, "max_megapixels": 10, "listings": {}, "fetch": FETCH, **changes}
+        **{
+            "source": str(source),
+            "classes": [],
+            "max_megabytes": 1,
+            "max_megapixels": 10,
+            "listings": {},
+            "fetch": FETCH,
+            **changes,
+        }
     )
 
 
@@ -53,6 +61,16 @@ def source(tmp_path, write_tree):
 @pytest.fixture
 def target(tmp_path):
     return tmp_path / "raw"
+
+
+def test_some_classes_can_be_taken_alone(source, target):
+    (source / "stray.png").write_bytes((source / "dog").glob("*").__next__().read_bytes())
+    counts = run(settings(source, classes=["dog"]), target)
+    assert (counts["classes"], counts["failed"]) == ({"dog": 1}, {"no class": 1})
+    assert read_table(target / "images.csv")["class"].tolist() == ["dog"]
+    message = r"^params\.yaml collect\.classes: expected classes of the source \(cat, dog\), got owl\.$"
+    with pytest.raises(ValueError, match=message):
+        run(settings(source, classes=["dog", "owl"]), target)
 
 
 def test_a_tree_is_collected_by_class(source, target):

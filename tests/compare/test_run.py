@@ -87,7 +87,12 @@ def test_the_most_accurate_is_chosen_where_validation_tells_it_from_all_others(e
     ("vgg", "alexnet", "champion", "reason"),
     [
         ({"log_loss": 0.9}, {"log_loss": 0.6}, "alexnet", "of these it has the lowest log loss on validation"),
-        ({"log_loss": 0.6}, {"log_loss": 0.9, "pretrained": True}, "vgg", "of these it has the lowest log loss on validation"),
+        (
+            {"log_loss": 0.6},
+            {"log_loss": 0.9, "pretrained": True},
+            "vgg",
+            "of these it has the lowest log loss on validation",
+        ),
         ({}, {"pretrained": True, "parameters": 99}, "alexnet", "of these it is pretrained"),
         ({"parameters": 9}, {"parameters": 10}, "vgg", "of these it is the smallest"),
         ({"pretrained": True, "parameters": 9}, {"pretrained": True}, "vgg", "of these it is the smallest"),
@@ -111,7 +116,9 @@ def test_a_person_may_name_the_champion(evaluations):
     summary = summarise(["vgg", "alexnet"], source, champion="alexnet")
     assert (summary["champion"], summary["runner_up"], summary["contenders"]) == ("alexnet", "vgg", ["vgg"])
     assert summary["reason"] == "it is named in params.yaml"
-    with pytest.raises(ValueError, match=r"^params\.yaml compare\.champion: expected one of vgg, alexnet, got lenet\.$"):
+    with pytest.raises(
+        ValueError, match=r"^params\.yaml compare\.champion: expected one of vgg, alexnet, got lenet\.$"
+    ):
         summarise(["vgg", "alexnet"], source, champion="lenet")
 
 

@@ -64,7 +64,7 @@ def surroundings(monkeypatch, tmp_path):
 
 
 def settings_of(listings, source="none.csv"):
-    return Collect(source=str(source), max_megabytes=1, max_megapixels=1, listings=listings, fetch=SETTINGS)
+    return Collect(source=str(source), classes=[], max_megabytes=1, max_megapixels=1, listings=listings, fetch=SETTINGS)
 
 
 @pytest.fixture

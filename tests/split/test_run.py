@@ -240,7 +240,9 @@ def test_the_rows_that_spoil_are_those_counted_and_dropped(rows, kinds):
     # An image_id lies in one group, however often it occurs; of each group, the even images show the same.
     table = pd.DataFrame([(image, group, name) for group, name, image in rows], columns=["image_id", "group", "side"])
     table["group"] = table.groupby("image_id")["group"].transform("first")
-    table["original"] = [f"{g}e" if int(i) % 2 == 0 else i for g, i in zip(table["group"], table["image_id"], strict=True)]
+    table["original"] = [
+        f"{g}e" if int(i) % 2 == 0 else i for g, i in zip(table["group"], table["image_id"], strict=True)
+    ]
     index = table.assign(given_split=table["side"], source_id="x", **{"class": "a"})
     given_names = index["given_split"].to_numpy(dtype=str)
 

@@ -74,7 +74,7 @@ def compare_pairs(predictions: dict[str, pd.DataFrame], settings: Compare) -> li
 
     `difference` is the accuracy of the first network minus that of the second, with its 95 % interval. `only_a` and
     `only_b` count the images that only one of the two networks got right, and `p` is the result of McNemar's exact
-    test on these images. `p_holm` is `p` adjusted for the number of pairs. `loss_difference` is that of the log loss.
+    test on these images. `p_holm` is `p` adjusted for the number of pairs.
 
     Raises:
         ValueError: The evaluations are of different images or splits.
@@ -99,13 +99,8 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compa
         raise ValueError(f"{a} and {b}: expected evaluations of the same images and split, got others; `dvc repro`.")
     right = {name: (tables[name]["class"] == tables[name]["predicted"]).to_numpy() for name in (a, b)}
     low, high = difference(right[a], right[b], tables[a]["group"].to_numpy(), settings.draws, settings.seed)
-    losses = {name: tables[name]["loss"].to_numpy(dtype=float) for name in (a, b)}
-    lower, higher = difference(losses[a], losses[b], tables[a]["group"].to_numpy(), settings.draws, settings.seed)
-    return {
-        "a": a, "b": b, "difference": round(float(right[a].mean() - right[b].mean()), DIGITS), "low": low, "high": high,
-        "loss_difference": round(float(losses[a].mean() - losses[b].mean()), DIGITS), "loss_low": lower,
-        "loss_high": higher, **mcnemar(right[a], right[b]),
-    }  # fmt: skip
+    gap = round(float(right[a].mean() - right[b].mean()), DIGITS)
+    return {"a": a, "b": b, "difference": gap, "low": low, "high": high, **mcnemar(right[a], right[b])}
 
 
 def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> dict[str, Any]:
@@ -122,7 +117,7 @@ def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], n
         "champion": choice.champion,
         "contenders": choice.contenders,
         "runner_up": others[0] if others else None,
-        "distinguishable": bool(others) and are_told_apart(choice.champion, others[0], pairs, ""),
+        "distinguishable": bool(others) and are_told_apart(choice.champion, others[0], pairs),
         "rule": RULE,
         "reason": choice.reason,
         "baseline": {"test": {"accuracy": round(largest / any_test["count"], DIGITS), "count": any_test["count"]}},

@@ -279,7 +279,8 @@ COLUMNS = {
 def test_a_table_has_the_columns_that_are_documented(table):
     file, name = COLUMNS[table]
     tree = ast.parse((ROOT / "stages" / file).read_text(encoding="utf-8"))
-    [value] = [node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == name]
+    assigned = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    value = assigned[name]
     assert documented_columns(table) == ast.literal_eval(value)
 
 

@@ -72,12 +72,19 @@ def compare_block(pairs: pd.DataFrame, files: list[Path], known: dict[Path, View
 
 
 def compare(one: Prepared, other: Prepared) -> Agreement:
-    """Return how far two images agree, as they lie or aligned by a small affine change, whichever is more."""
+    """Return how far two images agree, as they lie or either aligned to the other by a small affine change, at best.
+
+    The order of the two does not matter.
+    """
     as_they_lie = measure(one, other, None)
     if as_they_lie.similarity >= ALIKE_AS_THEY_LIE:
         return as_they_lie
-    matrix = align(one.small, other.small)
-    return as_they_lie if matrix is None else max(as_they_lie, measure(one, other, matrix))
+    found = [as_they_lie]
+    for fixed, moving in ((one, other), (other, one)):
+        matrix = align(fixed.small, moving.small)
+        if matrix is not None:
+            found.append(measure(fixed, moving, matrix))
+    return max(found, key=lambda each: (each.similarity, each.likeness, -each.changed, each.is_textured))
 
 
 def measure(one: Prepared, other: Prepared, matrix: Matrix | None) -> Agreement:
@@ -102,7 +109,9 @@ def to_share(correlation: float) -> float:
 def correlate(one: Floats, other: Floats) -> float:
     """Return the correlation of two fine structures, lowered if there is hardly any."""
     noise = NOISE**2 * one.size
-    return float(np.vdot(one, other) / np.sqrt((np.vdot(one, one) + noise) * (np.vdot(other, other) + noise)))
+    # In double precision and not by BLAS, so that processors differ as little as possible.
+    both, ones, others = (float((a * b).sum(dtype=np.float64)) for a, b in ((one, other), (one, one), (other, other)))
+    return both / float(np.sqrt((ones + noise) * (others + noise)))
 
 
 def measure_likeness(one: Floats, other: Floats) -> float:
@@ -125,4 +134,4 @@ def average(values: Floats) -> Floats:
 def is_textured(one: Floats, other: Floats, inside: Floats | None) -> bool:
     """Return whether either image has fine structure nearly everywhere."""
     found = has_texture(one) | has_texture(other)
-    return bool(np.count_nonzero(found) >= TEXTURED * (found.size if inside is None else np.count_nonzero(inside)))
+    return bool((found if inside is None else found[inside > 0]).mean() >= TEXTURED)

@@ -50,18 +50,19 @@ def in_form(image: npt.NDArray[Pixel], form: str) -> npt.NDArray[Pixel]:
     return np.ascontiguousarray(np.rot90(turned, turns))
 
 
-def screen(pairs: pd.DataFrame, thumbnails: Thumbnails) -> pd.DataFrame:
-    """Return the pairs whose outlines agree, of thumbnails `(n, 32, 32)`, one pixel apart or less."""
-    outlines = {row: draw_outlines(thumbnails[row]) for row in {*pairs["first"], *pairs["second"]}}
+def screen(pairs: pd.DataFrame, thumbnails: Thumbnails) -> npt.NDArray[np.bool_]:
+    """Return for each pair whether the outlines of thumbnails `(n, 32, 32)` agree, one pixel apart or less."""
     is_close = np.zeros(len(pairs), dtype=bool)
     for start in range(0, len(pairs), PAIRS_AT_ONCE):
         block = pairs.iloc[start : start + PAIRS_AT_ONCE]
+        rows = np.unique(block[["first", "second"]].to_numpy())
+        outlines = {row: draw_outlines(thumbnails[row]) for row in rows}
         one = np.stack([outlines[row] for row in block["first"]])
-        other = np.stack(
-            [in_form(outlines[row], form) for row, form in zip(block["second"], block["form"], strict=True)]
-        )
-        is_close[start : start + PAIRS_AT_ONCE] = correlate(one, other) >= LEAST_OUTLINES
-    return pairs[is_close].reset_index(drop=True)
+        other = np.stack([
+            in_form(outlines[row], form) for row, form in zip(block["second"], block["form"], strict=True)
+        ])  # fmt: skip
+        is_close[start : start + PAIRS_AT_ONCE] = correlate(one, other).round(3) >= LEAST_OUTLINES
+    return is_close
 
 
 def draw_outlines(thumbnail: npt.NDArray[np.uint8]) -> Floats:

@@ -13,6 +13,7 @@ Levels = npt.NDArray[np.uint8]
 BINS = 64  # of grey levels, in each of which one image should have one grey level of the other
 CHANGED_TONE, CHANGED_COLOUR = 0.4, 25.0  # standard deviations of the luma; levels of colour
 GREY_TONE = 0.2  # the same of a copy without colour, whose luma is that of the original, not just any tones
+MOST_SATURATION = 2.5  # times as much colour as in the other image; of a copy of 1.5 times the contrast 1.5
 COLOURLESS = 5.0  # root mean square of the colours of an image that counts as grey
 PATCH = (5, 5)  # pixels of 48 over which a change is averaged, so that edges moved by resampling are none
 
@@ -35,7 +36,7 @@ def measure_change(one: Prepared, other: Prepared, matrix: Matrix | None) -> flo
 
 def is_grey(colours: Floats) -> bool:
     """Return whether colours `(n, 2)` are next to none."""
-    return bool(np.vdot(colours, colours) < COLOURLESS**2 * len(colours))
+    return bool((colours * colours).sum(dtype=np.float64) < COLOURLESS**2 * len(colours))
 
 
 def standardised(levels: Levels) -> Floats:
@@ -57,7 +58,8 @@ def misfit(levels: Levels, given: Levels) -> Floats:
 
 def miscolour(colours: Floats, given: Floats) -> Floats:
     """Return how far each colour is from the other image's, in levels, after one change of saturation."""
-    gain = np.float32(float(np.vdot(colours, given)) / max(1.0, float(np.vdot(given, given))))
+    product, square = (float((one * given).sum(dtype=np.float64)) for one in (colours, given))
+    gain = np.float32(min(max(0.0, product / max(1.0, square)), MOST_SATURATION))
     rest = colours - gain * given
     lengths: Floats = np.sqrt(np.einsum("nc,nc->n", rest, rest))
     return lengths

@@ -11,7 +11,9 @@ from stages.images.hamming_search import Integers, components
 
 SAME, LOOK_ALIKE = "same", "look-alike"
 LEAST_TIES = 0.1  # share of the pairs between two groups that have to be alike to make them one
-SMALL, LARGE = 12, 5000  # images of a group that is looked into; a larger one is only reported
+ROUNDING = 1e-9  # by which a mean of distances may be off
+SMALL, LARGE = 12, 5000  # images: a smaller group is left as it is, and a larger one too, for lack of memory
+SAID = 10  # groups that are named on the terminal
 
 
 def name_groups(image_ids: pd.Series, pairs: pd.DataFrame) -> list[str]:
@@ -20,7 +22,10 @@ def name_groups(image_ids: pd.Series, pairs: pd.DataFrame) -> list[str]:
 
 
 def describe_groups(kept: pd.DataFrame) -> list[str]:
-    """Return in a line each which groups are larger than a tenth of a class, or lie in several classes."""
+    """Return in a line each which groups have over a tenth of a class and over 12 images, or lie in several classes.
+
+    Ten groups are named, and the others are counted.
+    """
     sizes = tally(kept["class"])
     lines = []
     for group, classes in kept.groupby("group")["class"]:
@@ -28,8 +33,9 @@ def describe_groups(kept: pd.DataFrame) -> list[str]:
         is_large = any(number > max(SMALL, sizes[name] / 10) for name, number in counts.items())
         if is_large or len(counts) > 1:
             found = ", ".join(f"{number} of {sizes[name]} in {name}" for name, number in counts.items())
-            lines.append(f"clean: look-alikes {str(group)[:12]}: {found}; see data/2_contact_sheets/groups.png.")
-    return lines
+            lines.append(f"clean: look-alikes {str(group)[:12]}: {found}; the contact sheet of groups shows them.")
+    more = [f"clean: and {len(lines) - SAID} more such groups."] if len(lines) > SAID else []
+    return lines[:SAID] + more
 
 
 def name_originals(image_ids: pd.Series, same: pd.DataFrame) -> list[str]:
@@ -49,10 +55,10 @@ def number_groups(n: int, pairs: pd.DataFrame) -> Integers:
 
 
 def cohere(n: int, pairs: pd.DataFrame) -> Integers:
-    """Return for each of n rows the number of its group, such that no group is a mere chain.
+    """Return for each of n rows the number of its group, such that no group of 13 to 5,000 rows is a mere chain.
 
-    Two groups become one only if at least a tenth of all pairs between them are alike; rows that show the same image
-    are never parted.
+    Two such groups become one only if at least a tenth of all pairs between them are alike; rows that show the same
+    image are never parted.
     """
     labels = number_groups(n, pairs)
     sizes = np.bincount(labels, minlength=1)
@@ -75,7 +81,7 @@ def divide(rows: Integers, pairs: pd.DataFrame) -> Integers:
     distances[first, second] = distances[second, first] = 0
     np.fill_diagonal(distances, 0)
     tree = linkage(squareform(distances, checks=False), method="average")
-    parts: Integers = fcluster(tree, 1 - LEAST_TIES, criterion="distance").astype(np.int64)
+    parts: Integers = fcluster(tree, 1 - LEAST_TIES + ROUNDING, criterion="distance").astype(np.int64)
     return parts
 
 

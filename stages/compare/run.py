@@ -63,9 +63,8 @@ def check_evaluations(networks: list[str], source: Path) -> None:
     Raises:
         ValueError: An evaluation is missing.
     """
-    # git keeps the .gitignore of a folder that DVC has emptied.
     for name in networks:
-        if not any((source / name).glob("[!.]*")):
+        if not (source / name / "metrics.json").is_file():
             raise ValueError(f"{source}: expected evaluations of {', '.join(networks)}, got none of {name}.")
 
 

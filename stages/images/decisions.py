@@ -146,7 +146,8 @@ def check_decision(decision: Decision, standing: Standing, images: Collected, wh
     if image_id not in images.classes:
         raise ValueError(
             f"{where}: expected an image of the data, got {image_id!r}. "
-            "Decisions of another data set belong in a review file of its own."
+            "Decisions of another data set, or on classes that collect.classes leaves out, belong in a review file of "
+            "its own."
         )
     line, before = standing.get(image_id, (0, None))
     if decision.decision == "undo":

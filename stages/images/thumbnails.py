@@ -88,7 +88,7 @@ def view_of(small: Small, grey: Image.Image) -> View:
     # OpenCV takes a third of Pillow's time; the fraction of a pixel by which it is wrong does not matter for colours.
     pixels = cv2.resize(np.asarray(small.image), (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA)
     square = Image.frombytes(small.image.mode, (COLOUR_SIDE, COLOUR_SIDE), pixels.tobytes()).convert("YCbCr")
-    return View(luma, np.asarray(turn(square, small.orientation))[..., 1:])
+    return View(luma, np.ascontiguousarray(np.asarray(turn(square, small.orientation))[..., 1:]))
 
 
 def read_view(path: Path) -> View:

@@ -82,7 +82,8 @@ def with_ends(accuracy: dict[str, float]) -> str:
 def choice_of_champion(data: ReportData) -> str:
     """Return the rule that chose the champion, and whether the data can tell it from the runner-up."""
     name, reason = plain(data.summary["champion"]), plain(data.summary["reason"])
-    chosen = f"{name} (★) is the champion, because {reason}. The rule: {plain(data.summary['rule'])}."
+    rule = f"The rule, unless `compare.champion` names one: {plain(data.summary['rule'])}."
+    chosen = f"{name} (★) is the champion, because {reason}. {rule}"
     if data.lead is None:
         return chosen
     can = "can" if data.summary["distinguishable"] else "cannot"

@@ -23,13 +23,11 @@ McNemar's exact test asks whether two networks are right equally often. Holm's p
 def verdict(values: dict[str, Any]) -> list[str]:
     """Return the champion, which networks validation cannot tell apart, and the share of the largest class."""
     baseline = values["baseline"]["test"]
-    lines = [f"Champion: **{values['champion']}**."]
+    champion = f"Champion: **{values['champion']}**, because {values['reason']}."
+    lines = [champion]
     if len(values["contenders"]) > 1:
         names = ", ".join(values["contenders"])
-        lines = [
-            f"The validation images cannot tell these networks apart by accuracy: {names}.",
-            f"Champion: **{values['champion']}**, because {values['reason']}.",
-        ]
+        lines = [f"The validation images cannot tell these networks apart by accuracy: {names}.", champion]
     elif values["runner_up"]:
         can = "can" if values["distinguishable"] else "cannot"
         lines.append(f"The validation images {can} tell it from the runner-up, {values['runner_up']}.")

@@ -31,7 +31,7 @@ def find_leaks(index: pd.DataFrame, split: Names) -> pd.DataFrame:
     """Return all rows of the groups that lie in several splits, or that did before rows were dropped.
 
     Added are the columns `split`, `side` (the given split of a dropped row, else its split) and `kind`: how the row is
-    like a row on another side, empty if it is so only through other rows.
+    like a row on another side, in the strictest way.
     """
     sides = np.where(split == DROPPED, index["given_split"].to_numpy(dtype=str), split)
     is_leak = index["group"].isin(straddling(index, sides)).to_numpy()
@@ -80,14 +80,14 @@ def check_leaks(index: pd.DataFrame, given: Names, kinds: list[Kind]) -> None:
     Raises:
         ValueError: A row is.
     """
-    if not (drop_leaks(index, given, kinds) == DROPPED).any():
+    is_leak = drop_leaks(index, given, kinds) == DROPPED
+    if not is_leak.any():
         return
-    leaks = find_leaks(index, given)
-    counts = count_leaks(leaks)
+    counts = count_leaks(find_leaks(index, given))
     raise ValueError(
         f"params.yaml split.on_leak: expected no {' or '.join(kinds)} images across the given splits, got train and "
         f"val rows like test rows: {in_words(counts['like_test'])}; other train rows like val rows: "
-        f"{in_words(counts['like_val'])}; the first {exemplify(leaks, kinds)}. "
+        f"{in_words(counts['like_val'])}; the first {exemplify(index, given, is_leak)}. "
         "Set report or drop_from_train to go on."
     )
 
@@ -98,12 +98,17 @@ def in_words(counts: object) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in counts.items())
 
 
-def exemplify(leaks: pd.DataFrame, kinds: list[Kind]) -> str:
-    """Return two rows on two sides, in words, of the strictest kind that occurs among the kinds."""
-    kind = next(kind for kind in SHARED if kind in kinds and (leaks["kind"] == kind).any())
-    first = leaks[leaks["kind"] == kind].iloc[0]
-    rows = leaks[leaks[SHARED[kind]] == first[SHARED[kind]]].sort_values("side", ascending=False, kind="stable")
-    return " and ".join(f"{rows['source_id'].iloc[i]} ({rows['side'].iloc[i]})" for i in (0, -1))
+def exemplify(index: pd.DataFrame, given: Names, is_leak: npt.NDArray[np.bool_]) -> str:
+    """Return a row that leaks and the row that it is like, in words: identical ones if there are any."""
+    rows = index.assign(side=given)
+    for column in SHARED.values():
+        for _, row in rows[is_leak].sort_values(["image_id", "source_id"]).iterrows():
+            matters_more = ("test",) if row["side"] == "val" else ("test", "val")
+            others = rows[rows["side"].isin(matters_more) & (rows[column] == row[column])]
+            if not others.empty:
+                other = others.sort_values(["side", "source_id"]).iloc[0]
+                return f"{row['source_id']} ({row['side']}) and {other['source_id']} ({other['side']})"
+    raise AssertionError("no row leaks")
 
 
 def drop_leaks(index: pd.DataFrame, given: Names, kinds: list[Kind]) -> Names:

@@ -112,7 +112,10 @@ def test_a_copy_of_a_drawing_is_unchanged(agree):
         assert found.similarity >= 0.85
 
 
-@pytest.mark.parametrize("other", [{"mouth": "round"}, {"colour": "#40c040"}, {"colour": "white"}])
+@pytest.mark.parametrize(
+    "other",
+    [{"mouth": "round"}, {"colour": "#40c040"}, {"colour": "#3060ff"}, {"colour": "#fff6cc"}, {"colour": "white"}],
+)
 def test_another_mouth_or_colour_makes_another_drawing_that_is_alike(agree, other):
     found = agree(face(), face(**other))
     assert found.likeness >= 0.85
@@ -126,6 +129,15 @@ def test_of_photographs_nearly_all_is_textured_and_of_a_line_of_text_little(tmp_
         image.save(tmp_path / name)
     assert measure_texture(read_view(tmp_path / "page.png")) < 0.2
     assert measure_texture(read_view(tmp_path / "photograph.png")) > 0.9
+
+
+def test_the_order_of_two_images_does_not_matter(agree):
+    flat = photograph(5)
+    flat.paste("#808080", (40, 40, 150, 150))
+    for image in (photograph(4), flat, face()):
+        for change in ("crop 5 %", "turned", "watermark"):
+            other = CHANGES[change](image)
+            assert agree(image, other) == agree(other, image), change
 
 
 def test_a_negative_and_an_image_without_content_agree_with_nothing(agree):

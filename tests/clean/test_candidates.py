@@ -46,7 +46,7 @@ def test_a_form_turns_an_image_in_colour_too():
 
 def screened(one, other, form="plain"):
     pairs = pd.DataFrame({"first": [0], "second": [1], "distance": [0], "form": [form]})
-    return len(screen(pairs, np.stack([one, other])))
+    return int(screen(pairs, np.stack([one, other])).sum())
 
 
 def test_outlines_may_lie_a_pixel_apart_and_in_another_form():

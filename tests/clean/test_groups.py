@@ -59,6 +59,20 @@ def test_a_family_of_which_a_tenth_is_alike_stays_one_group():
     assert set(name_groups(ids, star)) == {"00"}
 
 
+def test_exactly_a_tenth_is_enough():
+    ids = pd.Series([f"{number:02d}" for number in range(19)])
+    ties = [(one, 5 + (3 * one + two) % 14, 1) for one in range(5) for two in range(2)][:7]
+    assert set(name_groups(ids, pairs_of(*ring(0, 5), *ring(5, 14), *ties, relation=LOOK_ALIKE))) == {"00"}
+    assert len(set(name_groups(ids, pairs_of(*ring(0, 5), *ring(5, 14), *ties[:6], relation=LOOK_ALIKE)))) == 2
+
+
+def test_ten_groups_are_named_and_the_others_counted():
+    kept = pd.DataFrame({"class": ["cat", "dog"] * 12, "group": [f"{n // 2:064d}" for n in range(24)]})
+    lines = describe_groups(kept)
+    assert len(lines) == 11
+    assert lines[-1] == "clean: and 2 more such groups."
+
+
 def test_large_groups_and_groups_of_several_classes_are_said():
     kept = pd.DataFrame({
         "class": ["cat"] * 100 + ["dog"] * 50,
@@ -66,8 +80,8 @@ def test_large_groups_and_groups_of_several_classes_are_said():
         + [f"{n:064d}" for n in range(100, 149)],
     })  # fmt: skip
     assert describe_groups(kept) == [
-        "clean: look-alikes aaaaaaaaaaaa: 13 of 100 in cat; see data/2_contact_sheets/groups.png.",
-        "clean: look-alikes bbbbbbbbbbbb: 1 of 100 in cat, 1 of 50 in dog; see data/2_contact_sheets/groups.png.",
+        "clean: look-alikes aaaaaaaaaaaa: 13 of 100 in cat; the contact sheet of groups shows them.",
+        "clean: look-alikes bbbbbbbbbbbb: 1 of 100 in cat, 1 of 50 in dog; the contact sheet of groups shows them.",
     ]
 
 

@@ -3,6 +3,7 @@ import io
 import tracemalloc
 import zlib
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, ImageOps
@@ -199,6 +200,15 @@ def test_look_alikes_stay_in_one_group_with_the_smallest_id(clean, draw):
     assert kept["original"].tolist() == kept["image_id"].tolist()
     assert clean(images, min_similarity=1.0, min_likeness=1.0)[0]["groups"] == 2
     assert clean(images, min_similarity=1.0, max_distance=0)[0]["groups"] == 2
+
+
+def test_the_same_bytes_are_the_same_image_however_smooth_it_is(clean):
+    ramp = np.outer(np.linspace(0, 1, 200), np.linspace(0, 1, 200)) ** 2
+    dots = np.random.default_rng(0).normal(size=(200, 200))
+    content = encode(Image.fromarray((100 + 30 * ramp + 0.7 * dots).astype(np.uint8)))
+    limits = {"min_contrast": 1, "min_sharpness": 0.0}
+    counts = clean([("cat", content), ("dog", content)], on_conflict="keep", **limits)[0]
+    assert (counts["rejected"], counts["kept"]) == ({"duplicate": 1}, 1)
 
 
 def test_a_copy_with_a_large_change_is_no_duplicate(clean, draw):

@@ -106,7 +106,7 @@ def test_an_undo_without_a_standing_decision_is_an_error(read, undo):
 def test_an_unknown_image_is_an_error_that_says_where_its_decision_belongs(read):
     message = (
         r"line 3: expected an image of the data, got 'stranger'\. "
-        r"Decisions of another data set belong in a review file of its own\.$"
+        r"Decisions of another data set, or on classes that "
     )
     for decision in DECISIONS:
         with pytest.raises(ValueError, match=message):

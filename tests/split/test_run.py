@@ -173,7 +173,7 @@ def test_a_leak_is_an_error_that_counts_and_shows_it():
         r"^params\.yaml split\.on_leak: expected no identical or changed images across the given splits, got train and "
         r"val rows like test rows: 0 identical, 3 changed, 0 look-alike; other train rows like val rows: 0 identical, "
         r"1 changed, 0 look-alike; the first "
-        r"0063\.png \(train\) and 0064\.png \(test\)\. Set report or drop_from_train to go on\.$"
+        r"0061\.png \(train\) and 0060\.png \(test\)\. Set report or drop_from_train to go on\.$"
     )
     with pytest.raises(ValueError, match=message):
         split_given(index)
@@ -287,6 +287,14 @@ def test_look_alikes_are_counted_and_neither_refused_nor_dropped_unless_named():
     with pytest.raises(ValueError, match=r"expected no look-alike images across .*; the first 0040\.png "):
         split_given(index, leaks=["look-alike"])
     split_given(index[index["group"] != "copy"].reset_index(drop=True))
+
+
+def test_a_row_that_leaks_by_one_kind_towards_one_side_and_by_another_towards_the_other_is_shown():
+    index = given_index(("x", "a", ("train", "train", "test", "val")), names=SPLITS)
+    index.loc[index.index[-2], "image_id"] = index["image_id"].iloc[-4]  # the test row is the first train row's copy
+    index.loc[index.index[-1], "image_id"] = index["image_id"].iloc[-3]
+    with pytest.raises(ValueError, match=r"the first 006\d\.png \(train\) and 006\d\.png \((test|val)\)\. Set report"):
+        split_given(index, leaks=["changed"])
 
 
 def test_of_a_source_without_test_images_val_is_for_testing_and_val_is_drawn_from_train(capsys):

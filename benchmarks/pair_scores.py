@@ -8,13 +8,15 @@ import cv2
 import imagehash
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from PIL import Image
 
 from stages.clean.agreement import Agreement, compare
-from stages.clean.candidates import PLAIN
+from stages.clean.candidates import PLAIN, screen
 from stages.clean.duplicates import CHANGED_IN_A_DRAWING
 from stages.clean.prepared import fine_structure, prepare
 from stages.clean.settings import Clean
+from stages.core import params
 from stages.images.perceptual_hash import phash, phash_forms
 from stages.images.reading import to_rgb
 from stages.images.thumbnails import Look, look_at, read_small
@@ -37,7 +39,8 @@ def nearest_form(one: bytes, other: bytes) -> tuple[int, str]:
     """Return the distance in bits of two images' hashes, the other one plain or mirrored, and the nearer form."""
     mine, its = look(one).thumbnail[None], look(other).thumbnail[None]
     forms = {PLAIN: phash(its), **phash_forms(its, True, False)}
-    return min((int(phash(mine)[0] ^ found[0]).bit_count(), form) for form, found in forms.items())
+    found = [(int(phash(mine)[0] ^ hashes[0]).bit_count(), form) for form, hashes in forms.items()]
+    return min(found, key=lambda each: each[0])
 
 
 def agree(one: bytes, other: bytes) -> Agreement:
@@ -46,19 +49,25 @@ def agree(one: bytes, other: bytes) -> Agreement:
 
 
 def same_by_our_rule(one: bytes, other: bytes, settings: Clean) -> bool:
-    """Return whether `clean` takes two images for the same, apart from the screening by outlines."""
+    """Return whether `clean` takes two images for the same."""
+    if not is_candidate(one, other, settings.max_distance):
+        return False
     found = agree(one, other)
     allowed = settings.max_changed if found.is_textured else CHANGED_IN_A_DRAWING
-    return (
-        nearest_form(one, other)[0] <= settings.max_distance
-        and found.similarity >= settings.min_similarity
-        and found.changed <= allowed
-    )
+    return found.similarity >= settings.min_similarity and found.changed <= allowed
+
+
+def is_candidate(one: bytes, other: bytes, max_distance: int) -> bool:
+    """Return whether `clean` compares two images: their hashes are near and their outlines agree."""
+    distance, form = nearest_form(one, other)
+    pair = pd.DataFrame({"first": [0], "second": [1], "distance": [distance], "form": [form]})
+    return distance <= max_distance and bool(screen(pair, np.stack([look(one).thumbnail, look(other).thumbnail]))[0])
 
 
 def likeness(one: bytes, other: bytes) -> float:
-    """Return our likeness, 0 for hashes that are far apart."""
-    return agree(one, other).likeness if nearest_form(one, other)[0] <= 12 else 0.0
+    """Return our likeness, 0 for images that `clean` does not compare."""
+    near = params.read(Clean, "clean").max_distance
+    return agree(one, other).likeness if is_candidate(one, other, near) else 0.0
 
 
 def near_phash(one: bytes, other: bytes) -> float:

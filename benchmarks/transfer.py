@@ -66,7 +66,9 @@ def settings_of(section: type[params.Section], *names: str) -> Any:
 
 def take_pixels(source: Path, work: Path) -> Path:
     """Return the pixels of a folder's images, cleaned as params.yaml says, without a person's decisions."""
-    collect.run(settings_of(collect.Collect, "collect").model_copy(update={"source": str(source)}), work / "raw")
+    collect.run(
+        settings_of(collect.Collect, "collect").model_copy(update={"classes": [], "source": str(source)}), work / "raw"
+    )
     (work / "review.csv").write_text(",".join(reviews.COLUMNS) + "\n", encoding="utf-8")
     clean.run(settings_of(clean.Clean, "clean"), work / "raw", work / "review.csv", work / "clean")
     settings = settings_of(preprocess.Preprocess, "preprocess")

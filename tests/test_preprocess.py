@@ -292,7 +292,8 @@ def test_the_command_cuts_faces_out_with_the_projects_own_cascade(project, root,
     project("preprocess.crop", "face")
     project("preprocess.face.min_side", 60)
     done = call(root)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    said = "preprocess: 11 images listed = 6 kept + 5 no face\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
     assert len(read_table(tmp_path / "pixels" / "index.csv")) == 6
 
 

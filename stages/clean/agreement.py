@@ -25,7 +25,7 @@ ALIKE_AS_THEY_LIE = 0.97  # similarity from which no alignment is tried
 HOPELESS = 0.25  # similarity below which no likeness is measured
 WORTH_A_LOOK = 0.5  # likeness below which it does not matter what is changed
 TEXTURED = 0.93  # share of the area with fine structure; of photographs 98 % have more, of drawings 98 % less
-PAIRS_AT_ONCE = 250  # a thread's share; 80 KB for each image in them
+PAIRS_AT_ONCE = 250  # a thread's share; 70 KB for each image in them
 
 
 class Agreement(NamedTuple):

@@ -17,7 +17,8 @@ Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 BLUR = 1.5  # pixels of 32: outlines are what such a blur takes away
 SHIFT = 1  # pixel by which outlines may be apart, as those of a crop are
-# Of copies cropped by 5 %, one in 700 has outlines that correlate less; of garments that only share a hash, 3 in 4.
+# Of copies of photographs with near hashes, 0.2 % have outlines that correlate by less than 0.55; of photographs of
+# different garments with near hashes, 77 %.
 LEAST_OUTLINES = 0.5
 NOISE = 50.0  # sum of squares of the outlines of an image that has hardly any
 PAIRS_AT_ONCE = 20_000

@@ -32,7 +32,9 @@ def reject(images: pd.DataFrame, reason: str, twins: Any, distances: Any) -> pd.
     return images.assign(reason=reason, twin=twins, distance=distances)
 
 
-def find_alike(images: pd.DataFrame, thumbnails: Thumbnails, views: Views, source: Path, settings: Clean) -> Any:
+def find_alike(
+    images: pd.DataFrame, thumbnails: Thumbnails, views: Views, source: Path, settings: Clean
+) -> pd.DataFrame:
     """Return all pairs of rows that show the same image or look alike, with `distance`, agreement and `relation`.
 
     Candidates are rows whose hashes are within `max_distance` and whose outlines agree. They show the same image if

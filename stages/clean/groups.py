@@ -74,7 +74,7 @@ def cohere(n: int, pairs: pd.DataFrame) -> Integers:
 def divide(rows: Integers, pairs: pd.DataFrame) -> Integers:
     """Return the part, from 1 on, of each of the rows that the pairs connect: average linkage, cut where ties are few.
 
-    Two pairs of rows are at distance 0 if they are alike, else at 1.
+    Two rows are at distance 0 if they are alike, else at 1.
     """
     distances = np.ones((len(rows), len(rows)))
     first, second = (np.searchsorted(rows, pairs[side]) for side in ("first", "second"))

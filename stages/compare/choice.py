@@ -23,8 +23,8 @@ class Choice:
 def choose(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> Choice:
     """Return the choice among the networks by `RULE`, or the network that a person named.
 
-    The log loss says more than the accuracy, because it counts how sure a network is of each image. Two networks can be
-    told apart if the interval of the difference of their accuracies on validation excludes 0.
+    The log loss makes a network pay for mistakes that it is sure of. Two networks can be told apart if the interval of
+    the difference of their accuracies on validation excludes 0.
 
     Raises:
         ValueError: The named network is none of the networks.

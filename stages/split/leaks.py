@@ -3,7 +3,7 @@
 A leak is `identical` (the same bytes), `changed` (the same image otherwise, such as a smaller copy) or a `look-alike`.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +52,7 @@ def kinds_towards(rows: pd.DataFrame, targets: pd.DataFrame) -> Names:
     return np.select(is_shared, list(SHARED), "")
 
 
-def count_leaks(leaks: pd.DataFrame) -> dict[str, object]:
+def count_leaks(leaks: pd.DataFrame) -> dict[str, Any]:
     """Return how many groups leak, and how many rows of each kind are like a row on a side that matters more.
 
     `like_test` counts train and val rows, `like_val` the train rows that are not like a test row.
@@ -92,9 +92,8 @@ def check_leaks(index: pd.DataFrame, given: Names, kinds: list[Kind]) -> None:
     )
 
 
-def in_words(counts: object) -> str:
+def in_words(counts: dict[str, int]) -> str:
     """Return counts by kind in words."""
-    assert isinstance(counts, dict)
     return ", ".join(f"{number} {kind}" for kind, number in counts.items())
 
 
@@ -102,13 +101,15 @@ def exemplify(index: pd.DataFrame, given: Names, is_leak: npt.NDArray[np.bool_])
     """Return a row that leaks and the row that it is like, in words: identical ones if there are any."""
     rows = index.assign(side=given)
     for column in SHARED.values():
-        for _, row in rows[is_leak].sort_values(["image_id", "source_id"]).iterrows():
-            matters_more = ("test",) if row["side"] == "val" else ("test", "val")
-            others = rows[rows["side"].isin(matters_more) & (rows[column] == row[column])]
-            if not others.empty:
-                other = others.sort_values(["side", "source_id"]).iloc[0]
-                return f"{row['source_id']} ({row['side']}) and {other['source_id']} ({other['side']})"
-    raise AssertionError("no row leaks")
+        columns = list(dict.fromkeys([column, "image_id", "source_id", "side"]))
+        pairs = rows.loc[is_leak, columns].merge(rows[columns], on=column, suffixes=("", "_other"))
+        matters_more = (pairs["side_other"] == "test") & (pairs["side"] != "test")
+        matters_more |= (pairs["side_other"] == "val") & (pairs["side"] == "train")
+        found = pairs[matters_more].sort_values(["image_id", "source_id", "side_other", "source_id_other"])
+        if len(found):
+            break
+    first = found.iloc[0]
+    return f"{first['source_id']} ({first['side']}) and {first['source_id_other']} ({first['side_other']})"
 
 
 def drop_leaks(index: pd.DataFrame, given: Names, kinds: list[Kind]) -> Names:

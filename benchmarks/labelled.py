@@ -11,6 +11,8 @@ import argparse
 import hashlib
 import time
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.folder_peers import IN_PEERS, ask
 from benchmarks.pair_scores import METHODS, Score, look, rgb, same_by_our_rule
 from benchmarks.rounds import publish, to_table
 from benchmarks.variants import CHANGES, choose_ending, encode
@@ -41,7 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--garments", type=Path, help="folder of the garments, with a folder for each class")
     parser.add_argument("--dog-cat", type=Path, help="folder of the cats and dogs")
+    parser.add_argument("--peers", help="the Python of the peers, such as .venv-peers/bin/python")
+    parser.add_argument("--fastdup", help="the Python of an environment with fastdup, which needs NumPy 1")
     arguments = parser.parse_args()
+    peers = dict.fromkeys(IN_PEERS, arguments.peers) if arguments.peers else {}
+    peers |= {"fastdup": arguments.fastdup} if arguments.fastdup else {}
     settings = params.read(Clean, "clean")
     given = {"garments": arguments.garments, "dog_cat": arguments.dog_cat}
     sets = {"drawings": read_drawings(), **{name: read_folder(folder) for name, folder in given.items() if folder}}
@@ -52,7 +59,7 @@ def main() -> None:
     parts = ["Pairs labelled by eye: " + count_labels(table), compare_links(pairs, table, settings)]
     photographs = {name: found for name, found in sets.items() if name != "drawings"}
     if photographs:
-        parts += ["Copies planted among photographs:", compare_copies(photographs, pairs, table, settings)]
+        parts += ["Copies planted among photographs:", compare_copies(photographs, pairs, table, settings, peers)]
     publish("labelled", parts[0] + "\n", "\n\n".join(parts[1:]))
 
 
@@ -98,8 +105,9 @@ def compare_links(pairs: list[tuple[bytes, bytes]], table: pd.DataFrame, setting
 
 
 def compare_copies(
-    sets: dict[str, Contents], pairs: list[tuple[bytes, bytes]], table: pd.DataFrame, settings: Clean
-) -> str:
+    sets: dict[str, Contents], pairs: list[tuple[bytes, bytes]], table: pd.DataFrame, settings: Clean,
+    peers: dict[str, str],
+) -> str:  # fmt: skip
     """Return the share of each kind of planted copy that each method finds, and how many other pairs it takes for one.
 
     The other pairs are the labelled pairs of photographs that are not the same image.
@@ -114,15 +122,17 @@ def compare_copies(
     ])  # fmt: skip
     is_copy = np.arange(len(is_chosen_on)) < len(planted)
     kinds = np.array([*copies["kind"], *[""] * len(others)])
+    methods = METHODS | {"ours": lambda one, other: same_by_our_rule(one, other, settings)}
+    everything = planted + others
+    ways: dict[str, Callable[[], Floats]] = {
+        name: partial(score_all, everything, method, name) for name, method in methods.items()
+    }
+    ways |= {name: partial(ask, name, python, everything) for name, python in peers.items()}
     rows = []
-    for name, method in METHODS.items():
-        if name == "ours":
-            scores, _ = score(planted + others, lambda one, other: same_by_our_rule(one, other, settings), name)
-            is_found = scores > 0
-        else:
-            scores, _ = score(planted + others, method, name)
-            is_found = scores >= choose(scores[is_chosen_on], is_copy[is_chosen_on], LEAST_COPIES)
-        held = ~is_chosen_on
+    for name, score_them in ways.items():
+        scores = score_them()
+        least = 1.0 if name == "ours" else choose(scores[is_chosen_on], is_copy[is_chosen_on], LEAST_COPIES)
+        is_found, held = scores >= least, ~is_chosen_on
         recall, precision = rate(is_found[held], is_copy[held])
         each = [f"{rate(is_found[held], (kinds == kind)[held])[0]:.2f}" for kind in CHANGES]
         rows.append([name, f"{recall:.3f}", f"{precision:.4f}", *each])
@@ -150,6 +160,11 @@ def score(pairs: list[tuple[bytes, bytes]], method: Score, title: str) -> tuple[
     start = time.perf_counter()
     scores = np.array([method(*pair) for pair in progress(pairs, len(pairs), title)], dtype=float)
     return scores, 1000 * (time.perf_counter() - start) / len(pairs)
+
+
+def score_all(pairs: list[tuple[bytes, bytes]], method: Score, title: str) -> Floats:
+    """Return the score of each pair."""
+    return score(pairs, method, title)[0]
 
 
 def halve(image_ids: list[str]) -> Flags:

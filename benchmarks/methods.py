@@ -110,6 +110,37 @@ def difpy(folder: Path, threshold: str, result: Path) -> None:
     report(result, start, pairs=pairs, refused=refused)
 
 
+def cleanvision(folder: Path, _: str, result: Path) -> None:
+    """Report what cleanvision calls duplicates, exact and near, in sets of files; it has no threshold to choose."""
+    from cleanvision import Imagelab
+
+    start = now()
+    lab = Imagelab(data_path=str(folder), verbose=False)
+    lab.find_issues({"exact_duplicates": {}, "near_duplicates": {}}, verbose=False)
+    pairs = [
+        (name_in(folder, first), name_in(folder, second), 0.0)
+        for kind in ("exact_duplicates", "near_duplicates")
+        for files in lab.info[kind]["sets"]
+        for first, second in itertools.combinations(sorted(files), 2)
+    ]
+    report(result, start, pairs=pairs, refused=[])
+
+
+def fastdup(folder: Path, threshold: str, result: Path) -> None:
+    """Report which of each image's nearest neighbours by fastdup's embedding are at least so similar, 0 to 1."""
+    import fastdup as peer
+
+    start = now()
+    with tempfile.TemporaryDirectory() as work:
+        search = peer.create(input_dir=str(folder), work_dir=work)
+        search.run(threshold=float(threshold), nearest_neighbors_k=20, overwrite=True, print_summary=False)
+        found = search.similarity()
+    columns = ("filename_from", "filename_to", "distance")
+    rows = found[[*columns]].itertuples(index=False) if len(found) else ()  # Without rows it has no columns either.
+    pairs = [(f"all/{Path(one).name}", f"all/{Path(other).name}", float(value)) for one, other, value in rows]
+    report(result, start, pairs=pairs, refused=[])
+
+
 def list_files(folder: Path) -> list[str]:
     """Return all files in the folder's folders, sorted."""
     return sorted(name_in(folder, path) for path in folder.glob("*/*"))
@@ -128,7 +159,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 METHODS = {
     "ours": ours, "imagehash": imagehash_phash, "imagededup PHash": imagededup("PHash"),
-    "imagededup DHash": imagededup("DHash"), "difPy": difpy,
+    "imagededup DHash": imagededup("DHash"), "difPy": difpy, "cleanvision": cleanvision, "fastdup": fastdup,
 }  # fmt: skip
 
 if __name__ == "__main__":

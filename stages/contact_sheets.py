@@ -74,7 +74,7 @@ def draw_pair(pair: pd.Series, twins: list[Any], squares: list[Image.Image]) -> 
     for number, square in enumerate(squares):
         both.paste(square, (number * (SIDE + GAP), 0))
     form = "" if pair["form"] == "plain" else f", {pair['form']}"
-    how = f"{pair['distance']} bits, {float(pair['similarity']):.2f} alike{form}"
+    how = f"{float(pair['similarity']):.2f} alike, {float(pair['changed']):.0%} changed{form}"
     return Tile(both, (" | ".join(map(file_name, twins)), f"{pair['first_class']} | {pair['second_class']}", how))
 
 

@@ -2,11 +2,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.contact_sheets import group_sections, run
+from stages.contact_sheets import draw_pair, group_sections, run
 from stages.images.sheets import GAP, MARGIN
 
 IMAGES = ["image_id", "class", "source_id", "file"]
-PAIRS = ["first", "second", "first_class", "second_class", "distance", "similarity", "form", "relation"]
+PAIRS = ["first", "second", "first_class", "second_class", "distance", "similarity", "changed", "form", "relation"]
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
 
@@ -23,7 +23,7 @@ def cleaned(tmp_path):
     pd.DataFrame(rows[:1], columns=IMAGES).assign(group="a").to_csv(tmp_path / "cleaned" / "kept.csv", index=False)
     rejected = pd.DataFrame(rows[1:], columns=IMAGES).assign(reason=["conflict", "unreadable"], detail="why")
     rejected.to_csv(tmp_path / "cleaned" / "rejected.csv", index=False)
-    pairs = pd.DataFrame([["a", "b", "cat", "dog", 0, 0.95, "plain", "same"]], columns=PAIRS)
+    pairs = pd.DataFrame([["a", "b", "cat", "dog", 0, 0.95, 0.02, "plain", "same"]], columns=PAIRS)
     pairs.to_csv(tmp_path / "cleaned" / "pairs.csv", index=False)
     return tmp_path
 
@@ -69,8 +69,15 @@ def test_without_rows_the_sheet_says_so(cleaned):
         assert sheet.height < 112 + 2 * MARGIN + GAP
 
 
+def test_the_caption_of_a_pair_says_how_alike_its_images_are_and_how_much_is_changed():
+    pair = pd.Series(dict(zip(PAIRS, ["a", "b", "hat", "hat", 4, 0.996, 0.456, "mirror", "look-alike"], strict=True)))
+    twins = [{"source_id": f"hats/{name}.png"} for name in ("blue", "red")]
+    caption = draw_pair(pair, twins, [Image.new("RGB", (8, 8))] * 2).captions
+    assert caption == ("blue.png | red.png", "hat | hat", "1.00 alike, 46% changed, mirror")
+
+
 def test_the_same_file_in_two_classes_is_one_pair(cleaned):
-    pairs = pd.DataFrame([["a", "a", "cat", "dog", 0, 1.0, "plain", "same"]], columns=PAIRS)
+    pairs = pd.DataFrame([["a", "a", "cat", "dog", 0, 1.0, 0.0, "plain", "same"]], columns=PAIRS)
     pairs.to_csv(cleaned / "cleaned" / "pairs.csv", index=False)
     run(cleaned / "raw", cleaned / "cleaned", cleaned / "sheets")
     assert RED in pixels(cleaned / "sheets" / "pairs.png")

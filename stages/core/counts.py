@@ -14,4 +14,4 @@ def tally(values: Iterable[str]) -> dict[str, int]:
 def state_counts(step: str, listed: int, outcomes: Mapping[str, int]) -> str:
     """Return the counts of a step in one line: all that it was given, and what became of them."""
     shown = " + ".join(f"{number:,} {name}" for name, number in outcomes.items())
-    return f"{step}: {listed:,} images listed = {shown}"
+    return f"{step}: {listed:,} {'image' if listed == 1 else 'images'} listed = {shown}"

@@ -25,7 +25,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that are alike, their classes, and their hash distance in bits, similarity and form.
+    """Two images that are alike, their classes, and their hash distance in bits, similarity, changed share and form.
 
     The form is "plain" or says how one image was turned or mirrored.
     """
@@ -34,6 +34,7 @@ class Pair:
     classes: tuple[str, str]
     distance: str
     similarity: float
+    changed: float
     form: str
 
 
@@ -88,7 +89,8 @@ def show_pair(row: Any, data: ReportData) -> Pair:
     images = [data.images.loc[row[side]] for side in ("first", "second")]
     first, second = (Shown(inline_raw(data.raw / image["file"], LARGE), credit_of(image)) for image in images)
     classes = (row["first_class"], row["second_class"])
-    return Pair((first, second), classes, row["distance"], float(row["similarity"]), row["form"])
+    similarity, changed = float(row["similarity"]), float(row["changed"])
+    return Pair((first, second), classes, row["distance"], similarity, changed, row["form"])
 
 
 def show_predictions(data: ReportData) -> list[ShownPrediction]:

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from stages.clean.agreement import compare, compare_views, measure
+from stages.clean.agreement import compare, compare_views, lay, measure
 from stages.clean.alignment import align, scaled, warp
 from stages.clean.prepared import measure_texture, prepare
 from stages.images.thumbnails import read_view
@@ -194,4 +194,4 @@ def test_what_lies_outside_after_the_alignment_does_not_count(tmp_path):
     image.save(tmp_path / "one.png")
     cut(image, 0.05).save(tmp_path / "other.png")
     one, other = (prepare(read_view(tmp_path / name)) for name in ("one.png", "other.png"))
-    assert measure(one, other, align(one.small, other.small)).changed == 0
+    assert measure(lay(one, other, align(one.small, other.small))).changed == 0

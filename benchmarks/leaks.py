@@ -3,7 +3,7 @@
     python -m benchmarks.leaks
 
 On the project's own drawings, after `dvc repro`: a linear head on the frozen Xception, over five splits. `clean` keeps
-every duplicate, so that both ways see the same images; only `split.grouped` differs.
+every duplicate, so that both ways see the same images; only `split.group_by` differs.
 """
 
 import tempfile
@@ -34,7 +34,9 @@ def main() -> None:
         for is_grouped in (True, False):
             folder = work / str(is_grouped)
             folder.mkdir()
-            found[is_grouped] = score(work / "pixels", activations, folder, grouped=is_grouped)
+            found[is_grouped] = score(
+                work / "pixels", activations, folder, group_by=["look-alikes"] if is_grouped else []
+            )
     differences = np.subtract(found[False].each, found[True].each)
     rows = [["look-alikes on one side", str(found[True])], ["images dealt at random", str(found[False])]]
     rows.append(["the difference", f"{differences.mean():+.3f} ({differences.min():+.3f} to {differences.max():+.3f})"])

@@ -9,7 +9,7 @@ from stages.report.credits import sources_of
 from stages.report.limits import list_limits
 from stages.report.model_card_tables import comparison, plain, results
 from stages.report.report_data import ReportData
-from stages.report.wording import HARD, joined, percent, plural, short, span, whole
+from stages.report.wording import HARD, joined, kept_together, percent, plural, short, span, whole
 from stages.results.markdown_table import to_markdown
 
 AUTHORS = 8  # the most authors that the card names for each source
@@ -79,8 +79,8 @@ def data_section(data: ReportData) -> str:
         f"{whole(clean['kept'])} of {plural(clean['listed'], 'image')} were kept. Rejected: {rejected or 'none'}.",
         to_markdown(sources, ["source", "licence", "images"], "llr"),
         to_markdown(classes, ["class", *split, "all"], "l" + "r" * (len(split) + 1)),
-        f"The images were split {plain(str(data.split['ratios']))} with seed {data.split['seed']}. Look-alikes "
-        + ("stay in one split." if data.split["grouped"] else "may lie in two splits: the results look too good."),
+        f"The images were split {plain(str(data.split['ratios']))} with seed {data.split['seed']}. "
+        + kept_together(data.split["group_by"]),
     ])  # fmt: skip
 
 

@@ -62,3 +62,12 @@ def joined(names: Sequence[str], last: str = "and") -> str:
 def clipped(text: str, most: int) -> str:
     """Return the text, cut to `most` characters with a final ellipsis if it is longer."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def kept_together(group_by: list[str]) -> str:
+    """Return in a sentence which images `split.group_by` keeps in one split."""
+    shared = [f"images of the same {name.replace('_', ' ')}" for name in group_by if name != "look-alikes"]
+    if "look-alikes" not in group_by:
+        alike = "look-alikes may lie in two splits: the results look too good."
+        return f"{joined(shared).capitalize()} stay in one split, but {alike}" if shared else alike.capitalize()
+    return f"{joined(['look-alikes', *shared]).capitalize()} stay in one split."

@@ -10,6 +10,8 @@ from stages.core.terminal import command
 from stages.split.ratios import describe_given
 from stages.split.run import Split, run
 
+LARGE = 0.1  # share of all images from which on a group is worth a line
+
 
 def main() -> None:
     """Split the images that have pixels."""
@@ -23,6 +25,9 @@ def main() -> None:
     counts = run(settings, arguments.source, arguments.target, arguments.leaks)
     write_json(counts, arguments.metrics)
     print(state_counts("split", counts["listed"], {name: sum(of.values()) for name, of in counts["classes"].items()}))
+    if settings.group_by and counts["largest_group"] > LARGE * counts["listed"]:
+        named = ", ".join(settings.group_by)
+        print(f"split: {counts['largest_group']:,} images stay together, the largest group by {named}.")
     for line in describe_given(settings.ratios, read_table(arguments.source)):
         print(line)
 

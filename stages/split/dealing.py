@@ -3,29 +3,23 @@
 A part is one split or, with `kfold`, one fold; several folds can belong to one split.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from stages.split.local_search import Search, count
 
 Integers = npt.NDArray[np.int64]
 TRIES = 20
 
 
-def ungroup(index: pd.DataFrame) -> pd.DataFrame:
-    """Return the index with every row as a group of its own, including copies of the same bytes."""
-    keys = index["image_id"] + "/" + index["given_split"]
-    return index.assign(group=keys + "/" + index["source_id"] if "source_id" in index else keys)
-
-
 def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...], seed: int) -> npt.NDArray[np.str_]:
     """Return for each row of a table with `class` and `group` the name of its part; groups stay undivided.
 
-    Groups of several images are dealt first, the largest first, then single images; each group goes where its classes
-    lack most of their share. The seed decides the order of equally large groups. If all groups have one image, each
-    class meets its quotas. If a part gets no image of some class, because groups hold several classes, all groups are
-    dealt anew in another order, up to 20 times in all. The order of the rows does not matter.
+    Groups of several images are dealt at random by the shares, so that each of them can come to lie anywhere; a local
+    search then moves as many of them as the quotas of the classes need. Groups of one image fill up. If all groups have
+    one image, each class meets its quotas. If a part gets no image of some class, because groups hold several classes,
+    all is dealt anew, up to 20 times in all. The order of the rows does not matter.
 
     Raises:
         ValueError: A class has fewer groups than there are parts, or in each try a part got no image of some class.
@@ -34,11 +28,12 @@ def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...],
     counts = pd.crosstab(index["group"], index["class"])
     images = counts.to_numpy()
     wanted = quotas(images.sum(axis=0), shares)
-    for order in draw_orders(images.sum(axis=1), seed):
-        parts, dealt = deal(images[order], wanted)
+    generator = np.random.default_rng(seed)
+    for _ in range(TRIES):
+        parts = deal(images, wanted, np.array(shares) / sum(shares), generator)
+        dealt = count(images, parts, len(names))
         if dealt.all():
-            row_of = counts.index[order].get_indexer(pd.Index(index["group"]))
-            return np.array(names)[parts[row_of]]
+            return np.array(names)[parts[counts.index.get_indexer(pd.Index(index["group"]))]]
     raise ValueError(describe_left_out(counts, dealt, names))
 
 
@@ -54,25 +49,33 @@ def describe_left_out(counts: pd.DataFrame, dealt: Integers, names: tuple[str, .
     )
 
 
-def draw_orders(sizes: Integers, seed: int) -> Iterator[Integers]:
-    """Yield orders to deal the groups in: first by falling size, equal sizes in random order, then random orders."""
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(sizes))
-    yield order[np.argsort(-sizes[order], kind="stable")]
-    for _ in range(TRIES - 1):
-        yield generator.permutation(len(sizes))
+def deal(
+    images: Integers, wanted: Integers, shares: npt.NDArray[np.float64], generator: np.random.Generator
+) -> Integers:
+    """Return the part of each group, given its images of each class `(groups, classes)` and the quotas."""
+    is_single = images.sum(axis=1) == 1
+    parts = generator.choice(len(wanted), size=len(images), p=shares)
+    singles = images[is_single].sum(axis=0)
+    parts[~is_single] = Search(images[~is_single], wanted, singles, generator).improve(parts[~is_single])
+    left = wanted - count(images[~is_single], parts[~is_single], len(wanted))
+    for class_, number in enumerate(singles):
+        rows = np.flatnonzero(is_single & (images[:, class_] > 0))
+        gets = fill_up(left[:, class_], wanted[:, class_], number)
+        parts[generator.permutation(rows)] = np.repeat(np.arange(len(wanted)), gets)
+    return parts
 
 
-def deal(images: Integers, wanted: Integers) -> tuple[Integers, Integers]:
-    """Return the part of each group, given its images of each class, and what each part got, `(parts, classes)`."""
-    missing = wanted.astype(float)
-    parts = np.empty(len(images), dtype=np.int64)
-    for row, group in enumerate(images):
-        # The share of its quota that each part still lacks, weighted by the group's own classes.
-        lack = (missing / wanted * group).sum(axis=1)
-        parts[row] = lack.argmax()
-        missing[parts[row]] -= group
-    return parts, wanted - missing.astype(np.int64)
+def fill_up(left: Integers, wanted: Integers, number: int) -> Integers:
+    """Return how many of a class's single images each part gets, `(parts,)`, given what is left of its quota.
+
+    Where there are too few, because other parts have too much, the part that has most of its quota does without.
+    """
+    gets = np.maximum(left, 0)
+    while gets.sum() > number:
+        total = wanted - left + gets
+        # Its only image is the last that a part gives away.
+        gets[np.where(gets > 0, np.where(total > 1, total / wanted, 0), -1).argmax()] -= 1
+    return gets
 
 
 def quotas(totals: Integers, shares: tuple[int, ...]) -> Integers:

@@ -11,7 +11,8 @@ from pydantic import Field
 from stages.core import params
 from stages.core.counts import SPLITS
 from stages.core.files import read_table, replacing, write_table
-from stages.split.dealing import assign, ungroup
+from stages.split.dealing import assign
+from stages.split.grouping import LOOK_ALIKES, ungroup, unite
 from stages.split.leaks import DROPPED, LEAK_COLUMNS, Kind, OnLeak, count_leaks, find_leaks, straddling
 from stages.split.ratios import keep_given, name_parts, parse_ratios
 
@@ -21,7 +22,7 @@ class Split(params.Section):
 
     ratios: str
     fold: int = Field(ge=0)
-    grouped: bool
+    group_by: list[str]
     seed: int = Field(ge=0)
     on_leak: OnLeak
     leaks: list[Kind]
@@ -30,22 +31,27 @@ class Split(params.Section):
 def run(settings: Split, source: Path, target: Path, leaks: Path) -> dict[str, Any]:
     """Write the class, group and split of every row to target, and the rows that leak to `leaks`; return the counts.
 
+    The group is what `split.group_by` keeps together, or the look-alikes if it is empty.
+
     The table leaks lists all rows of the groups that lie in several splits, or that did before rows were dropped, each
     with the strictest kind in which it is like a row on another side.
 
     Raises:
-        ValueError: The ratios are not valid, there are too few images for them, or a given split leaks.
+        ValueError: The ratios are not valid, there is no column to group by, there are too few images, or a given split
+            leaks.
     """
     parse_ratios(settings.ratios)  # so that wrong params are reported before the table is read
     index = read_table(source)
+    groups = unite(index, settings.group_by or [LOOK_ALIKES])
     split = assign_splits(settings, index)
     found = find_leaks(index, split)
-    table = index[["image_id", "class", "group"]].assign(split=split)
+    table = index[["image_id", "class"]].assign(group=groups, split=split)
     with replacing(target) as unfinished, replacing(leaks) as unfinished_leaks:
         write_table(table, unfinished)
         write_table(found[LEAK_COLUMNS], unfinished_leaks)
     return {
         "listed": len(table),
+        "largest_group": int(groups.value_counts().iloc[0]),
         "groups_straddling": len(straddling(index, split)),
         "leaks": count_leaks(found),
         **count_images(table),
@@ -60,7 +66,7 @@ def assign_splits(settings: Split, index: pd.DataFrame) -> npt.NDArray[np.str_]:
     """
     ratios = parse_ratios(settings.ratios)
     names = name_parts(ratios, settings.fold)
-    dealt = index if settings.grouped else ungroup(index)
+    dealt = index.assign(group=unite(index, settings.group_by) if settings.group_by else ungroup(index))
     if ratios.kind != "given":
         return assign(dealt, ratios.shares, names, settings.seed)
     split = keep_given(index, settings.on_leak, settings.leaks)

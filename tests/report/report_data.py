@@ -17,7 +17,7 @@ from stages.results.scores import score
 PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 TRAINING = {"monitor": "val_loss", "seed": 3, "scaling": "unit", "learning_rate": 0.001, "clip_norm": None}
-SPLIT = {"ratios": "50/25/25", "seed": 7, "grouped": True}
+SPLIT = {"ratios": "50/25/25", "seed": 7, "group_by": ["look-alikes"]}
 
 
 def draw_image(seed, size=(64, 48)):

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.counts import SPLITS
-from stages.split.dealing import assign, deal, quotas, ungroup
+from stages.split.dealing import assign, fill_up, quotas
+from stages.split.grouping import ungroup
 from stages.split.leaks import straddling
 from stages.split.ratios import Ratios, name_parts, parse_ratios
 
@@ -125,7 +126,7 @@ def test_the_same_seed_gives_the_same_split_in_any_order_of_rows(own, shared, se
     index = index_of(own + shared)
     rows = list(range(len(index)))
     order.shuffle(rows)
-    for table in (index, ungroup(index)):
+    for table in (index, index.assign(group=ungroup(index))):
         split = assign_parts(table, (70, 15, 15), seed)
         assert assign_parts(table, (70, 15, 15), seed).tolist() == split.tolist()
         assert assign_parts(table.iloc[rows], (70, 15, 15), seed).tolist() == split[rows].tolist()
@@ -137,23 +138,55 @@ def test_another_seed_gives_another_split():
     assert len(splits) == 5
 
 
-def test_images_without_groups_are_told_apart_where_an_image_is_in_train_and_test():
-    index = pd.DataFrame(
-        {"image_id": ["a", "a", "b"], "given_split": ["train", "test", "train"], "group": "a", "class": "c"}
-    )
-    assert ungroup(index)["group"].nunique() == 3
-
-
-def test_groups_of_several_classes_are_dealt_anew_until_every_class_is_everywhere():
+def test_groups_of_several_classes_are_dealt_until_every_class_is_everywhere():
     index = index_of(
         [("0", "a", 1), ("0", "b", 5), ("1", "a", 3), ("1", "b", 1), ("2", "a", 5), ("3", "a", 4), ("3", "b", 4)]
     )
-    counts = pd.crosstab(index["group"], index["class"]).to_numpy()
-    by_falling_size = counts[np.argsort(-counts.sum(axis=1))]
-    _, dealt = deal(by_falling_size, quotas(counts.sum(axis=0), (70, 15, 15)))
-    assert dealt.min() == 0
     for seed in range(5):
         assert count_parts(index, (70, 15, 15), seed).to_numpy().min() > 0
+
+
+def test_over_seeds_every_large_group_is_in_every_split():
+    groups = [(f"{class_}-large-{n}", class_, 12 + n) for class_ in "ab" for n in range(3)]
+    index = index_of(groups + singles("a", 150) + singles("b", 150))
+    where = {group: set() for group, _, _ in groups}
+    for seed in range(40):
+        split = assign(index, (70, 15, 15), SPLITS, seed)
+        for group, found in where.items():
+            found |= set(split[index["group"] == group])
+    assert all(found == set(SPLITS) for found in where.values())
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [(f"{class_}{n}", class_, 5) for class_ in "ab" for n in range(20)],
+        [("giant", "a", 60), *((f"a{n}", "a", 5) for n in range(8)), *((f"b{n}", "b", 4) for n in range(25)),
+         *singles("b", 0)],
+        [(f"{n}", class_, 1 + n % 3) for n in range(60) for class_ in "abc"],
+    ],
+    ids=["fives", "a giant", "groups of three classes"],
+)  # fmt: skip
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_meet_the_quotas_where_they_can(groups, seed):
+    index = index_of(groups)
+    totals = index["class"].value_counts().sort_index().to_numpy()
+    wanted = quotas(totals, (70, 15, 15))
+    found = pd.crosstab(assign(index, (70, 15, 15), SPLITS, seed), index["class"]).loc[list(SPLITS)].to_numpy()
+    largest = max(size for _, _, size in groups if size < 60)
+    assert abs(found - wanted).max() <= largest // 2
+
+
+@pytest.mark.parametrize(
+    ("left", "wanted", "number", "gets"),
+    [
+        ([7, 2, 1], [7, 2, 1], 10, [7, 2, 1]),
+        ([7, -2, 1], [7, 2, 1], 6, [5, 0, 1]),
+        ([1, 1, 1], [7, 2, 1], 1, [0, 0, 1]),
+    ],
+)
+def test_the_last_image_of_a_part_is_the_last_to_be_given_away(left, wanted, number, gets):
+    assert fill_up(np.array(left), np.array(wanted), number).tolist() == gets
 
 
 def test_groups_that_cannot_put_every_class_into_every_part_are_refused_with_counts():

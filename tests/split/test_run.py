@@ -28,7 +28,8 @@ SEEDS = st.integers(0, 2**32)
 
 
 def settings(ratios="70/15/15", fold=0, grouped=True, seed=0, on_leak="error", leaks=DEFAULT):
-    return Split(ratios=ratios, fold=fold, grouped=grouped, seed=seed, on_leak=on_leak, leaks=leaks)
+    group_by = ["look-alikes"] if grouped else []
+    return Split(ratios=ratios, fold=fold, group_by=group_by, seed=seed, on_leak=on_leak, leaks=leaks)
 
 
 def index_of(groups, given_split=""):
@@ -375,6 +376,7 @@ def test_the_table_lists_every_image_with_its_split(tmp_path):
     assert (tmp_path / "leaks.csv").read_text() == ",".join(LEAK_COLUMNS) + "\n"
     assert counts == {
         "listed": 40,
+        "largest_group": 1,
         "groups_straddling": 0,
         "leaks": NO_LEAKS,
         "largest_imbalance": 0.0,

@@ -16,7 +16,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     The order and the augmentations of an epoch follow from `(seed, epoch)`. The epoch is counted when it begins,
     because Keras calls `on_epoch_end` once more than there are epochs. `views` `(views, rows of the array, …)` are
-    augmented versions of all rows: in each epoch, a row is replaced by one of its views or stays, by chance.
+    augmented versions of all rows: in each epoch, a row is replaced by one of its views or stays, by chance. The labels of
+    the training batches alone are smoothed, so that the loss on validation is the plain cross-entropy and values of
+    `label_smoothing` can be compared by it.
     """
 
     def __init__(
@@ -28,10 +30,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         class_weights: npt.NDArray[np.float64],
         augmentation: Augmentation | None = None,
         views: npt.NDArray[Any] | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         self.array, self.rows, self.batch_size, self.seed = array, rows, batch_size, seed
         self.class_weights, self.augmentation, self.views = class_weights, augmentation, views
+        self.label_smoothing = label_smoothing
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -47,7 +51,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if self.augmentation is not None and self.augmentation.changes:
             images = np.stack([augment(image, self.augmentation, random) for image in images])
             images, labels = mix(images, labels, self.augmentation, random)
-        return images, labels, (labels @ self.class_weights).astype(np.float32)
+        return images, self.smooth(labels), (labels @ self.class_weights).astype(np.float32)
+
+    def smooth(self, labels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the labels with the share `label_smoothing` spread over all classes (Szegedy et al. 2016)."""
+        smoothed: npt.NDArray[np.float32] = labels * np.float32(1 - self.label_smoothing)
+        return smoothed + np.float32(self.label_smoothing / labels.shape[1])
 
     def take(self, rows: npt.NDArray[np.int64], random: np.random.Generator) -> npt.NDArray[Any]:
         """Return the rows of the array; if there are views, each row is itself or one of its views, by chance."""

@@ -53,7 +53,7 @@ def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparam
     """Train one phase, and return the history with its epochs and the weights of the best epoch so far."""
     model.compile(
         optimizer=make_optimizer(settings, phase.learning_rate),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        loss=keras.losses.CategoricalCrossentropy(),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     state = load_state(log.folder / f"phase-{phase.number}.npz")

@@ -157,8 +157,9 @@ def feed(
     alike = np.ones(n_classes)
     weights = balanced_weights(splits["train"].labels, n_classes) if settings.class_weights else alike
     training = Batches(
-        inputs.array, splits["train"], settings.batch_size, settings.seed, weights, amounts, inputs.views
-    )
+        inputs.array, splits["train"], settings.batch_size, settings.seed, weights, amounts, inputs.views,
+        settings.label_smoothing,
+    )  # fmt: skip
     return Data(training, Batches(inputs.array, splits["val"], settings.batch_size, settings.seed, alike))
 
 

@@ -93,3 +93,10 @@ def test_class_weights_make_every_class_weigh_the_same():
 
 def test_cars_tanks_get_the_weights_that_its_notebook_missed():
     np.testing.assert_allclose(balanced_weights(np.array([0] * 735 + [1] * 568), 2), [0.886, 1.147], atol=5e-4)
+
+
+def test_labels_are_smoothed_and_weigh_as_before():
+    weights = np.array([1.0, 3.0])
+    plain, smoothed = make(5, weights=weights)[0], make(5, weights=weights, label_smoothing=0.1)[0]
+    np.testing.assert_allclose(smoothed[1], np.where(plain[1] == 1, 0.95, 0.05), rtol=1e-6)
+    np.testing.assert_array_equal(smoothed[2], plain[2])

@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 from benchmarks.rounds import publish, to_table
 from stages.compare.choice import choose
 from stages.core.terminal import command, progress
-from stages.results.bootstrap import difference
+from stages.results.grouped_accuracy import accuracy_difference
 
 TRUTHS = ((0.90, 0.80), (0.80, 0.74))
 COUNTS = (60, 200)
@@ -34,7 +34,6 @@ def main() -> None:
     """Simulate all cases and publish the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=2000)
-    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap in each trial")
     arguments = parser.parse_args()
     rows = [
         [f"{better:.2f} against {worse:.2f}", str(count), *simulate((better, worse), count, arguments)]
@@ -58,7 +57,7 @@ def simulate(truth: tuple[float, float], count: int, arguments: argparse.Namespa
     found = np.zeros(4)
     for trial in progress(range(arguments.trials), arguments.trials, f"{truth} {count}"):
         rng = np.random.default_rng([count, trial, round(100 * truth[0])])
-        metrics, pair = draw_trial(offsets, count, rng, arguments.draws)
+        metrics, pair = draw_trial(offsets, count, rng)
         choice = choose(metrics, [pair], None)
         is_alone, is_worse = len(choice.contenders) == 1, choice.champion == "worse"
         better, worse = (metrics[name]["val"]["accuracy"] for name in NAMES)
@@ -78,7 +77,7 @@ def solve_offset(accuracy: float) -> float:
 
 
 def draw_trial(
-    offsets: list[float], count: int, rng: np.random.Generator, draws: int
+    offsets: list[float], count: int, rng: np.random.Generator
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return what evaluation and comparison say of two networks on drawn validation images."""
     sizes = rng.choice(GROUP_SIZES, count)
@@ -86,7 +85,7 @@ def draw_trial(
     ease = SPREAD * rng.normal(size=count)
     answers = [answer(offset, ease, groups, rng) for offset in offsets]
     right, losses = ([each[part] for each in answers] for part in (0, 1))
-    low, high = difference(right[0], right[1], groups, draws, 0)
+    low, high, _ = accuracy_difference(right[0] > 0, right[1] > 0, groups.astype(str))
     pair = {"a": NAMES[0], "b": NAMES[1], "split": "val", "low": low, "high": high}
     scores = [{"accuracy": float(right[i].mean()), "log_loss": float(losses[i].mean())} for i in range(len(NAMES))]
     metrics = {

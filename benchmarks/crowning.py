@@ -26,14 +26,14 @@ from stages.compare.choice import choose
 from stages.core.files import read_table
 from stages.core.terminal import command, progress
 from stages.networks.inputs import divide, read_inputs
-from stages.results.bootstrap import difference
+from stages.results.grouped_accuracy import accuracy_difference
 from stages.split import run as splitting
 from stages.train import run as train
 from stages.train.hyperparams import read_settings
 from stages.transforms.affine import read_augmentation
 
 NETWORKS = ("alexnet", "xception")
-COUNT, DRAWS = 400, 1000
+COUNT = 400
 CLEANED, RAW = Path("data/2_clean/kept.csv"), Path("data/1_raw")
 
 Floats = npt.NDArray[np.float64]
@@ -153,7 +153,7 @@ def describe_choices(deals: list[dict[str, dict[str, Scored]]]) -> list[str]:
     alone = both = crowned = before = 0
     for deal in deals:
         one, other = (deal[name]["val"] for name in NETWORKS)
-        low, high = difference(one.right, other.right, one.groups, DRAWS, 0)
+        low, high, _ = accuracy_difference(one.right > 0, other.right > 0, one.groups)
         pair = {"a": NETWORKS[0], "b": NETWORKS[1], "split": "val", "low": low, "high": high}
         choice = choose({name: as_metrics(name, deal[name]["val"]) for name in NETWORKS}, [pair], None)
         alone += choice.contenders == [worse]

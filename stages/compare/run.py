@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from stages.compare.choice import RULE, are_told_apart, choose, rank_networks
-from stages.compare.significance import holm, mcnemar
+from stages.compare.significance import holm
 from stages.core import params
 from stages.core.files import read_json, read_table, replacing, write_json
-from stages.results.bootstrap import difference
 from stages.results.comparison import as_markdown
 from stages.results.figures import draw_cost, draw_summary
+from stages.results.grouped_accuracy import accuracy_difference
 
 DIGITS = 4
 
@@ -21,8 +20,6 @@ DIGITS = 4
 class Compare(params.Section):
     """The section `compare` of params.yaml."""
 
-    draws: int = Field(ge=100)
-    seed: int = Field(ge=0)
     champion: str | None
 
 
@@ -54,7 +51,7 @@ def compare_evaluations(
     check_evaluations(networks, source)
     metrics = {name: read_json(source / name / "metrics.json") for name in networks}
     predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
-    return summarise(metrics, compare_pairs(predictions, settings), settings.champion), predictions
+    return summarise(metrics, compare_pairs(predictions), settings.champion), predictions
 
 
 def check_evaluations(networks: list[str], source: Path) -> None:
@@ -68,12 +65,12 @@ def check_evaluations(networks: list[str], source: Path) -> None:
             raise ValueError(f"{source}: expected evaluations of {', '.join(networks)}, got none of {name}.")
 
 
-def compare_pairs(predictions: dict[str, pd.DataFrame], settings: Compare) -> list[dict[str, Any]]:
+def compare_pairs(predictions: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """Return for validation and test, and for every two networks, how far their accuracies differ.
 
     `difference` is the accuracy of the first network minus that of the second, with its 95 % interval. `only_a` and
-    `only_b` count the images that only one of the two networks got right, and `p` is the result of McNemar's exact
-    test on these images. `p_holm` is `p` adjusted for the number of pairs.
+    `only_b` count the images that only one of the two networks got right. `p` is that of no difference, and below 0.05
+    where the interval excludes 0. `p_holm` is `p` adjusted for the number of pairs.
 
     Raises:
         ValueError: The evaluations are of different images or splits.
@@ -81,13 +78,13 @@ def compare_pairs(predictions: dict[str, pd.DataFrame], settings: Compare) -> li
     compared = []
     for split in ("val", "test"):
         tables = {name: table[table["split"] == split] for name, table in predictions.items()}
-        pairs = [compare_two(a, b, tables, settings) | {"split": split} for a, b in combinations(tables, 2)]
+        pairs = [compare_two(a, b, tables) | {"split": split} for a, b in combinations(tables, 2)]
         adjusted = holm([pair["p"] for pair in pairs])
         compared += [pair | {"p_holm": p} for pair, p in zip(pairs, adjusted, strict=True)]
     return compared
 
 
-def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compare) -> dict[str, Any]:
+def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     """Return the comparison of two networks on one split, as `compare_pairs` describes it.
 
     Raises:
@@ -97,9 +94,11 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame], settings: Compa
     if tables[a][facts].to_numpy().tolist() != tables[b][facts].to_numpy().tolist():
         raise ValueError(f"{a} and {b}: expected evaluations of the same images and split, got others; `dvc repro`.")
     right = {name: (tables[name]["class"] == tables[name]["predicted"]).to_numpy() for name in (a, b)}
-    low, high = difference(right[a], right[b], tables[a]["group"].to_numpy(), settings.draws, settings.seed)
-    gap = round(float(right[a].mean() - right[b].mean()), DIGITS)
-    return {"a": a, "b": b, "difference": gap, "low": low, "high": high, **mcnemar(right[a], right[b])}
+    found = accuracy_difference(right[a], right[b], tables[a]["group"].to_numpy(dtype=str))
+    gap = right[a].mean() - right[b].mean()
+    numbers = {"difference": gap, "low": found.low, "high": found.high}
+    only = {"only_a": int((right[a] & ~right[b]).sum()), "only_b": int((right[b] & ~right[a]).sum())}
+    return {"a": a, "b": b, **{key: round(float(each), DIGITS) for key, each in numbers.items()}, **only, "p": found.p}
 
 
 def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> dict[str, Any]:

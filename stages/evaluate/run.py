@@ -18,6 +18,8 @@ from stages.networks.inputs import SplitRows, divide, read_inputs
 from stages.networks.operations import count_multiply_adds
 from stages.networks.predicting import predict
 from stages.results.bootstrap import intervals
+from stages.results.grouped_accuracy import accuracy_interval
+from stages.results.scores import DIGITS as SCORE_DIGITS
 from stages.results.scores import losses, precision_recall_at, score, threshold_for
 
 PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
@@ -44,6 +46,12 @@ class Predictions:
     labels: npt.NDArray[np.int64]
     groups: npt.NDArray[Any]
     classes: list[str]
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Whether the most probable class of each image is the true one."""
+        found: npt.NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
+        return found
 
     def of_split(self, part: SplitRows) -> "Predictions":
         """Return the predictions for the images of one split."""
@@ -107,6 +115,7 @@ def score_splits(settings: Evaluate, predictions: Predictions, parts: dict[str, 
         metrics[name] = score(own.labels, own.probabilities, own.classes)
         if name != "train":
             drawn = intervals(own.labels, own.probabilities, own.groups, settings.draws, settings.seed)
+            drawn["accuracy"] = [round(end, SCORE_DIGITS) for end in accuracy_interval(own.right, own.groups)]
             metrics[name]["intervals"] = drawn
     if settings.wanted_class:
         metrics["wanted"] = reach_precision(settings, predictions, parts)

@@ -9,8 +9,8 @@ from stages.report.wording import HARD, decimal, p_value, percent, points, short
 from stages.results.markdown_table import to_markdown
 
 INTERVALS = (
-    "Brackets hold the 95 % interval, from bootstrap draws of whole groups. The test images were used neither for "
-    "training nor for the choice of the champion."
+    "Brackets hold the 95 % interval, in which images of a group say less than single images. The test images were "
+    "used neither for training nor for the choice of the champion."
 )
 
 
@@ -70,7 +70,7 @@ def comparison(data: ReportData) -> str:
     header = ["network", "parameters", "multiply-adds", "val accuracy", "test accuracy"]
     parts = [choice_of_champion(data), to_markdown(networks, header, "lrrrr")]
     if pairs:
-        parts.append(to_markdown(pairs, ["difference in accuracy", "on", "points", "McNemar's p", "Holm's p"], "llrrr"))
+        parts.append(to_markdown(pairs, ["difference in accuracy", "on", "points", "p", "Holm's p"], "llrrr"))
     return "\n\n".join(parts)
 
 

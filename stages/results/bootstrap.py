@@ -4,7 +4,7 @@ Each draw takes as many groups as there are, with replacement, and each group wi
 1997, "Bootstrap Methods and their Application", section 3.8; Field and Welsh 2007, "Bootstrapping clustered data"). An
 interval goes from the 2.5th to the 97.5th percentile of the draws' values. It is valid for this trained model on other
 images of the same kind. It does not contain what another seed or split would change, and with few groups it is too
-narrow.
+narrow: that of an accuracy comes from `grouped_accuracy`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,23 +33,6 @@ def intervals(
     """
     values = replicate(labels, probabilities, groups, draws, seed)
     return {name: bounds(each) for name, each in values.items()}
-
-
-def difference(
-    values_a: npt.NDArray[Any], values_b: npt.NDArray[Any], groups: Sequence[str] | npt.NDArray[Any],
-    draws: int, seed: int,
-) -> tuple[float, float]:  # fmt: skip
-    """Return the 95 % interval of the mean of a minus that of b; each draw takes the same images for both.
-
-    The values are those of each image `(n,)`: whether a network is right about it, or its loss.
-    """
-    n_groups, group = number_groups(groups)
-    gain = np.subtract(values_a, values_b, dtype=np.float64)
-    sums = np.stack([np.bincount(group, gain), np.bincount(group)])  # (2, n_groups)
-    parts = [sums @ weights for weights in draw_groups(n_groups, draws, seed, draws_at_once(len(group)))]
-    total, count = np.concatenate(parts, axis=1)
-    low, high = np.percentile(total / count, PERCENTILES)
-    return round(float(low), DIGITS), round(float(high), DIGITS)
 
 
 def replicate(

@@ -16,8 +16,8 @@ def as_markdown(values: dict[str, Any]) -> str:
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
-NOTE = """Intervals are at 95 %, from bootstrap draws of whole groups, for one training and one split.
-McNemar's exact test asks whether two networks are right equally often. Holm's p is adjusted for several pairs."""
+NOTE = """Intervals are at 95 %, for one training and one split; images of a group say less than single images.
+p is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
 
 
 def verdict(values: dict[str, Any]) -> list[str]:

@@ -62,8 +62,7 @@ class Evidence:
     def gaps(self, one: pd.Series, other: pd.Series) -> Doubles:
         """Return the mean of `one` minus the mean of `other` in each draw, shape `(draws,)`, dtype float64.
 
-        Each mean is over the images that its setting answered. If both answered the same images, these are the draws of
-        `bootstrap.difference`.
+        Each mean is over the images that its setting answered.
         """
         both = pd.concat([one.rename("one"), other.rename("other")], axis=1)
         n_groups, group = bootstrap.number_groups(both.index.get_level_values("group").to_numpy(dtype=str))

@@ -16,9 +16,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     The order and the augmentations of an epoch follow from `(seed, epoch)`. The epoch is counted when it begins,
     because Keras calls `on_epoch_end` once more than there are epochs. `views` `(views, rows of the array, …)` are
-    augmented versions of all rows: in each epoch, a row is replaced by one of its views or stays, by chance. The labels of
-    the training batches alone are smoothed, so that the loss on validation is the plain cross-entropy and values of
-    `label_smoothing` can be compared by it.
+    augmented versions of all rows: in each epoch, a row is replaced by one of its views or stays, by chance. Labels are
+    smoothed for training alone: the loss on validation is the plain cross-entropy, by which values of `label_smoothing`
+    can be compared.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from stages.compare import run as compare
 from stages.core.files import read_json, read_table, write_json
 from stages.results.comparison import as_markdown
 
-SETTINGS = compare.Compare(draws=400, seed=0, champion=None)
+SETTINGS = compare.Compare(champion=None)
 COUNT = 200  # images of each split
 NAMES = ("summary.json", "summary.md", "summary.png", "cost.png")
 

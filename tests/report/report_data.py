@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.compare.run import Compare, compare_pairs, summarise
+from stages.compare.run import compare_pairs, summarise
 from stages.core.counts import SPLITS
 from stages.core.files import write_json, write_table
 from stages.evaluate.curves import precision_recall_points, reliability, roc_points
@@ -187,9 +187,7 @@ def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xcepti
     write_counts(index, classes, folder)
     found = {name: write_network(name, index, classes, folder, 1.0 + seed, seed, pretrained=name == "xception")
              for seed, name in enumerate(networks)}  # fmt: skip
-    pairs = compare_pairs(
-        {name: table for name, (_, table) in found.items()}, Compare(draws=100, seed=0, champion=None)
-    )
+    pairs = compare_pairs({name: table for name, (_, table) in found.items()})
     summary = summarise({name: metrics for name, (metrics, _) in found.items()}, pairs, None)
     write_json(summary, folder / "metrics" / "summary.json")
     return Sources(

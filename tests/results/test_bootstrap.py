@@ -7,7 +7,7 @@ from sklearn import metrics
 from benchmarks import bootstrap as benchmark
 from benchmarks import rounds
 from stages.results import bootstrap
-from stages.results.bootstrap import areas, difference, draw_groups, intervals, rank_scores, replicate
+from stages.results.bootstrap import areas, draw_groups, intervals, rank_scores, replicate
 
 METRICS = ["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"]
 
@@ -65,16 +65,6 @@ def test_intervals_are_the_percentiles_of_the_plain_loop(answer):
         expected = np.percentile([scores[name] for scores in drawn], [2.5, 97.5])
         assert found[name] == pytest.approx(expected, abs=5.1e-5)
         assert found[name][0] < score_rows(labels, p)[name] < found[name][1]
-
-
-def test_the_difference_is_that_of_the_plain_loop(answer):
-    labels, p, groups = answer(200)
-    right_a, right_b = labels == p.argmax(axis=1), labels == answer(200, seed=1)[1].argmax(axis=1)
-    drawn = [right_a[rows].mean() - right_b[rows].mean() for rows in resample(groups, 300, seed=5)]
-    low, high = difference(right_a, right_b, groups, 300, seed=5)
-    assert (low, high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=5.1e-5)
-    assert difference(right_b, right_a, groups, 300, seed=5) == (-high, -low)
-    assert difference(right_a, right_a, groups, 300, seed=5) == (0, 0)
 
 
 def test_draws_are_the_same_in_any_chunks(answer, monkeypatch):
@@ -192,21 +182,6 @@ def test_drawing_groups_covers_the_truth_and_drawing_rows_does_not():
     for name in METRICS:
         assert 0.91 <= np.mean(covered["groups"][name]) <= 0.98, name
         assert np.mean(covered["rows"][name]) <= 0.80, name
-
-
-def test_the_interval_of_the_difference_covers_it_too():
-    random = np.random.default_rng(1)
-    covered = {"groups": [], "rows": []}
-    for number in range(500):
-        groups = np.repeat(np.arange(80), 4)
-        skill = np.repeat(random.random(80), 4)  # images that are easy for one network are easy for both
-        right_a, right_b = skill < 0.8, np.repeat(random.random(80), 4) * 0.5 + skill * 0.5 < 0.5
-        units = {"groups": groups} | ({"rows": np.arange(320)} if number < 100 else {})
-        for way, unit in units.items():
-            low, high = difference(right_a, right_b, unit, 300, seed=number)
-            covered[way].append(low <= 0.3 <= high)  # 0.8 minus 0.5: the mean of two uniform numbers is symmetric
-    assert 0.91 <= np.mean(covered["groups"]) <= 0.98
-    assert np.mean(covered["rows"]) <= 0.80
 
 
 def test_both_ways_of_the_benchmark_give_the_same_values():

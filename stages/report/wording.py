@@ -12,7 +12,9 @@ def percent(share: float | None) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """Return an interval of shares as `65.0 to 79.7 %`."""
+    """Return an interval of shares as `65.0 to 79.7 %`; 0 to 1 says that there are too few groups for one."""
+    if (low, high) == (0, 1):
+        return "too few groups"
     return f"{100 * low:.1f} to {100 * high:.1f}{HARD}%"
 
 

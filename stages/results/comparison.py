@@ -16,6 +16,7 @@ def as_markdown(values: dict[str, Any]) -> str:
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
+TOO_FEW = "too few groups"  # for an interval, which is then 0 to 1
 NOTE = """Intervals are at 95 %, for one training and one split; images of a group say less than single images.
 p is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
 
@@ -53,7 +54,8 @@ def networks_table(values: dict[str, Any]) -> str:
 
 def with_interval(accuracy: dict[str, float]) -> str:
     """Return an accuracy with the ends of its interval as text."""
-    return f"{accuracy['accuracy']:.3f} ({accuracy['low']:.3f}-{accuracy['high']:.3f})"
+    ends = accuracy["low"], accuracy["high"]
+    return f"{accuracy['accuracy']:.3f} ({TOO_FEW if ends == (0, 1) else '{:.3f}-{:.3f}'.format(*ends)})"
 
 
 def pairs_table(pairs: list[dict[str, Any]]) -> str:

@@ -16,7 +16,7 @@ from stages.core.files import read_json, read_table, replacing, write_table
 from stages.explain.embedding import NAMES, Method, draw_embedding, embed
 from stages.images.sheets import CAPTION, INK, SheetSection, Tile, draw_sheet
 from stages.networks.determinism import fix
-from stages.networks.gradcam import View, heatmaps, overlay
+from stages.networks.hirescam import View, heatmaps, overlay
 from stages.networks.inputs import FILTERS, Inputs, read_inputs
 from stages.networks.layer_graph import BGR, first_kernels, last_features
 from stages.networks.predicting import predict
@@ -128,14 +128,14 @@ def draw_key() -> Tile:
     draw, font = ImageDraw.Draw(colours), ImageFont.load_default(CAPTION)
     draw.text((SIDE / 2, CAPTION), "the most", INK, font, "mm")
     draw.text((SIDE / 2, SIDE - CAPTION), "nothing", INK, font, "mm")
-    return Tile(colours, ("Right of each image: how", "much a place contributed to", "the prediction (Grad-CAM)"))
+    return Tile(colours, ("Right of each image: how", "much a place contributed to", "the prediction (HiResCAM)"))
 
 
 def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:
     """Return a tile of the image with its origin, and a tile of its heat map with the prediction."""
     predicted = f"predicted {row['probability']:.0%} {row['predicted']}"
     true = "" if row["predicted"] == row["class"] else f"true {row['p_' + row['class']]:.0%} {row['class']}"
-    blank = "" if view.heat.any() else "Grad-CAM finds no place"
+    blank = "" if view.heat.any() else "HiResCAM finds no place"
     origin = (row["title"] or Path(row["source_id"]).name, row["author"], row["licence"])
     return Tile(view.image(SIDE), origin, INK), Tile(view.overlaid(SIDE), tuple(filter(None, (predicted, true, blank))))
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from stages.classifier.open_classifier import Classifier
 from stages.images.reading import Pixels
-from stages.networks.gradcam import heatmaps, overlay
+from stages.networks.hirescam import heatmaps, overlay
 from stages.pages.local_server import make_app
 
 MAX_MEGABYTES = 32

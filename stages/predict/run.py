@@ -17,7 +17,7 @@ from stages.classifier.open_classifier import Classifier
 from stages.classifier.predictions import Prediction, as_csv, as_json, as_table, printable
 from stages.core.files import replacing
 from stages.images.reading import Pixels
-from stages.networks.gradcam import heatmaps, overlay
+from stages.networks.hirescam import heatmaps, overlay
 from stages.predict.page import MAX_MEGABYTES
 from stages.sources.listed_image import is_hidden
 from stages.web.fetch_once import fetch_once, is_url

@@ -17,7 +17,7 @@ from stages.explain import __main__ as explain_command
 from stages.explain import run as explain
 from stages.images.sheets import CAPTION, MARGIN, TITLE
 from stages.networks import heads
-from stages.networks.gradcam import View, heatmaps
+from stages.networks.hirescam import View, heatmaps
 from stages.networks.inputs import read_inputs
 from stages.networks.layers import probabilities, scaling_layer
 from stages.networks.predicting import predict
@@ -224,7 +224,7 @@ def test_an_image_without_a_title_goes_by_its_file_and_an_empty_map_is_named():
     row = rows_of(("dog", "dog")).assign(title="").to_dict("records")[0]
     tile, heat = explain.draw_pair(row, View(VIEWS["0"].pixels, np.zeros((2, 2), np.float32)))
     assert tile.captions[0] == "file.png"
-    assert heat.captions == ("predicted 75% dog", "Grad-CAM finds no place")
+    assert heat.captions == ("predicted 75% dog", "HiResCAM finds no place")
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from stages.networks import heads
-from stages.networks.gradcam import View, heatmaps, overlay
+from stages.networks.hirescam import View, heatmaps, overlay
 from stages.networks.layer_graph import halves
 from stages.networks.layers import probabilities, scaling_layer
 from stages.networks.predicting import predict
@@ -173,9 +173,9 @@ def test_agrees_with_finite_differences_through_dense_layers():
 
     heat = heatmaps(model, rows, [2, 1, 0, 2, 1], 4)
     for maps, number, found in zip(rows.astype(np.float64), [2, 1, 0, 2, 1], heat, strict=True):
-        steps = 1e-6 * np.eye(6)
+        steps = 1e-6 * np.eye(maps.size).reshape(-1, *maps.shape)
         weights = np.array([score(maps + step, number) - score(maps - step, number) for step in steps])
-        expected = np.maximum(maps @ weights, 0)
+        expected = np.maximum((maps * weights.reshape(maps.shape)).sum(axis=-1), 0)
         np.testing.assert_allclose(found, expected / max(expected.max(), 1e-300), atol=1e-4)
 
 

@@ -1,6 +1,8 @@
-"""Grad-CAM: a heat map of the positions in an image that speak for a class.
+"""HiResCAM: a heat map of the positions in an image that speak for a class.
 
-Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra 2017 (https://arxiv.org/abs/1610.02391), equations 1 and 2.
+Draelos and Carin 2020 (https://arxiv.org/abs/2011.08891). Grad-CAM (Selvaraju et al. 2017) averages the gradient over
+all positions first, which is the same under average pooling; in a network that flattens its maps each position has a
+gradient of its own, and the average may blank out all of them.
 """
 
 from collections.abc import Sequence
@@ -25,18 +27,17 @@ def heatmaps(
 ) -> npt.NDArray[np.float32]:
     """Return how much each position of a row speaks for the row's class, `(n, h, w)` in [0, 1].
 
-    A heat map is the sum over the channels of the network's maps, each weighted by the mean gradient of the class's
-    score before the softmax. Negative values become 0, and each heat map is divided by its maximum. If no position
-    speaks for the class, the whole heat map is 0. `h` and `w` are the height and width of the network's maps. For one
-    batch size and number of threads, the heat map of a row depends only on the row.
+    A heat map is the sum over the channels of the network's maps, weighted at each position by the gradient of the
+    class's score before the softmax. Negative values become 0, and each heat map is divided by its maximum. If no
+    position speaks for the class, the whole heat map is 0. `h` and `w` are the height and width of the network's maps.
+    For one batch size and number of threads, the heat map of a row depends only on the row.
 
     Raises:
         ValueError: The network has no maps with height and width.
     """
     front, back = halves(model)
     maps = np.asarray(predict(front, rows, batch_size), np.float32)
-    weights = gradients(back, maps, class_numbers, batch_size).mean(axis=(1, 2))
-    heat = np.maximum(np.einsum("nhwc,nc->nhw", maps, weights), 0)
+    heat = np.maximum((maps * gradients(back, maps, class_numbers, batch_size)).sum(axis=-1), 0)
     most = heat.max(axis=(1, 2), keepdims=True, initial=0)
     scaled: npt.NDArray[np.float32] = np.divide(heat, most, out=np.zeros_like(heat), where=most > 0)
     return scaled

@@ -16,8 +16,9 @@ TRIES = 20
 def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...], seed: int) -> npt.NDArray[np.str_]:
     """Return for each row of a table with `class` and `group` the name of its part; groups stay undivided.
 
-    Groups of several images are dealt at random by the shares, so that each of them can come to lie anywhere; a local
-    search then moves as many of them as the quotas of the classes need. Groups of one image fill up. If all groups have
+    Groups of several images are dealt at random by the shares, so that each of them can come to lie wherever it is not
+    larger than the quota of its class; a local search then moves as many of them as the quotas need. Groups of one
+    image fill up. If all groups have
     one image, each class meets its quotas. If a part gets no image of some class, because groups hold several classes,
     all is dealt anew, up to 20 times in all. The order of the rows does not matter.
 
@@ -29,8 +30,10 @@ def assign(index: pd.DataFrame, shares: tuple[int, ...], names: tuple[str, ...],
     images = counts.to_numpy()
     wanted = quotas(images.sum(axis=0), shares)
     generator = np.random.default_rng(seed)
+    is_single = images.sum(axis=1) == 1
+    search = Search(images[~is_single], wanted, images[is_single].sum(axis=0), generator)
     for _ in range(TRIES):
-        parts = deal(images, wanted, np.array(shares) / sum(shares), generator)
+        parts = deal(images, wanted, np.array(shares) / sum(shares), search)
         dealt = count(images, parts, len(names))
         if dealt.all():
             return np.array(names)[parts[counts.index.get_indexer(pd.Index(index["group"]))]]
@@ -49,16 +52,13 @@ def describe_left_out(counts: pd.DataFrame, dealt: Integers, names: tuple[str, .
     )
 
 
-def deal(
-    images: Integers, wanted: Integers, shares: npt.NDArray[np.float64], generator: np.random.Generator
-) -> Integers:
+def deal(images: Integers, wanted: Integers, shares: npt.NDArray[np.float64], search: Search) -> Integers:
     """Return the part of each group, given its images of each class `(groups, classes)` and the quotas."""
-    is_single = images.sum(axis=1) == 1
+    is_single, generator = images.sum(axis=1) == 1, search.generator
     parts = generator.choice(len(wanted), size=len(images), p=shares)
-    singles = images[is_single].sum(axis=0)
-    parts[~is_single] = Search(images[~is_single], wanted, singles, generator).improve(parts[~is_single])
+    parts[~is_single] = search.improve(parts[~is_single])
     left = wanted - count(images[~is_single], parts[~is_single], len(wanted))
-    for class_, number in enumerate(singles):
+    for class_, number in enumerate(search.singles):
         rows = np.flatnonzero(is_single & (images[:, class_] > 0))
         gets = fill_up(left[:, class_], wanted[:, class_], number)
         parts[generator.permutation(rows)] = np.repeat(np.arange(len(wanted)), gets)

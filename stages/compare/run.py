@@ -96,9 +96,10 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame]) -> dict[str, An
     right = {name: (tables[name]["class"] == tables[name]["predicted"]).to_numpy() for name in (a, b)}
     found = accuracy_difference(right[a], right[b], tables[a]["group"].to_numpy(dtype=str))
     gap = right[a].mean() - right[b].mean()
-    numbers = {"difference": gap, "low": found.low, "high": found.high}
+    # With fewer digits an end near 0 could be rounded to 0, and contradict p.
+    ends = {"low": round(found.low, 9), "high": round(found.high, 9)}
     only = {"only_a": int((right[a] & ~right[b]).sum()), "only_b": int((right[b] & ~right[a]).sum())}
-    return {"a": a, "b": b, **{key: round(float(each), DIGITS) for key, each in numbers.items()}, **only, "p": found.p}
+    return {"a": a, "b": b, "difference": round(float(gap), DIGITS), **ends, **only, "p": found.p}
 
 
 def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> dict[str, Any]:

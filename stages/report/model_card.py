@@ -49,7 +49,7 @@ def introduction(data: ReportData) -> str:
         f"{short(metrics['parameters'])} parameters ({metrics['megabytes']:g} MB), and needs "
         f"{short(metrics['multiply_adds'])} multiply-adds for one image.\n"
         f"It is right about {percent(test['accuracy'])} of {plural(test['count'], 'test image')} "
-        f"({span(*test['intervals']['accuracy'])} at 95 %). To name the largest class every time would be right about "
+        f"(at 95 %: {span(*test['intervals']['accuracy'])}). To name the largest class every time would be right about "
         f"{percent(baseline)}."
     )
 
@@ -80,7 +80,7 @@ def data_section(data: ReportData) -> str:
         to_markdown(sources, ["source", "licence", "images"], "llr"),
         to_markdown(classes, ["class", *split, "all"], "l" + "r" * (len(split) + 1)),
         f"The images were split {plain(str(data.split['ratios']))} with seed {data.split['seed']}. "
-        + kept_together(data.split["group_by"]),
+        + kept_together(data.split["group_by"], str(data.split["ratios"])),
     ])  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.core.counts import SPLITS
 from stages.report.report_data import ReportData
-from stages.report.wording import HARD, decimal, p_value, percent, points, short, span, whole
+from stages.report.wording import HARD, decimal, gap_span, p_value, percent, points, short, span, whole
 from stages.results.markdown_table import to_markdown
 
 INTERVALS = (
@@ -63,8 +63,9 @@ def comparison(data: ReportData) -> str:
         for name, one in data.summary["networks"].items()
     ]  # fmt: skip
     pairs = [
-        [plain(f"{pair['a']} − {pair['b']}"), pair["split"], f"{points(pair['difference'])} ({points(pair['low'])} to "
-         f"{points(pair['high'])})", p_value(pair["p"]), p_value(pair["p_holm"])]
+        [plain(f"{pair['a']} − {pair['b']}"), pair["split"],
+         f"{points(pair['difference'])} ({gap_span(pair['low'], pair['high'])})",
+         p_value(pair["p"]), p_value(pair["p_holm"])]
         for pair in data.summary["pairs"]
     ]  # fmt: skip
     header = ["network", "parameters", "multiply-adds", "val accuracy", "test accuracy"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 NOTHING = "–"
+TOO_FEW = "too few groups for an interval"
 HARD = "\u00a0"  # a no-break space
 
 
@@ -14,8 +15,13 @@ def percent(share: float | None) -> str:
 def span(low: float, high: float) -> str:
     """Return an interval of shares as `65.0 to 79.7 %`; 0 to 1 says that there are too few groups for one."""
     if (low, high) == (0, 1):
-        return "too few groups"
+        return TOO_FEW
     return f"{100 * low:.1f} to {100 * high:.1f}{HARD}%"
+
+
+def gap_span(low: float, high: float) -> str:
+    """Return an interval of differences as `-1.2 to +6.5`; -1 to 1 says that there are too few groups for one."""
+    return TOO_FEW if (low, high) == (-1, 1) else f"{points(low)} to {points(high)}"
 
 
 def points(difference: float) -> str:
@@ -66,8 +72,10 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def kept_together(group_by: list[str]) -> str:
-    """Return in a sentence which images `split.group_by` keeps in one split."""
+def kept_together(group_by: list[str], ratios: str) -> str:
+    """Return in a sentence which images `split.group_by` keeps in one split; a source's own splits stay as they are."""
+    if ratios.startswith("given"):
+        return "The source's own splits were kept, whatever their images have in common."
     shared = [f"images of the same {name.replace('_', ' ')}" for name in group_by if name != "look-alikes"]
     if "look-alikes" not in group_by:
         alike = "look-alikes may lie in two splits: the results look too good."

@@ -16,7 +16,7 @@ def as_markdown(values: dict[str, Any]) -> str:
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
-TOO_FEW = "too few groups"  # for an interval, which is then 0 to 1
+TOO_FEW = "too few groups"  # for an interval, which is then 0 to 1, or -1 to 1
 NOTE = """Intervals are at 95 %, for one training and one split; images of a group say less than single images.
 p is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
 
@@ -58,11 +58,17 @@ def with_interval(accuracy: dict[str, float]) -> str:
     return f"{accuracy['accuracy']:.3f} ({TOO_FEW if ends == (0, 1) else '{:.3f}-{:.3f}'.format(*ends)})"
 
 
+def gap_ends(pair: dict[str, Any]) -> str:
+    """Return the ends of the interval of a difference as text."""
+    ends = pair["low"], pair["high"]
+    return TOO_FEW if ends == (-1, 1) else "{:+.3f} to {:+.3f}".format(*ends)
+
+
 def pairs_table(pairs: list[dict[str, Any]]) -> str:
     """Return a table with a row for each pair of networks, on test."""
     rows = [
         [
-            f"{pair['a']} - {pair['b']}", f"{pair['difference']:+.3f} ({pair['low']:+.3f} to {pair['high']:+.3f})",
+            f"{pair['a']} - {pair['b']}", f"{pair['difference']:+.3f} ({gap_ends(pair)})",
             pair["only_a"], pair["only_b"], f"{pair['p']:.2g}", f"{pair['p_holm']:.2g}",
         ]
         for pair in pairs

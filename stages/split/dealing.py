@@ -48,7 +48,8 @@ def describe_left_out(counts: pd.DataFrame, dealt: Integers, names: tuple[str, .
     return (
         f"split: expected a way to put every class into {list_parts(names)}, got none in {TRIES} tries for class "
         f"{name} (images: {groups[name].sum()}, groups: {len(groups)}, groups with other classes: {n_mixed}). "
-        "A higher clean.min_likeness, or clean.on_conflict: reject, makes fewer groups of several classes."
+        "Fewer columns in split.group_by, a higher clean.min_likeness, or clean.on_conflict: reject, makes fewer "
+        "groups of several classes."
     )
 
 
@@ -108,9 +109,9 @@ def check_size(index: pd.DataFrame, names: tuple[str, ...]) -> None:
     if is_small.any():
         images, smallest = groups.iloc[0]
         raise ValueError(
-            f"split: expected at least {len(names)} groups of look-alikes in every class, for {list_parts(names)}, got "
-            f"{is_small.sum()} of {len(groups)} classes with fewer, the smallest {groups.index[0]} (images: {images}, "
-            f"groups: {smallest}). Collect more for such classes, leave them out, or deal into fewer folds."
+            f"split: expected at least {len(names)} groups of images that stay together in every class, for "
+            f"{list_parts(names)}, got {is_small.sum()} of {len(groups)} classes with fewer, the smallest "
+            f"{groups.index[0]} (images: {images}, groups: {smallest}). Collect more for such classes, leave them out, or deal into fewer folds."
         )
 
 

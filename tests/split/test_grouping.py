@@ -47,7 +47,14 @@ def test_rows_are_united_as_long_as_they_share_a_value(rows, columns):
     found = sorted(sorted(rows) for rows in index.groupby(united).indices.values())
     named = ["group" if name == "look-alikes" else name for name in columns]
     assert found == merge_naively(index, named)
-    assert all(name in set(index["group"][united == name]) for name in united)
+    assert all(name.split("/")[0] in set(index["group"][united == name]) for name in united)
+
+
+def test_groups_that_share_look_alikes_stay_apart_where_look_alikes_are_not_asked_for():
+    index = index_of([("a", "ann", ""), ("b", "ann", ""), ("a", "bob", ""), ("c", "bob", "")])
+    assert unite(index, ["author"]).tolist() == ["a/0000", "a/0000", "a/0002", "a/0002"]
+    assert unite(index, ["look-alikes", "author"]).nunique() == 1
+    assert unite(index, ["page_url"]).tolist() == ["a/0000", "b", "a/0002", "c"]
 
 
 def test_the_order_of_rows_does_not_matter():

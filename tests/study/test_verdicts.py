@@ -174,7 +174,7 @@ def test_the_repositorys_benchmark_has_the_kernel_sizes(root):
     assert "times" in judge_cost(finding, root / "benchmarks/results/training.csv").measured
 
 
-def test_gaps_on_the_same_images_are_those_of_accuracies():
+def test_the_interval_of_a_gap_is_near_that_of_accuracies():
     evidence = planted({1: 0.7, 2: 0.6})
     one, other = (evidence.right(Setting(network="vgg", sweep="rate", value=value)) for value in (1, 2))
     groups = one.index.get_level_values("group").to_numpy()

@@ -120,10 +120,11 @@ def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
 
 
 @pytest.mark.slow
-def test_neither_validation_nor_evaluation_is_augmented(settings, data, tmp_path):
+def test_neither_validation_nor_evaluation_is_augmented_or_smoothed(settings, data, tmp_path):
     # At this rate nothing is learned, so that the validation loss is the loss of the saved model.
     still = settings.model_copy(update={"learning_rate": 1e-12, "epochs": 1})
-    run("tiny", still, Augmentation(brightness=1, rotation=90), *data, tmp_path / "augmented")
+    smoothing = still.model_copy(update={"label_smoothing": 0.3})
+    run("tiny", smoothing, Augmentation(brightness=1, rotation=90), *data, tmp_path / "augmented")
     run("tiny", still, Augmentation(), *data, tmp_path / "plain")
     first, second = (read_table(tmp_path / name / "history.csv").set_index("split") for name in ("augmented", "plain"))
     assert first.loc["val", "loss"] == second.loc["val", "loss"]

@@ -111,7 +111,8 @@ def check_size(index: pd.DataFrame, names: tuple[str, ...]) -> None:
         raise ValueError(
             f"split: expected at least {len(names)} groups of images that stay together in every class, for "
             f"{list_parts(names)}, got {is_small.sum()} of {len(groups)} classes with fewer, the smallest "
-            f"{groups.index[0]} (images: {images}, groups: {smallest}). Collect more for such classes, leave them out, or deal into fewer folds."
+            f"{groups.index[0]} (images: {images}, groups: {smallest}). Collect more for such classes, leave them out, "
+            "or deal into fewer folds."
         )
 
 

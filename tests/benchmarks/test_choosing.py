@@ -17,7 +17,7 @@ def test_two_networks_share_which_groups_are_hard():
     offsets = [choosing.solve_offset(0.8)] * 2
     gaps = []
     for seed in range(300):
-        metrics, pair = choosing.draw_trial(offsets, 60, np.random.default_rng(seed), 100)
+        metrics, pair = choosing.draw_trial(offsets, 60, np.random.default_rng(seed))
         better, worse = (metrics[name]["val"]["accuracy"] for name in choosing.NAMES)
         assert pair["low"] <= round(better - worse, 4) <= pair["high"]
         gaps.append(better - worse)
@@ -29,7 +29,7 @@ def test_two_networks_share_which_groups_are_hard():
 def test_a_small_run_writes_the_table(tmp_path, root, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setattr(rounds, "RESULTS", tmp_path)
-    monkeypatch.setattr("sys.argv", ["choosing", "--trials", "4", "--draws", "100"])
+    monkeypatch.setattr("sys.argv", ["choosing", "--trials", "4"])
     choosing.main()
     text = (tmp_path / "choosing.md").read_text()
     assert "Shares of 4 simulated choices." in text

@@ -48,7 +48,7 @@ def test_a_good_run_says_its_counts_and_writes_its_metrics(project, root, tmp_pa
     done = run(root, "stages.collect", "raw", "metrics/collect.json")
     assert (done.returncode, done.stderr) == (0, "")
     said = done.stdout.splitlines()
-    assert said[0] == "collect: 1 images listed = 1 kept"
+    assert said[0] == "collect: 1 image listed = 1 kept"
     assert [line.split(":")[0] for line in said] == ["collect"] * 3
     counts = json.loads((tmp_path / "metrics" / "collect.json").read_text())
     by_source = {"source": {"a": {"listed": 1, "kept": 1, "failed": {}}}}

@@ -61,7 +61,7 @@ def test_too_few_groups_say_nothing():
     assert accuracy_interval(first(90, 100), giant) == (0, 1)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=10, max_size=60),
     chances=st.tuples(st.floats(0, 1), st.floats(0, 1)),

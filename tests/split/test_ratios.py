@@ -54,7 +54,7 @@ def count_parts(index, shares, seed):
     return pd.crosstab(assign_parts(index, shares, seed), index["class"])
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(own=own_groups(st.integers(1, 9)), shared=SHARED_GROUPS, shares=SHARES, seed=SEEDS)
 def test_no_group_straddles_and_every_class_is_in_every_part(own, shared, shares, seed):
     index = index_of(own + shared)
@@ -120,7 +120,7 @@ def test_folds_differ_by_at_most_one_image_however_many_classes_there_are(totals
     assert np.ptp(wanted.sum(axis=1)) <= 1
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(own=own_groups(st.integers(1, 5)), shared=SHARED_GROUPS, seed=SEEDS, order=st.randoms(use_true_random=False))
 def test_the_same_seed_gives_the_same_split_in_any_order_of_rows(own, shared, seed, order):
     index = index_of(own + shared)

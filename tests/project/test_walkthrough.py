@@ -31,7 +31,7 @@ def read_lines():
     """The section's commands, in order, continued lines joined; images stay small, so that nothing takes long."""
     section = (ROOT / "README.md").read_text().split(f"\n## {SECTION}\n")[1].split("\n## ")[0]
     lines = re.findall(r"^    (.+)$", re.sub(r" *\\\n +", " ", section), re.MULTILINE)
-    small = [line.replace("preprocess.size=224", "preprocess.size=32") for line in lines]
+    small = [line.replace("preprocess.size=224", "preprocess.size=72") for line in lines]
     assert small != lines
     return small
 

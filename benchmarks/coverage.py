@@ -4,8 +4,8 @@
 
 Each case draws images in groups many times. Whether a network is right about an image has a correlation within groups
 (beta-binomial); two networks that are compared are equally good, and alike or not alike about the same groups. The
-width of an interval is given as a multiple of Wilson's at the effective number of groups. Cases with fewer than 10
-effective groups say nothing and do not count.
+width of an interval is given as a multiple of Wilson's at the effective number of groups. Groups of which fewer
+than 10 are effective say nothing and are drawn again.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def draw_sizes(kind: str, count: int, rng: np.random.Generator) -> Integers:
 
 
 def draw_groups(kind: str, count: int, rng: np.random.Generator) -> npt.NDArray[np.str_]:
-    """Return the group of each image; there are at least ten effective ones, or it is no case."""
+    """Return the group of each image; with fewer than ten effective ones they are drawn again, up to 100 times."""
     for _ in range(100):
         sizes = draw_sizes(kind, count, rng)
         groups = np.repeat(np.arange(len(sizes)), sizes).astype(str)

@@ -128,7 +128,7 @@ def draw_key() -> Tile:
     draw, font = ImageDraw.Draw(colours), ImageFont.load_default(CAPTION)
     draw.text((SIDE / 2, CAPTION), "the most", INK, font, "mm")
     draw.text((SIDE / 2, SIDE - CAPTION), "nothing", INK, font, "mm")
-    return Tile(colours, ("Right of each image: how", "much a place contributed to", "the prediction (HiResCAM)"))
+    return Tile(colours, ("Right of each image: how", "much a place adds to the", "prediction (HiResCAM)"))
 
 
 def draw_pair(row: dict[Any, Any], view: View) -> tuple[Tile, Tile]:

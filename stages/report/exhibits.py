@@ -25,14 +25,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that are alike, their classes, and their hash distance in bits, similarity, changed share and form.
+    """Two images that are alike, their classes, and their similarity, changed share and form.
 
     The form is "plain" or says how one image was turned or mirrored.
     """
 
     shown: tuple[Shown, Shown]
     classes: tuple[str, str]
-    distance: str
     similarity: float
     changed: float
     form: str
@@ -90,7 +89,7 @@ def show_pair(row: Any, data: ReportData) -> Pair:
     first, second = (Shown(inline_raw(data.raw / image["file"], LARGE), credit_of(image)) for image in images)
     classes = (row["first_class"], row["second_class"])
     similarity, changed = float(row["similarity"]), float(row["changed"])
-    return Pair((first, second), classes, row["distance"], similarity, changed, row["form"])
+    return Pair((first, second), classes, similarity, changed, row["form"])
 
 
 def show_predictions(data: ReportData) -> list[ShownPrediction]:

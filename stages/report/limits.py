@@ -20,7 +20,7 @@ def chance(data: ReportData) -> list[tuple[str, str]]:
     test = data.champion.metrics["test"]
     interval = span(*test["intervals"]["accuracy"])
     measured = f"The accuracy of {percent(test['accuracy'])} was measured on {plural(test['count'], 'test image')}"
-    return [("Chance", f"{measured}. At 95 %: {interval}.")]
+    return [("Chance", f"{measured} (at 95 %: {interval}).")]
 
 
 def smallest_class(data: ReportData) -> list[tuple[str, str]]:

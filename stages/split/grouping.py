@@ -13,8 +13,8 @@ def unite(index: pd.DataFrame, group_by: list[str]) -> pd.Series:
     """Return the name of each row's group: rows with the same value in any of the columns are in one group.
 
     An empty value is no common value. `look-alikes` is the column `group`. A group has the name of the first of its
-    groups of look-alikes; where that is in several groups, because look-alikes are not asked for, the name of its first
-    image is added.
+    groups of look-alikes; where that is in several groups, because look-alikes are not asked for, its first row is
+    added.
 
     Raises:
         ValueError: There is no such column.
@@ -29,9 +29,9 @@ def unite(index: pd.DataFrame, group_by: list[str]) -> pd.Series:
     edges = np.concatenate(starts), np.concatenate(ends)
     graph = coo_array((np.ones(len(edges[0]), dtype=np.int8), edges), shape=(n_nodes, n_nodes))
     labels = connected_components(graph, directed=False)[1][:n_rows]
-    names, images = (index[column].groupby(labels).transform("min") for column in ("group", "image_id"))
+    names, rows = (values.groupby(labels).transform("min") for values in (index["group"], ungroup(index)))
     is_shared = names.groupby(names).transform("size") != names.groupby(labels).transform("size")
-    return names.where(~is_shared, names + "/" + images)
+    return names.where(~is_shared, names + "/" + rows)
 
 
 def number_values(index: pd.DataFrame, name: str) -> npt.NDArray[np.intp]:

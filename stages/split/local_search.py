@@ -18,7 +18,7 @@ Change = Callable[[int, Integers, Integers], bool]
 
 UNFILLED = 1_000_000  # cost of a class that some part gets no image of
 THROWS, THROWN = 30, 4  # how often groups are thrown elsewhere, and how many
-LEAST_TRIED, TRIED_OF_EACH = 30_000, 2  # moves that are tried in all, at least, and for each group: a few seconds
+LEAST_TRIED, TRIED_OF_EACH = 30_000, 2  # moves that are tried in all, at least, and for each group
 CELLS = 5_000  # numbers of images that an exchange weighs in the time of about one more move
 FEW = 1000  # candidates that are looked for anew after each move
 PARTNERS = 200  # groups with which one is exchanged at most

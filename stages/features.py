@@ -1,7 +1,6 @@
 """Features: the frozen part's activations of all images, computed once for all heads and splits."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -104,8 +103,7 @@ def check_augmentation(settings: Features, amounts: Augmentation) -> None:
 
 def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Features) -> npt.NDArray[np.float32]:
     """Return the model's output for each image."""
-    verbose = 1 if sys.stdout.isatty() else 2
-    return predict(model, images, settings.batch_size, verbose)
+    return predict(model, images, settings.batch_size, "features")
 
 
 def save_views(

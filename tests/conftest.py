@@ -1,7 +1,9 @@
 import gc
 import json
+import os
 import shutil
 import signal
+import sys
 from copy import deepcopy
 from itertools import count
 from pathlib import Path
@@ -33,6 +35,20 @@ LONGEST = (
 
 # What imports leave is never garbage, and need not be looked through again and again.
 gc.disable()
+
+
+def pytest_xdist_setupnodes(specs):
+    """Make each worker a fork of a process that has imported TensorFlow."""
+    from tests.repositories import WARM, warm_python
+
+    os.environ["WARM_PYTHON"] = warm_python()
+    for spec in specs:
+        spec.python = str(WARM / "python")
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        sys.executable = str(Path(sys.prefix, "bin", "python"))
 
 
 def pytest_collection_modifyitems(items):

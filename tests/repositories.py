@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+WARM = ROOT / "tests" / "warm_python"
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 NETWORKS = ("vgg", "xception")  # one that learns from pixels, and one from the activations of a backbone
 LEFT_OUT = ("alexnet", "peetznet")
@@ -20,18 +21,24 @@ EVALUATIONS = [f"evaluate@{name}" for name in NETWORKS]
 N_STAGES = 8 + 2 + 3 * len(NETWORKS) + 3
 
 
-@cache
 def warm_environment():
     """Return the environment in which DVC starts the steps as forks of a process that has imported TensorFlow."""
-    folder = ROOT / "tests" / "warm_python"
+    return ENVIRONMENT | {"PATH": f"{WARM}{os.pathsep}{ENVIRONMENT['PATH']}", "WARM_PYTHON": warm_python()}
+
+
+@cache
+def warm_python():
+    """Return the address of the process that forks, which is started if it does not run yet."""
+    if "WARM_PYTHON" in os.environ:  # workers have it from the process that started them
+        return os.environ["WARM_PYTHON"]
     sockets = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, sockets)
     address = str(Path(sockets, "warm_python"))
-    command = [sys.executable, folder / "server.py", address]
+    command = [sys.executable, WARM / "server.py", address]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdout.readline() == "ready\n"
     atexit.register(server.communicate)  # closes its standard input, which ends it
-    return ENVIRONMENT | {"PATH": f"{folder}{os.pathsep}{ENVIRONMENT['PATH']}", "WARM_PYTHON": address}
+    return address
 
 
 def run(folder, *command, expect=0):

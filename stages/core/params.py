@@ -81,7 +81,7 @@ def load() -> dict[str, Any]:
     return document
 
 
-@lru_cache(maxsize=1)  # A command reads several sections, and parsing takes 60 ms.
+@lru_cache(maxsize=16)  # A command reads several sections, and parsing takes 60 ms.
 def _parse(content: bytes) -> Any:
     return YAML(typ="safe").load(content)
 

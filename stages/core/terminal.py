@@ -26,9 +26,9 @@ def command(main: Callable[[], None]) -> None:
         sys.exit(" ".join(str(error).split()))
 
 
-def progress(items: Iterable[T], total: int, title: str) -> Iterator[T]:
+def progress(items: Iterable[T], total: int, title: str, unit: str = "image") -> Iterator[T]:
     """Yield the items, and show a progress bar on standard error if it is a terminal."""
-    yield from tqdm(items, total=total, desc=title, unit="image", disable=not sys.stderr.isatty())
+    yield from tqdm(items, total=total, desc=title, unit=unit, disable=not sys.stderr.isatty())
 
 
 def progress_by_reason(items: Iterable[T], total: int | None, title: str, reason_of: Callable[[T], str]) -> Iterator[T]:

@@ -30,15 +30,15 @@ class Params(NetworkParams):
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
-    model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="alexnet")
+    stack = [keras.Input(shape), scaling_layer(params.scaling)]
     for filters, kernel_size, strides, padding, is_pooled in TABLE:
-        model.add(convolution(scaled(filters, params.width), kernel_size, strides, padding))
+        stack.append(convolution(scaled(filters, params.width), kernel_size, strides, padding))
         if is_pooled:
-            model.add(layers.MaxPooling2D(pool_size=3, strides=2))
-    model.add(layers.Flatten())
+            stack.append(layers.MaxPooling2D(pool_size=3, strides=2))
+    stack.append(layers.Flatten())
     for units in DENSE:
-        model.add(layers.Dropout(params.dropout))
-        model.add(dense(scaled(units, params.width)))
-    model.add(layers.Dropout(params.dropout))
-    model.add(probabilities(n_classes))
-    return model
+        stack.append(layers.Dropout(params.dropout))
+        stack.append(dense(scaled(units, params.width)))
+    stack.append(layers.Dropout(params.dropout))
+    stack.append(probabilities(n_classes))
+    return keras.Sequential(stack, name="alexnet")

@@ -28,13 +28,13 @@ class Params(NetworkParams):
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
-    model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="convnet")
+    stack = [keras.Input(shape), scaling_layer(params.scaling)]
     for filters in BLOCKS:
-        model.add(layers.Conv2D(scaled(filters, params.width), params.kernel_size, padding="same"))
-        model.add(layers.BatchNormalization(momentum=MOMENTUM))
-        model.add(layers.LeakyReLU(SLOPE))
-        model.add(layers.MaxPooling2D())
-    model.add(layers.Flatten())
-    model.add(layers.Dropout(params.dropout))
-    model.add(probabilities(n_classes))
-    return model
+        stack.append(layers.Conv2D(scaled(filters, params.width), params.kernel_size, padding="same"))
+        stack.append(layers.BatchNormalization(momentum=MOMENTUM))
+        stack.append(layers.LeakyReLU(SLOPE))
+        stack.append(layers.MaxPooling2D())
+    stack.append(layers.Flatten())
+    stack.append(layers.Dropout(params.dropout))
+    stack.append(probabilities(n_classes))
+    return keras.Sequential(stack, name="convnet")

@@ -8,7 +8,7 @@ and two classes the network has 208,609,154 parameters.
 import keras
 from keras import layers
 
-from stages.networks.layers import add_dense, convolution, probabilities, scaled, scaling_layer
+from stages.networks.layers import convolution, dense_layers, probabilities, scaled, scaling_layer
 from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 8
@@ -24,13 +24,13 @@ class Params(NetworkParams):
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
-    model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="vgg")
+    stack = [keras.Input(shape), scaling_layer(params.scaling)]
     for filters in BLOCKS:
         for _ in range(CONVOLUTIONS):
-            model.add(convolution(scaled(filters, params.width), KERNEL_SIZE))
-        model.add(layers.MaxPooling2D())
-        model.add(layers.Dropout(params.dropout))
-    model.add(layers.Flatten())
-    add_dense(model, DENSE, params.width, params.dropout)
-    model.add(probabilities(n_classes))
-    return model
+            stack.append(convolution(scaled(filters, params.width), KERNEL_SIZE))
+        stack.append(layers.MaxPooling2D())
+        stack.append(layers.Dropout(params.dropout))
+    stack.append(layers.Flatten())
+    stack += dense_layers(DENSE, params.width, params.dropout)
+    stack.append(probabilities(n_classes))
+    return keras.Sequential(stack, name="vgg")

@@ -11,7 +11,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from stages.networks.layers import add_blocks, add_dense, probabilities, scaling_layer
+from stages.networks.layers import blocks, dense_layers, probabilities, scaling_layer
 from stages.networks.network_params import TransferParams
 
 MIN_SIDE = 32  # for the paper's five poolings; film_genres's four poolings could take 16
@@ -46,9 +46,9 @@ def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.
 
     All its weights are random.
     """
-    model = keras.Sequential([keras.Input(shape), scaling_layer(params.scaling)], name="vgg16")
-    add_blocks(model, FORMS[params.form], params.width)
-    model.add(layers.Flatten())
-    add_dense(model, DENSE, params.width, params.dropout)
-    model.add(probabilities(n_classes))
-    return model
+    stack = [keras.Input(shape), scaling_layer(params.scaling)]
+    stack += blocks(FORMS[params.form], params.width)
+    stack.append(layers.Flatten())
+    stack += dense_layers(DENSE, params.width, params.dropout)
+    stack.append(probabilities(n_classes))
+    return keras.Sequential(stack, name="vgg16")

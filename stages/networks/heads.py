@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from stages.networks.layers import add_dense, probabilities
+from stages.networks.layers import dense_layers, probabilities
 from stages.networks.network_params import TransferParams
 
 DENSE = (1024, 1024)
@@ -15,16 +15,14 @@ def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> ker
     The head `linear` has global average pooling and dropout (anime_characters). The head `dense` flattens, normalises
     the batch and has two dense layers, each with dropout (cars_tanks).
     """
-    model = keras.Sequential([keras.Input(shape)], name=f"{params.head}_head")
+    stack = [keras.Input(shape)]
     if params.head == "linear":
-        model.add(layers.GlobalAveragePooling2D())
-        model.add(layers.Dropout(params.dropout))
+        stack += [layers.GlobalAveragePooling2D(), layers.Dropout(params.dropout)]
     else:
-        model.add(layers.Flatten())
-        model.add(layers.BatchNormalization())
-        add_dense(model, DENSE, params.width, params.dropout)
-    model.add(probabilities(n_classes))
-    return model
+        stack += [layers.Flatten(), layers.BatchNormalization()]
+        stack += dense_layers(DENSE, params.width, params.dropout)
+    stack.append(probabilities(n_classes))
+    return keras.Sequential(stack, name=f"{params.head}_head")
 
 
 def put_on(backbone: keras.Model, scaling: keras.layers.Layer, n_classes: int, params: TransferParams) -> keras.Model:

@@ -42,19 +42,21 @@ def dense(units: int) -> keras.layers.Layer:
     return keras.layers.Dense(units, activation="relu")
 
 
-def add_blocks(model: keras.Sequential, blocks: Iterable[tuple[int, int]], width: float) -> None:
-    """Append VGG's blocks, given as `(filters, convolutions)`: 3x3 convolutions and a max pooling of 2."""
-    for filters, convolutions in blocks:
-        for _ in range(convolutions):
-            model.add(convolution(scaled(filters, width), 3))
-        model.add(keras.layers.MaxPooling2D())
+def blocks(table: Iterable[tuple[int, int]], width: float) -> list[keras.layers.Layer]:
+    """Return VGG's blocks, given as `(filters, convolutions)`: 3x3 convolutions and a max pooling of 2."""
+    stack = []
+    for filters, convolutions in table:
+        stack += [convolution(scaled(filters, width), 3) for _ in range(convolutions)]
+        stack.append(keras.layers.MaxPooling2D())
+    return stack
 
 
-def add_dense(model: keras.Sequential, table: Iterable[int], width: float, dropout: float) -> None:
-    """Append fully connected layers with the given numbers of units, and dropout after each."""
+def dense_layers(table: Iterable[int], width: float, dropout: float) -> list[keras.layers.Layer]:
+    """Return fully connected layers with the given numbers of units, and dropout after each."""
+    stack = []
     for units in table:
-        model.add(dense(scaled(units, width)))
-        model.add(keras.layers.Dropout(dropout))
+        stack += [dense(scaled(units, width)), keras.layers.Dropout(dropout)]
+    return stack
 
 
 def probabilities(n_classes: int) -> keras.layers.Layer:

@@ -1,21 +1,15 @@
 import json
-import os
 import subprocess
-import sys
 
 import pytest
 
 from stages.core.terminal import command, progress
+from tests.repositories import ENVIRONMENT, warm_environment
 
 
-def run(root, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        check=False,
-    )
+def run(root, *arguments, environment):
+    command, environment = ["python", "-m", *arguments], environment | {"PYTHONPATH": str(root)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +28,7 @@ def run(root, *arguments):
 def test_bad_input_is_one_line_and_exit_status_1(project, root, tmp_path, arguments, name, value, message):
     (tmp_path / "damaged.zip").write_bytes(b"PK\x03\x04 and no more")
     project(name, value)
-    done = run(root, f"stages.{arguments[0]}", *arguments[1:], "metrics.json")
+    done = run(root, f"stages.{arguments[0]}", *arguments[1:], "metrics.json", environment=warm_environment())
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(message)
@@ -45,7 +39,7 @@ def test_bad_input_is_one_line_and_exit_status_1(project, root, tmp_path, argume
 def test_a_good_run_says_its_counts_and_writes_its_metrics(project, root, tmp_path, write_tree):
     write_tree(tmp_path / "source", {"a": 1})
     project("collect.source", "source")
-    done = run(root, "stages.collect", "raw", "metrics/collect.json")
+    done = run(root, "stages.collect", "raw", "metrics/collect.json", environment=ENVIRONMENT)  # all that Python says
     assert (done.returncode, done.stderr) == (0, "")
     said = done.stdout.splitlines()
     assert said[0] == "collect: 1 image listed = 1 kept"

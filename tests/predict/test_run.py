@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 import threading
+from functools import cache
 from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -32,16 +35,24 @@ COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "pale"
 SIDE = 32
 
 
-def write_model(folder, classes=CLASSES, network="vgg"):
-    """A network that sees red, green and blue: one map for each, and the class of the strongest on average."""
+@cache
+def model_file():
+    """The file of a network that sees red, green and blue: one map for each, and the class of the strongest."""
     model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.layers.Rescaling(1 / 255)])
     model.add(keras.layers.Conv2D(3, 1, activation="relu"))
     model.add(keras.layers.GlobalAveragePooling2D())
     model.add(last_layer(3))
     kernel = np.full((1, 1, 3, 3), -0.5) + 1.5 * np.eye(3)[:, ::-1]  # a colour less half of each other one
     model.set_weights([kernel, np.zeros(3), 30 * np.eye(3), np.zeros(3)])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        save(model, path)
+        return path.read_bytes()
+
+
+def write_model(folder, classes=CLASSES, network="vgg"):
     folder.mkdir(parents=True)
-    save(model, folder / "model.keras")
+    (folder / "model.keras").write_bytes(model_file())
     preprocessing = {"size": [SIDE, SIDE], "crop": "letterbox"}
     facts = {"network": network, "classes": classes, "image_shape": [SIDE, SIDE, 3], "preprocessing": preprocessing}
     write_json(facts | {"parameters": 24, "pretrained": False, "backbone": {}}, folder / "network.json")

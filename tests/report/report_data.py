@@ -158,7 +158,7 @@ def write_explanation(table, folder, most=2):
     for number, row in enumerate(mistakes):
         draw_image(1000 + number, (160, 160)).save(folder / "heat" / f"{row['image_id'][:16]}.jpg")
     for number, name in enumerate(("attention", "filters", "mistakes", "embedding")):
-        draw_image(2000 + number, (900, 300)).save(folder / f"{name}.png")
+        draw_image(2000 + number, (900, 300)).save(folder / f"{name}.png", compress_level=1)
     places = np.random.default_rng(5).normal(size=(len(table), 2))
     map_ = table[["image_id", "class", "split", "predicted"]].assign(x=places[:, 0].round(4), y=places[:, 1].round(4))
     write_table(map_, folder / "embedding.csv")

@@ -16,6 +16,7 @@ from stages.report.credits import in_order, safe_address
 from stages.report.report_data import Sources, read_report_data
 from stages.report.wording import clipped, joined, p_value, percent, plural, points, short
 from tests.report.report_data import SPLIT, training_of, write_inputs
+from tests.repositories import warm_environment
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -376,8 +377,8 @@ def test_the_command_writes_both_files(arguments, tmp_path, monkeypatch):
 
 def test_the_command_says_in_one_line_what_is_missing(arguments, root):
     arguments[5] = "nowhere"
-    command = [sys.executable, "-m", "stages.report", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root)})
+    command, environment = ["python", "-m", "stages.report", *arguments], warm_environment() | {"PYTHONPATH": str(root)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stderr) == (1, "nowhere/vgg/predictions.csv: expected a table, got no such file.\n")
 
 

@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import traceback
+import types
 from contextlib import suppress
 
 # As stages/__init__ sets them before its imports.
@@ -68,7 +69,8 @@ def run(option, what):
         if option == "-m":
             runpy.run_module(what, run_name="__main__", alter_sys=True)
         else:
-            exec(what, {"__name__": "__main__"})
+            sys.modules["__main__"] = types.ModuleType("__main__")  # without a file that a spawned process would run
+            exec(what, vars(sys.modules["__main__"]))
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)

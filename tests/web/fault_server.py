@@ -53,6 +53,7 @@ class FaultServer:
 
     def __exit__(self, *_):
         for listener in self.listeners:
+            listener.shutdown(socket.SHUT_RDWR)  # or its thread goes on waiting, perhaps at the next server's number
             listener.close()
 
     def url(self, path, host="127.0.0.1"):

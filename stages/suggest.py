@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from cleanlab.filter import find_label_issues
 from cleanlab.outlier import OutOfDistribution
-from cleanlab.rank import get_label_quality_scores
 from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -28,6 +27,8 @@ PLACEHOLDER = "placeholder"
 FLAT, TEXTURED = 0.4, 0.6
 FLAT_SHARE = 0.1  # of the images that may be flat in a set of photographs
 REGULARISATION = 0.01  # scikit-learn's C; activations are many, images few
+NEIGHBOURS = 15
+LEAST = 1e-3  # what a probability counts as at least: none of 15 neighbours is no proof
 
 
 class Suggest(params.Section):
@@ -36,15 +37,16 @@ class Suggest(params.Section):
     network: str
     folds: int = Field(ge=2)
     seed: int = Field(ge=0)
+    mislabelled_share: float = Field(ge=0, le=1)
     outlier_share: float = Field(ge=0, le=1)
 
 
 def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) -> dict[str, Any]:
     """Write the table of suggestions, the most suspicious image first, and return the counts.
 
-    A logistic regression on the activations predicts each image. It is fitted on folds that hold neither the image nor
-    its look-alikes. Confident learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) then finds the classes
-    that are likely wrong. Outliers are the images that are farthest from their nearest neighbours. Flat images among
+    Two models of different kinds, a logistic regression and the nearest neighbours, predict each image from its
+    activations. They are fitted on folds that hold neither the image nor its look-alikes. A class that both contradict
+    is likely wrong. Outliers are the images that are farthest from their nearest neighbours. Flat images among
     photographs, which may say "not available", come first. No image is removed: a person decides in the review.
 
     Raises:
@@ -54,16 +56,16 @@ def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) ->
         raise ValueError(f"suggest: expected the {len(index)} images of the index, got {len(inputs.image_ids)} others.")
     features = pool(inputs.array)
     classes, labels = np.unique(index["class"].to_numpy(dtype=str), return_inverse=True)
-    probabilities = predict_out_of_fold(features, labels, index, settings)
+    opinions = predict_out_of_fold(features, labels, index, settings)
     found = pd.concat([
-        find_placeholders(index), find_mislabelled(index, classes, labels, probabilities),
+        find_placeholders(index), find_mislabelled(index, classes, labels, opinions, settings.mislabelled_share),
         find_outliers(index, features, settings.outlier_share),
     ])  # fmt: skip
     order = found.assign(is_first=found["kind"] == PLACEHOLDER)
     order = order.sort_values(["is_first", "score", "image_id"], ascending=[False, False, True])
     with replacing(target) as unfinished:
         write_table(order[COLUMNS], unfinished)
-    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    accuracy = float((pool_opinions(opinions).argmax(axis=1) == labels).mean())
     return {"listed": len(index), "suggested": tally(found["kind"]), "out_of_fold_accuracy": round(accuracy, 4)}
 
 
@@ -78,7 +80,7 @@ def pool(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 def predict_out_of_fold(
     features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], index: pd.DataFrame, settings: Suggest
 ) -> npt.NDArray[np.float64]:
-    """Return class probabilities `(n, classes)`, for each image by a model that saw neither it nor its look-alikes.
+    """Return what each kind of model says `(kinds, n, classes)`, fitted without the image and its look-alikes.
 
     Raises:
         ValueError: A class has fewer than two groups.
@@ -86,28 +88,44 @@ def predict_out_of_fold(
     fewest = int(index.groupby("class")["group"].nunique().min())
     if fewest < 2:
         raise ValueError(f"suggest: expected at least 2 groups of look-alikes in every class, got one with {fewest}.")
-    folds = StratifiedGroupKFold(min(settings.folds, fewest), shuffle=True, random_state=settings.seed)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION, max_iter=1000))
     groups = index["group"].to_numpy(dtype=str)
-    predicted: npt.NDArray[np.float64] = cross_val_predict(
-        model, features, labels, groups=groups, cv=folds, method="predict_proba"
-    )
-    return predicted
+    dealer = StratifiedGroupKFold(min(settings.folds, fewest), shuffle=True, random_state=settings.seed)
+    folds = [*dealer.split(features, labels, groups)]
+    neighbours = min(NEIGHBOURS, *(len(fitted) for fitted, _ in folds))
+    kinds = [
+        LogisticRegression(C=REGULARISATION, max_iter=1000),
+        KNeighborsClassifier(neighbours, weights="distance", metric="cosine"),
+    ]
+    return np.stack([
+        cross_val_predict(make_pipeline(StandardScaler(), kind), features, labels, cv=folds, method="predict_proba")
+        for kind in kinds
+    ])  # fmt: skip
+
+
+def pool_opinions(opinions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the geometric means of the kinds' probabilities `(n, classes)`: high only where all kinds agree."""
+    pooled: npt.NDArray[np.float64] = np.exp(np.log(np.maximum(opinions, LEAST)).mean(axis=0))
+    return pooled
 
 
 def find_mislabelled(
     index: pd.DataFrame,
     classes: npt.NDArray[np.str_],
     labels: npt.NDArray[np.int64],
-    predicted: npt.NDArray[np.float64],
+    opinions: npt.NDArray[np.float64],
+    share: float,
 ) -> pd.DataFrame:
-    """Return the rows whose class is likely wrong, with the most likely class and how unlikely their class is."""
-    is_issue = find_label_issues(labels, predicted, n_jobs=1)
-    quality = get_label_quality_scores(labels, predicted)
-    suggested = classes[predicted.argmax(axis=1)]
-    rows = index.assign(kind="mislabelled", suggested=suggested, score=np.round(1 - quality, 4))
-    found: pd.DataFrame = rows[is_issue & (suggested != index["class"].to_numpy())]
-    return found
+    """Return at most the given share of rows: those whose class all kinds of models contradict the most.
+
+    The score, from 0 to 1, is the probability of the suggested class against that of the row's own.
+    """
+    own = labels[:, None] == np.arange(len(classes))
+    pooled = pool_opinions(opinions)
+    others = np.where(own, 0, pooled)
+    score = others.max(axis=1) / (others.max(axis=1) + pooled[own])
+    rows = index.assign(kind="mislabelled", suggested=classes[others.argmax(axis=1)], score=np.round(score, 4))
+    found: pd.DataFrame = rows[(opinions.argmax(axis=2) != labels).all(axis=0)]
+    return found.sort_values(["score", "image_id"], ascending=[False, True]).head(round(share * len(index)))
 
 
 def find_placeholders(index: pd.DataFrame) -> pd.DataFrame:

@@ -4,9 +4,9 @@ import pytest
 
 from stages.core.files import read_table
 from stages.networks.inputs import Inputs
-from stages.suggest import Suggest, pool, run
+from stages.suggest import Suggest, find_mislabelled, pool, pool_opinions, run
 
-SETTINGS = Suggest(network="xception", folds=4, seed=0, outlier_share=0.02)
+SETTINGS = Suggest(network="xception", folds=4, seed=0, mislabelled_share=0.05, outlier_share=0.02)
 
 
 def two_clouds(n=100):
@@ -15,7 +15,7 @@ def two_clouds(n=100):
     labels = np.arange(n) % 2
     array = rng.normal(size=(n, 2, 2, 8)).astype(np.float32)
     array += 3  # activations point the same way, roughly
-    array[:, :, :, 0] += 8 * labels[:, None, None]
+    array[:, :, :, :3] += 8 * labels[:, None, None, None]
     ids = [f"{number:064x}" for number in range(n)]
     index = pd.DataFrame({"image_id": ids, "class": np.where(labels == 1, "dog", "cat"), "group": ids, "texture": 1})
     return array, index
@@ -76,6 +76,37 @@ def test_look_alikes_do_not_vouch_for_each_other(tmp_path):
     index.loc[61:100:2, "group"] = index.loc[60:99:2, "group"].to_numpy()
     counts, _ = suggest(array, index, tmp_path)
     assert counts["out_of_fold_accuracy"] <= 0.85
+
+
+def test_no_more_than_the_share_is_suggested_and_the_clearest_first(tmp_path):
+    array, index = two_clouds()
+    index.loc[[3, 11, 21], "class"] = "cat"
+    named = {}
+    for share in (0.05, 0.02, 0):
+        settings = SETTINGS.model_copy(update={"mislabelled_share": share})
+        table = suggest(array, index, tmp_path, settings)[1].query("kind == 'mislabelled'")
+        assert table["score"].astype(float).is_monotonic_decreasing
+        named[share] = table["image_id"].tolist()
+    assert set(named[0.05]) == set(index["image_id"][[3, 11, 21]])
+    assert named[0.02] == named[0.05][:2]
+    assert named[0] == []
+
+
+def test_what_only_one_kind_of_model_contradicts_is_not_suggested():
+    index = pd.DataFrame({"image_id": list("abc"), "class": ["cat", "cat", "cat"]})
+    opinions = np.array([[[0.1, 0.9], [0.1, 0.9], [0.3, 0.7]], [[0.6, 0.4], [0.1, 0.9], [0.4, 0.6]]])
+    found = find_mislabelled(index, np.array(["cat", "dog"]), np.zeros(3, int), opinions, 1.0)
+    assert found[["image_id", "suggested", "score"]].values.tolist() == [["b", "dog", 0.9], ["c", "dog", 0.6517]]
+
+
+def test_the_opinions_of_kinds_are_pooled_by_their_geometric_mean():
+    pooled = pool_opinions(np.array([[[0.9, 0.1, 0.0]], [[0.4, 0.4, 0.2]]]))
+    np.testing.assert_allclose(pooled, [[0.6, 0.2, np.sqrt(0.0002)]])
+
+
+def test_a_set_smaller_than_the_neighbours_is_judged_all_the_same(tmp_path):
+    array, index = two_clouds(12)
+    assert suggest(array, index, tmp_path)[0]["listed"] == 12
 
 
 def test_a_second_run_writes_the_same(tmp_path):

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from stages.results.scores import DIGITS, bin_confidence, score_classes
+from stages.evaluate.calibration import make_bins
+from stages.results.scores import DIGITS, score_classes
 
 POINTS = 200
 METRICS = ("precision", "recall", "f1", "roc_auc", "average_precision")
@@ -75,13 +76,12 @@ def thin(x: Floats, y: Floats) -> Curve:
 
 
 def reliability(labels: Labels, probabilities: Floats) -> pd.DataFrame:
-    """Return `confidence`, `accuracy` and `count` of each non-empty bin of the predicted class's probability.
-
-    `scores.bin_confidence` defines the 15 bins.
-    """
-    confidence, accuracy, count = bin_confidence(labels, probabilities)
+    """Return the mean `confidence`, the `accuracy` and the `count` of each bin of the calibration error."""
+    bins = make_bins(labels, probabilities)
+    count, confidence, accuracy = bins.sums(np.ones_like(bins.right), bins.confidence, bins.right)
     return pd.DataFrame({
-        "confidence": confidence.round(DIGITS), "accuracy": accuracy.round(DIGITS), "count": count,
+        "confidence": (confidence / count).round(DIGITS), "accuracy": (accuracy / count).round(DIGITS),
+        "count": count.astype(int),
     })  # fmt: skip
 
 

@@ -12,7 +12,9 @@ from pydantic import Field
 
 from stages.core import params
 from stages.core.files import read_json, read_table, replacing, write_json, write_table
+from stages.evaluate.calibration import calibration_error, calibration_interval, error_by_chance, make_bins
 from stages.evaluate.curves import per_class_bars, precision_recall_points, reliability, roc_points
+from stages.evaluate.thresholds import choose_threshold, images_needed, precision_recall_at
 from stages.networks.determinism import fix
 from stages.networks.inputs import SplitRows, divide, read_inputs
 from stages.networks.operations import count_multiply_adds
@@ -20,7 +22,7 @@ from stages.networks.predicting import predict
 from stages.results.bootstrap import intervals
 from stages.results.grouped_accuracy import accuracy_interval
 from stages.results.scores import DIGITS as SCORE_DIGITS
-from stages.results.scores import losses, precision_recall_at, score, threshold_for
+from stages.results.scores import losses, normalise, round_values, score
 
 PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
 HEADLINE = ["accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "calibration_error"]
@@ -75,6 +77,7 @@ def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Pa
     labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
     predictions = Predictions(probabilities, labels, table["group"].to_numpy(), classes)
     metrics = count_costs(model, network) | score_splits(settings, predictions, parts)
+    metrics |= undo_calibration(predictions, parts, network.get("temperature", 1.0))
     with replacing(target) as folder:
         folder.mkdir()
         write_table(as_table(predictions, table, read_table(source / "index.csv")), folder / "predictions.csv")
@@ -113,31 +116,53 @@ def score_splits(settings: Evaluate, predictions: Predictions, parts: dict[str, 
     for name, part in parts.items():
         own = predictions.of_split(part)
         metrics[name] = score(own.labels, own.probabilities, own.classes)
+        bins = make_bins(own.labels, own.probabilities)
+        metrics[name]["calibration_error"] = round(calibration_error(bins), SCORE_DIGITS)
         if name != "train":
             drawn = intervals(own.labels, own.probabilities, own.groups, settings.draws, settings.seed)
-            drawn["accuracy"] = [round(end, SCORE_DIGITS) for end in accuracy_interval(own.right, own.groups)]
+            drawn["accuracy"] = rounded(accuracy_interval(own.right, own.groups))
+            drawn["calibration_error"] = rounded(calibration_interval(bins, own.groups, settings.draws, settings.seed))
             metrics[name]["intervals"] = drawn
+            by_chance = error_by_chance(bins, own.groups, settings.draws, settings.seed)
+            metrics[name]["calibration_error_by_chance"] = round(by_chance, SCORE_DIGITS)
     if settings.wanted_class:
         metrics["wanted"] = reach_precision(settings, predictions, parts)
     return metrics
 
 
+def rounded(ends: tuple[float, float]) -> list[float]:
+    """Return the ends of an interval as JSON holds them."""
+    return [round(end, SCORE_DIGITS) for end in ends]
+
+
+def undo_calibration(predictions: Predictions, parts: dict[str, SplitRows], temperature: float) -> dict[str, Any]:
+    """Return the model's temperature, and the log loss and calibration error that it would have without it."""
+    found: dict[str, dict[str, float]] = {}
+    for name in ("val", "test"):
+        own = predictions.of_split(parts[name])
+        before = normalise(normalise(own.probabilities) ** temperature)
+        error = calibration_error(make_bins(own.labels, before))
+        found[name] = {"log_loss": float(losses(own.labels, before).mean()), "calibration_error": error}
+    return {"temperature": temperature, "uncalibrated": {name: round_values(values) for name, values in found.items()}}
+
+
 def reach_precision(settings: Evaluate, predictions: Predictions, parts: dict[str, SplitRows]) -> dict[str, Any]:
     """Return the threshold of the wanted class, chosen on validation, and its precision and recall on both splits.
 
-    The threshold is None if no threshold reaches the wanted precision on validation.
+    The threshold is None if none reaches the wanted precision on validation. `is_sure` says whether it will reach it on
+    other images too, with 95 % certainty, and `needed` how many images above it that takes at least.
     """
     number = predictions.classes.index(settings.wanted_class or "")
     split = {name: predictions.of_split(parts[name]) for name in ("val", "test")}
     is_wanted = {name: own.labels == number for name, own in split.items()}
     scores = {name: own.probabilities[:, number] for name, own in split.items()}
-    threshold = threshold_for(is_wanted["val"], scores["val"], settings.wanted_precision)
-    found: dict[str, Any] = {
-        "class": settings.wanted_class, "precision": settings.wanted_precision, "threshold": threshold,
-    }  # fmt: skip
-    if threshold is not None:
-        found |= {name: precision_recall_at(is_wanted[name], scores[name], threshold) for name in split}
-    return found
+    wanted = settings.wanted_precision
+    threshold = choose_threshold(is_wanted["val"], scores["val"], split["val"].groups, wanted)
+    found: dict[str, Any] = {"class": settings.wanted_class, "precision": wanted, "needed": images_needed(wanted)}
+    if threshold is None:
+        return found | {"threshold": None, "is_sure": False}
+    found |= {"threshold": threshold.score, "is_sure": threshold.is_sure}
+    return found | {name: precision_recall_at(is_wanted[name], scores[name], threshold.score) for name in split}
 
 
 def as_table(predictions: Predictions, split: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +191,7 @@ def write_plots(predictions: Predictions, folder: Path) -> None:
 
 def headline(metrics: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers that `dvc metrics diff` shows on one screen; the others stay in the evaluation's folder."""
-    cost = {key: metrics[key] for key in ("parameters", "multiply_adds", "megabytes", "pretrained")}
+    cost = {key: metrics[key] for key in ("parameters", "multiply_adds", "megabytes", "pretrained", "temperature")}
     scores = {split: {key: metrics[split][key] for key in HEADLINE} for split in ("val", "test")}
     wanted = {"wanted": metrics["wanted"]} if "wanted" in metrics else {}
     return cost | {"train": {"accuracy": metrics["train"]["accuracy"]}} | scores | wanted

@@ -6,7 +6,6 @@ from stages.report.report_data import ReportData
 from stages.report.wording import joined, percent, plural, points, span, whole
 
 GAP = 0.1  # the difference of training and test accuracy from which the report mentions it
-UNSURE = 0.02  # the calibration error from which the report mentions it
 
 
 def list_limits(data: ReportData) -> list[tuple[str, str]]:
@@ -34,18 +33,18 @@ def smallest_class(data: ReportData) -> list[tuple[str, str]]:
 
 
 def calibration(data: ReportData) -> list[tuple[str, str]]:
-    """Return how far the stated probabilities are from the share of right predictions."""
+    """Return how far the stated probabilities are from the share of right predictions, unless chance explains it."""
     table = data.champion.tables["reliability"]
     total = max(1.0, float(table["count"].sum()))
     excess = float(((table["confidence"] - table["accuracy"]) * table["count"]).sum()) / total
-    error = data.champion.metrics["test"]["calibration_error"]
-    if error < UNSURE:
+    test = data.champion.metrics["test"]
+    if test["calibration_error"] <= test["calibration_error_by_chance"]:
         return []
     by, lean = points(abs(excess)).lstrip("+"), "higher" if excess > 0 else "lower"
     text = (
-        f"On average, the stated probabilities differ from the share of right predictions by "
-        f"{points(error).lstrip('+')} points. Over all test images, the mean probability that {data.champion.name} "
-        f"states is {by} points {lean} than the share of right predictions."
+        f"The stated probabilities differ from the share of right predictions by about "
+        f"{points(test['calibration_error']).lstrip('+')} points, which chance does not explain. Over all test images, "
+        f"the mean probability that {data.champion.name} states is {by} points {lean} than that share."
     )
     return [("Calibration", text)]
 

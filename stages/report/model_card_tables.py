@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.core.counts import SPLITS
 from stages.report.report_data import ReportData
-from stages.report.wording import HARD, decimal, gap_span, p_value, percent, points, short, span, whole
+from stages.report.wording import HARD, decimal, gap_span, p_value, percent, points, reached, short, span, whole
 from stages.results.markdown_table import to_markdown
 
 INTERVALS = (
@@ -19,8 +19,8 @@ def results(data: ReportData) -> str:
     metrics = data.champion.metrics
     rows = [
         [split, whole(metrics[split]["count"]), with_interval(metrics[split], "accuracy", percent),
-         *(with_interval(metrics[split], name, decimal) for name in ("macro_f1", "roc_auc", "log_loss")),
-         decimal(metrics[split]["calibration_error"])]
+         *(with_interval(metrics[split], name, decimal)
+           for name in ("macro_f1", "roc_auc", "log_loss", "calibration_error"))]
         for split in SPLITS
     ]  # fmt: skip
     header = ["split", "images", "accuracy", "macro F1", "ROC AUC", "log loss", "calibration error"]
@@ -49,7 +49,7 @@ def wanted_precision(metrics: dict[str, Any]) -> str:
         return f"{aim} No threshold reaches it on validation."
     test = asked["test"]
     return (
-        f"{aim} On validation, a probability of at least {decimal(asked['threshold'])} reaches it. On test, "
+        f"{aim} {reached(asked)} On test, "
         f"{test['count']} images reach this probability. {percent(test['precision'])} of these images are right, and "
         f"{percent(test['recall'])} of the class are found."
     )

@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test", "dropped": "Dropped"}
 FIGURE = 1400  # pixels of the longer side of a figure that an earlier step drew
 FILTERS = ("percent", "span", "points", "decimal", "p_value", "whole", "short", "plural", "joined", "clipped",
-           "kept_together", "gap_span")  # fmt: skip
+           "kept_together", "gap_span", "calibrated", "reached")  # fmt: skip
 
 
 def run(sources: Sources, split: dict[str, Any], training: dict[str, dict[str, Any]], target: Path, card: Path) -> None:

@@ -1,6 +1,7 @@
-"""Numbers and lists as text: shares in per cent, other scores with three decimals."""
+"""Numbers, lists and measurements as text: shares in per cent, other scores with three decimals."""
 
 from collections.abc import Sequence
+from typing import Any
 
 NOTHING = "–"
 TOO_FEW = "too few groups for an interval"
@@ -81,3 +82,27 @@ def kept_together(group_by: list[str], ratios: str) -> str:
         alike = "look-alikes may lie in two splits: the results look too good."
         return f"{joined(shared).capitalize()} stay in one split, but {alike}" if shared else alike.capitalize()
     return f"{joined(['look-alikes', *shared]).capitalize()} stay in one split."
+
+
+def calibrated(metrics: dict[str, Any]) -> str:
+    """Return what the calibration error of a network on test means, and what its temperature changed."""
+    test, before, temperature = metrics["test"], metrics["uncalibrated"]["test"], metrics["temperature"]
+    low, high = test["intervals"]["calibration_error"]
+    return (
+        f"Calibration error: {decimal(test['calibration_error'])} ({decimal(low)} to {decimal(high)}); a perfectly "
+        f"calibrated network stays below {decimal(test['calibration_error_by_chance'])} on such images in 95{HARD}% of "
+        f"cases. The scores are divided by a temperature of {temperature:.2f}, fitted on validation: that takes the "
+        f"error from {decimal(before['calibration_error'])} and the log loss from {decimal(before['log_loss'])} to "
+        f"{decimal(test['log_loss'])}."
+    )
+
+
+def reached(wanted: dict[str, Any]) -> str:
+    """Return whether the threshold for a wanted precision holds on other images too, and what it takes to know."""
+    least = f"A probability of at least {decimal(wanted['threshold'])}"
+    if wanted["is_sure"]:
+        return f"{least} reaches it, with 95{HARD}% certainty also on other images of this kind."
+    few = f"{least} reaches it on the validation images, but that may be luck"
+    if wanted["needed"] is None:
+        return f"{few}: no number of images can show that every call is right."
+    return f"{few}: to be sure takes at least {plural(wanted['needed'], 'image')} above it, all of the class."

@@ -1,23 +1,20 @@
-"""Scores of predicted probabilities against the true classes, and thresholds for a wanted precision."""
+"""Scores of predicted probabilities against the true classes."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     log_loss,
-    precision_recall_curve,
     precision_recall_fscore_support,
     roc_auc_score,
     top_k_accuracy_score,
 )
 
 DIGITS = 4
-BINS = 15
 TOPS = (2, 3, 5)
 Labels = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.floating[Any]]
@@ -47,7 +44,6 @@ def score(labels: Labels, probabilities: Floats, classes: Sequence[str]) -> dict
         "roc_auc": mean(row["roc_auc"] for row in per_class),
         "average_precision": mean(row["average_precision"] for row in per_class),
         "log_loss": log_loss(labels, normalise(probabilities), labels=range(len(classes))),
-        "calibration_error": calibration_error(labels, probabilities),
         **tops,
     }
     named = {name: round_values(row) for name, row in zip(classes, per_class, strict=True)}
@@ -109,55 +105,3 @@ def losses(labels: Labels, probabilities: Floats) -> npt.NDArray[np.float64]:
     """
     own = normalise(probabilities)[np.arange(len(labels)), labels]
     return -np.log(np.maximum(own, np.finfo(np.float64).eps))
-
-
-def bin_confidence(labels: Labels, probabilities: Floats) -> tuple[Floats, Floats, Labels]:
-    """Return the mean probability of the predicted class, the accuracy and the count of each bin that has rows.
-
-    There are 15 bins of equal width. A bin includes its upper bound, as in Guo et al. 2017, "On Calibration of Modern
-    Neural Networks", section 2.
-    """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    bins = np.digitize(confidence, np.arange(1, BINS) / BINS, right=True)
-    right = labels == probabilities.argmax(axis=1)
-    count = np.bincount(bins, minlength=BINS)
-    sums = [np.bincount(bins, weights=values, minlength=BINS) for values in (confidence, right)]
-    has_rows = count > 0
-    return sums[0][has_rows] / count[has_rows], sums[1][has_rows] / count[has_rows], count[has_rows]
-
-
-def calibration_error(labels: Labels, probabilities: Floats) -> float:
-    """Return the expected calibration error: the gap of a bin's confidence and accuracy, averaged over the rows."""
-    confidence, accuracy, count = bin_confidence(labels, probabilities)
-    return float(np.average(np.abs(confidence - accuracy), weights=count))
-
-
-def threshold_for(labels: npt.NDArray[np.bool_], scores: Floats, wanted_precision: float) -> float | None:
-    """Return the lowest score for which the rows with at least this score reach the wanted precision, or None.
-
-    The threshold is one of the scores. A higher threshold may be less precise, because precision does not rise
-    steadily. The lowest threshold has the highest recall.
-    """
-    if not labels.any():
-        return None
-    precision, _, thresholds = precision_recall_curve(labels, scores)
-    reached = thresholds[precision[:-1] >= wanted_precision]
-    return float(reached[0]) if len(reached) else None
-
-
-def precision_recall_at(labels: npt.NDArray[np.bool_], scores: Floats, threshold: float) -> dict[str, Any]:
-    """Return precision and recall of "score >= threshold", the count of such rows, and the precision's 95 % interval.
-
-    The precision and its interval are None if there is no such row. The recall is None if no label is true.
-    """
-    is_above = scores >= threshold
-    count, right, total = int(is_above.sum()), int((is_above & labels).sum()), int(labels.sum())
-    precision, recall = right / count if count else None, right / total if total else None
-    low, high = wilson_interval(right / count, count) if count else (None, None)
-    return round_values({"precision": precision, "recall": recall, "count": count, "low": low, "high": high})
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share of `count` images (Wilson 1927); repeated images would make it too narrow."""
-    low, high = binomtest(round(share * count), count).proportion_ci(0.95, method="wilson")
-    return round(float(low), DIGITS), round(float(high), DIGITS)

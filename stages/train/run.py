@@ -16,6 +16,7 @@ from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, SplitRows, check_side, divide, read_inputs
 from stages.results.history import as_table, best_epoch, count_epochs
 from stages.train.batches import Batches, balanced_weights
+from stages.train.calibration import calibrate
 from stages.train.checkpoints import fingerprint, imported_files, open_folder
 from stages.train.devices import scope
 from stages.train.hyperparams import Hyperparams
@@ -49,11 +50,13 @@ def run(
         model, tail = assemble(network, inputs, len(classes), settings, source)
         data = feed(inputs, splits, settings, amounts, len(classes))
         history = fit(name, model, tail, data, settings, checkpoints, live)
+        temperature = calibrate(model, data.validation)
         with replacing(target) as folder:
             folder.mkdir()
             save(model, folder / "model.keras")
-            kept_epoch = best_epoch(history, settings.monitor)
-            write_json(model_facts(name, model, inputs, classes, kept_epoch), folder / "network.json")
+            facts = model_facts(name, model, inputs, classes)
+            facts |= {"kept_epoch": best_epoch(history, settings.monitor), "temperature": temperature}
+            write_json(facts, folder / "network.json")
             write_table(as_table(history), folder / "history.csv")
     seconds = sum(history["seconds"])
     return {
@@ -163,11 +166,11 @@ def feed(
     return Data(training, Batches(inputs.array, splits["val"], settings.batch_size, settings.seed, alike))
 
 
-def model_facts(name: str, model: keras.Model, inputs: Inputs, classes: list[str], kept_epoch: int) -> dict[str, Any]:
-    """Return the content of `network.json`: what a user of the model must know.
+def model_facts(name: str, model: keras.Model, inputs: Inputs, classes: list[str]) -> dict[str, Any]:
+    """Return what a user of the model must know; `parameters` counts the parameters of the frozen part too.
 
-    `parameters` counts the parameters of the frozen part too. `kept_epoch` is the epoch, counted from 1, whose weights
-    the model has: the best epoch by `monitor`.
+    To this `network.json` adds `kept_epoch`, the epoch, counted from 1, whose weights the model has because it is the
+    best by `monitor`, and `temperature`, by which the scores of that epoch were divided.
     """
     return {
         "network": name,
@@ -177,5 +180,4 @@ def model_facts(name: str, model: keras.Model, inputs: Inputs, classes: list[str
         "pretrained": inputs.backbone.get("pretrained", False),
         "preprocessing": inputs.preprocessing,
         "backbone": inputs.backbone,
-        "kept_epoch": kept_epoch,
     }

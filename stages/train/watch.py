@@ -14,9 +14,9 @@ from stages.results.history import History, add, best_epoch, count_epochs
 from stages.train.batches import Batches
 from stages.train.checkpoints import Arrays, save_state
 from stages.train.hyperparams import Hyperparams
+from stages.train.optimizers import Moment, learning_rate
 from stages.train.phases import Phase, is_pruned
 from stages.train.saving import save
-from stages.train.schedules import Moment, learning_rate
 
 LAST_GOOD = "last_good.keras"
 

@@ -4,9 +4,12 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
+from sklearn.metrics import log_loss
 
 from stages.core.files import read_json, read_table, write_json
 from stages.evaluate import run as evaluate
+from stages.networks.inputs import SplitRows
 from stages.train.saving import save
 
 pytestmark = pytest.mark.usefixtures("tensors")
@@ -105,10 +108,40 @@ def test_the_headline_fits_on_a_screen_and_is_part_of_the_whole(evaluated):
     assert len(numbers) < 20
 
 
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_says_what_the_probabilities_would_be_without_the_temperature(temperature):
+    random = np.random.default_rng(0)
+    scores, labels = random.normal(size=(90, 3)), random.integers(3, size=90)
+    said = softmax(scores / temperature, axis=1).astype(np.float32)
+    rows = {"val": np.arange(30), "test": np.arange(30, 90)}
+    parts = {name: SplitRows(own, labels[own]) for name, own in rows.items()}
+    predictions = evaluate.Predictions(said, labels, np.arange(90), list("abc"))
+    found = evaluate.undo_calibration(predictions, parts, temperature)
+    assert found["temperature"] == temperature
+    for name, own in rows.items():
+        before = softmax(scores[own], axis=1)
+        assert found["uncalibrated"][name]["log_loss"] == pytest.approx(log_loss(labels[own], before), abs=1e-4)
+
+
+def test_a_model_without_a_temperature_has_1(evaluated):
+    assert evaluate.headline(evaluated[1])["temperature"] == 1
+    assert evaluated[1]["uncalibrated"]["test"]["log_loss"] == evaluated[1]["test"]["log_loss"]
+
+
+def test_calibration_is_measured_on_each_split_with_what_chance_does(evaluated):
+    metrics = evaluated[1]
+    for split in ("val", "test"):
+        low, high = metrics[split]["intervals"]["calibration_error"]
+        assert 0 <= low <= high
+        assert metrics[split]["calibration_error_by_chance"] >= 0
+    assert "calibration_error_by_chance" not in metrics["train"]
+
+
 def test_a_threshold_for_a_wanted_precision_is_chosen_on_validation(trained, tmp_path):
     settings = SETTINGS.model_copy(update={"wanted_class": "light"})
     wanted = evaluate.run(settings, *trained, tmp_path / "out")["wanted"]
     assert (wanted["class"], wanted["precision"]) == ("light", 0.9)
+    assert (wanted["is_sure"], wanted["needed"]) == (False, 36)  # there are two images
     assert wanted["threshold"] > 0.5
     assert (wanted["val"]["precision"], wanted["val"]["recall"]) == (1, 1)
     assert (wanted["test"]["precision"], wanted["test"]["recall"], wanted["test"]["count"]) == (0.5, 1, 2)

@@ -10,13 +10,15 @@ from stages.compare.run import compare_pairs, summarise
 from stages.core.counts import SPLITS
 from stages.core.files import write_json, write_table
 from stages.evaluate.curves import precision_recall_points, reliability, roc_points
+from stages.evaluate.run import Evaluate, Predictions, score_splits, undo_calibration
+from stages.networks.inputs import SplitRows
 from stages.report.report_data import Sources
-from stages.results.bootstrap import intervals
-from stages.results.scores import score
 
 PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 TRAINING = {"monitor": "val_loss", "seed": 3, "scaling": "unit", "learning_rate": 0.001, "clip_norm": None}
+EVALUATE = Evaluate(batch_size=1, threads=1, draws=100, seed=0, wanted_class=None, wanted_precision=0.9)
+TEMPERATURE = 1.25
 SPLIT = {"ratios": "50/25/25", "seed": 7, "group_by": ["look-alikes"]}
 
 
@@ -94,13 +96,10 @@ def write_evaluation(index, probabilities, classes, folder, cost):
     """Write what `evaluate` writes about a network."""
     folder.mkdir(parents=True)
     labels = index["class"].map(list(classes).index).to_numpy()
-    metrics = dict(cost)
-    for name in SPLITS:
-        rows = (index["split"] == name).to_numpy()
-        metrics[name] = score(labels[rows], probabilities[rows], classes)
-        if name != "train":
-            drawn = intervals(labels[rows], probabilities[rows], index["group"][rows].to_numpy(), 100, 0)
-            metrics[name]["intervals"] = drawn
+    predictions = Predictions(probabilities, labels, index["group"].to_numpy(), list(classes))
+    rows = {name: np.flatnonzero(index["split"] == name) for name in SPLITS}
+    parts = {name: SplitRows(own, labels[own]) for name, own in rows.items()}
+    metrics = cost | score_splits(EVALUATE, predictions, parts) | undo_calibration(predictions, parts, TEMPERATURE)
     write_json(metrics, folder / "metrics.json")
     table = index[["image_id", "class", "split", "group"]].assign(
         predicted=[classes[number] for number in probabilities.argmax(axis=1)],

@@ -147,14 +147,16 @@ def with_champion(data, **changed):
 )
 def test_calibration_says_to_which_side_it_errs(data, confidence, accuracy, expected):
     table = pd.DataFrame({"confidence": [confidence], "accuracy": [accuracy], "count": [10.0]})
-    tables = data.champion.tables | {"reliability": table}
-    assert expected in limit_called(with_champion(data, tables=tables), "Calibration")
+    tables, metrics = data.champion.tables | {"reliability": table}, data.champion.metrics
+    metrics = metrics | {"test": metrics["test"] | {"calibration_error": 0.2, "calibration_error_by_chance": 0.1}}
+    assert expected in limit_called(with_champion(data, tables=tables, metrics=metrics), "Calibration")
 
 
-@pytest.mark.parametrize(("error", "is_told"), [(0.0199, False), (0.02, True)])
-def test_a_small_calibration_error_is_no_limit(data, error, is_told):
+@pytest.mark.parametrize(("error", "is_told"), [(0.06, False), (0.061, True)])
+def test_a_calibration_error_that_chance_explains_is_no_limit(data, error, is_told):
     metrics = data.champion.metrics
-    changed = metrics | {"test": metrics["test"] | {"calibration_error": error}}
+    changed = {"calibration_error": error, "calibration_error_by_chance": 0.06}
+    changed = metrics | {"test": metrics["test"] | changed}
     assert (limit_called(with_champion(data, metrics=changed), "Calibration") is not None) == is_told
 
 

@@ -14,7 +14,7 @@ from stages.report import __main__ as report_command
 from stages.report import run as report
 from stages.report.credits import in_order, safe_address
 from stages.report.report_data import Sources, read_report_data
-from stages.report.wording import clipped, joined, p_value, percent, plural, points, short
+from stages.report.wording import clipped, joined, p_value, percent, plural, points, reached, short
 from tests.report.report_data import SPLIT, training_of, write_inputs
 from tests.repositories import warm_environment
 
@@ -195,11 +195,12 @@ def test_a_wanted_precision_is_told_with_its_threshold(fresh, tmp_path):
     name = read_json(fresh.metrics / "summary.json")["champion"]
     path = fresh.evaluations / name / "metrics.json"
     reached = {"precision": 0.9, "recall": 0.75, "count": 10, "low": 0.6, "high": 0.98}
-    wanted = {"class": "cat", "precision": 0.95, "threshold": 0.625, "val": reached, "test": reached}
-    write_json(read_json(path) | {"wanted": wanted}, path)
+    wanted = {"class": "cat", "precision": 0.95, "threshold": 0.625, "is_sure": True, "needed": 72}
+    write_json(read_json(path) | {"wanted": wanted | {"val": reached, "test": reached}}, path)
     page, card = write(fresh, tmp_path)
     text = Parsed(page).text("classes")
-    assert "a probability of at least 0.625 reaches it. On test, 10 images reach this probability" in text
+    assert "A probability of at least 0.625 reaches it, with 95 % certainty" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "On test, 10 images reach this probability" in text
     assert "90.0 % of these images are right (60.0 to 98.0 %), and 75.0 % of the class are found." in text
     assert "at least 0.625" in card
 
@@ -207,7 +208,8 @@ def test_a_wanted_precision_is_told_with_its_threshold(fresh, tmp_path):
 def test_a_precision_that_no_threshold_reaches_is_told(fresh, tmp_path):
     name = read_json(fresh.metrics / "summary.json")["champion"]
     path = fresh.evaluations / name / "metrics.json"
-    write_json(read_json(path) | {"wanted": {"class": "cat", "precision": 0.95, "threshold": None}}, path)
+    wanted = {"class": "cat", "precision": 0.95, "needed": 72, "threshold": None, "is_sure": False}
+    write_json(read_json(path) | {"wanted": wanted}, path)
     page, card = write(fresh, tmp_path)
     assert "No threshold reaches it on validation." in Parsed(page).text("classes")
     assert "No threshold reaches it on validation." in card
@@ -383,6 +385,19 @@ def test_the_command_says_in_one_line_what_is_missing(arguments, root):
 
 
 # --- wording
+
+
+@pytest.mark.parametrize(
+    ("is_sure", "needed", "expected"),
+    [
+        (True, 36, "with 95 % certainty also on other images"),
+        (False, 36, "may be luck: to be sure takes at least 36 images above it, all of the class."),
+        (False, None, "may be luck: no number of images can show that every call is right."),
+    ],
+)
+def test_it_says_whether_a_threshold_holds_on_other_images(is_sure, needed, expected):
+    told = reached({"threshold": 0.5, "is_sure": is_sure, "needed": needed})
+    assert expected in told.replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.mark.parametrize(

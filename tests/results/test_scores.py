@@ -8,14 +8,9 @@ from sklearn import metrics
 
 from stages.core.files import read_json, write_json
 from stages.results.scores import (
-    bin_confidence,
-    calibration_error,
     losses,
-    precision_recall_at,
     score,
     score_classes,
-    threshold_for,
-    wilson_interval,
 )
 
 NAMES = list("abcdefgh")
@@ -149,94 +144,6 @@ def test_the_loss_of_a_probability_of_0_is_large_but_finite():
     p = np.array([[1, 0], [1, 0]], np.float32)
     np.testing.assert_allclose(losses(np.array([0, 1]), p), [0, 52 * math.log(2)])
     assert score(np.array([0, 1]), p, ["a", "b"])["log_loss"] == round(26 * math.log(2), 4)
-
-
-def test_the_calibration_error_is_that_of_a_loop_over_the_bins(answer):
-    labels, p = answer(3, rows=300)
-    confidence, right = p.max(axis=1).astype(float), labels == p.argmax(axis=1)
-    expected, counts = 0.0, []
-    for m in range(15):  # Guo et al. 2017, equations 1 to 3
-        rows = [i for i in range(300) if m / 15 < confidence[i] <= (m + 1) / 15]
-        if rows:
-            expected += len(rows) / 300 * abs(right[rows].mean() - confidence[rows].mean())
-            counts.append(len(rows))
-    assert calibration_error(labels, p) == pytest.approx(expected)
-    assert bin_confidence(labels, p)[2].tolist() == counts
-
-
-@pytest.mark.parametrize("edge", [8, 14, 15])
-def test_a_bin_includes_its_upper_bound(edge):
-    at, above = edge / 15, np.nextafter(edge / 15, 1)
-    p = np.array([[each, 1 - each] for each in ((edge - 0.5) / 15, at, above)])
-    _, _, count = bin_confidence(np.zeros(3, int), p)
-    assert count.tolist() == ([2, 1] if edge < 15 else [3])
-
-
-def test_a_network_as_often_right_as_it_says_is_calibrated():
-    p = np.array([[0.75, 0.25]] * 4)
-    assert calibration_error(np.array([0, 0, 0, 1]), p) == pytest.approx(0)
-    assert calibration_error(np.array([0, 0, 0, 0]), p) == pytest.approx(0.25)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "threshold"),
-    [(0.5, 0.1), (0.6, 0.1), (0.61, 0.3), (0.75, 0.3), (0.76, 0.9), (1, 0.9)],
-)  # precision from 0.1 on: 3/5; from 0.3 on: 3/4; from 0.5 on: 2/3; from 0.7 on: 1/2; from 0.9 on: 1
-def test_the_threshold_is_the_lowest_that_reaches_the_wanted_precision(wanted, threshold):
-    labels = np.array([False, True, True, False, True])
-    assert threshold_for(labels, np.array([0.1, 0.3, 0.5, 0.7, 0.9]), wanted) == threshold
-
-
-def test_no_threshold_reaches_what_the_highest_score_spoils(no_warnings):
-    labels, scores = np.array([True, True, False]), np.array([0.1, 0.5, 0.5])
-    assert threshold_for(labels, scores, 0.9) is None
-    assert threshold_for(labels, scores, 2 / 3) == 0.1
-    assert threshold_for(np.array([False, False]), np.array([0.1, 0.2]), 0.1) is None
-    assert threshold_for(np.array([True, True]), np.array([0.1, 0.2]), 1) == 0.1
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_the_threshold_is_that_of_trying_every_score(seed):
-    random = np.random.default_rng(seed)
-    scores = random.integers(0, 12, 30).astype(np.float32) / 7
-    labels = random.random(30) < 0.2 + 0.05 * scores * 7
-    wanted = random.uniform(0.3, 1)
-    reached = [each for each in scores if labels[scores >= each].mean() >= wanted]
-    assert threshold_for(labels, scores, wanted) == (min(reached) if reached else None)
-
-
-def test_a_threshold_that_went_through_json_tags_the_same_rows():
-    random = np.random.default_rng(0)
-    scores, labels = random.random(200).astype(np.float32), random.random(200) < 0.7
-    threshold = threshold_for(labels, scores, 0.75)
-    found = precision_recall_at(labels, scores, json.loads(json.dumps(threshold)))
-    tagged = scores >= np.float32(threshold)
-    assert np.float32(threshold) in scores
-    assert found["count"] == tagged.sum()
-    assert found["precision"] == round(metrics.precision_score(labels, tagged), 4)
-    assert found["precision"] >= 0.75
-    assert found["recall"] == round(metrics.recall_score(labels, tagged), 4)
-
-
-def test_precision_and_recall_at_a_threshold_include_it():
-    labels, scores = np.array([True, False, True, True]), np.array([0.9, 0.5, 0.5, 0.1])
-    found = precision_recall_at(labels, scores, 0.5)
-    assert found == {"precision": 0.6667, "recall": 0.6667, "count": 3, "low": 0.2077, "high": 0.9385}
-    above = precision_recall_at(labels, scores, 0.50001)
-    assert (above["precision"], above["recall"], above["count"]) == (1, 0.3333, 1)
-
-
-def test_what_no_row_reaches_has_no_precision():
-    nothing = {"precision": None, "count": 0, "low": None, "high": None}
-    assert precision_recall_at(np.array([True]), np.array([0.5]), 0.6) == {**nothing, "recall": 0}
-    assert precision_recall_at(np.array([False]), np.array([0.5]), 0.6) == {**nothing, "recall": None}
-
-
-def test_the_interval_holds_the_accuracy_and_narrows_with_more_images():
-    low, high = wilson_interval(0.7, 100)
-    assert (low, high) == (0.6042, 0.7811)  # https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval
-    wide, narrow = wilson_interval(0.7, 10), wilson_interval(0.7, 1000)
-    assert wide[0] < low < narrow[0] < 0.7 < narrow[1] < high < wide[1]
 
 
 def test_scores_by_class_keep_all_their_digits(answer):

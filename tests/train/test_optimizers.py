@@ -2,7 +2,7 @@ import pytest
 
 from stages.models import vgg
 from stages.train.hyperparams import read_settings
-from stages.train.schedules import Moment, count_plateaus, learning_rate
+from stages.train.optimizers import Moment, count_plateaus, learning_rate
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def heatmaps(
 ) -> npt.NDArray[np.float32]:
     """Return how much each position of a row speaks for the row's class, `(n, h, w)` in [0, 1].
 
-    A heat map is the sum over the channels of the network's maps, weighted at each position by the gradient of the
-    class's score before the softmax. Negative values become 0, and each heat map is divided by its maximum. If no
+    A heat map is the sum over the channels of the network's maps, weighted at each position by the gradient of what
+    `gradients` takes for the class. Negative values become 0, and each heat map is divided by its maximum. If no
     position speaks for the class, the whole heat map is 0. `h` and `w` are the height and width of the network's maps.
     For one batch size and number of threads, the heat map of a row depends only on the row.
 
@@ -46,12 +46,18 @@ def heatmaps(
 def gradients(
     back: keras.Model, maps: npt.NDArray[np.float32], class_numbers: Sequence[int], batch_size: int
 ) -> npt.NDArray[np.float32]:
-    """Return the derivative of each row's class score with respect to its maps; the last batch is filled with zeros."""
+    """Return the derivative, with respect to a row's maps, of the score of its class less the mean of the other scores.
+
+    The scores are those before the softmax, for which only differences count: a position that raises all scores alike
+    speaks for none. The last batch is filled with zeros.
+    """
     import tensorflow as tf  # Keras has no function for gradients.
 
     missing = -len(maps) % batch_size
     filled = np.concatenate([maps, np.zeros((missing, *maps.shape[1:]), np.float32)])
-    chosen = np.eye(back.output_shape[-1], dtype=np.float32)[[*class_numbers, *[0] * missing]]
+    n_classes = back.output_shape[-1]
+    own = np.eye(n_classes, dtype=np.float32)[[*class_numbers, *[0] * missing]]
+    chosen = own - (1 - own) / np.float32(n_classes - 1)
     parts = []
     for start in range(0, len(filled), batch_size):
         batch = tf.convert_to_tensor(filled[start : start + batch_size])

@@ -124,6 +124,15 @@ def test_lies_in_0_to_1_and_reaches_1_where_anything_speaks_for_the_class(traine
     assert heat.min() == 0 and set(heat.max(axis=(1, 2))) <= {np.float32(0), np.float32(1)}
 
 
+def test_a_place_that_raises_all_scores_alike_speaks_for_none():
+    """Each channel raises both scores, the one of its class more."""
+    stack = layers.Conv2D(2, 1, use_bias=False), layers.GlobalAveragePooling2D(), probabilities(2)
+    model = keras.Sequential([keras.Input((1, 3, 2)), *stack])
+    model.set_weights([np.eye(2)[None, None], np.array([[3.0, 2.0], [2.0, 3.0]]), np.zeros(2)])
+    rows = np.array([[[[1, 0], [0, 1], [0, 0]]]] * 2, np.float32)
+    np.testing.assert_allclose(heatmaps(model, rows, [0, 1], BATCH), [[[1, 0, 0]], [[0, 1, 0]]])
+
+
 def test_a_rows_map_does_not_depend_on_the_others():
     """In dense layers as wide as these, a product of a single row adds numbers in another order."""
     keras.utils.set_random_seed(0)
@@ -148,13 +157,15 @@ def test_no_rows_have_no_maps(trained):
 
 
 def test_under_average_pooling_it_is_the_class_activation_map():
-    """Zhou et al. 2016, https://arxiv.org/abs/1512.04150: the maps weighted by the last layer's weights."""
+    """Zhou et al. 2016, https://arxiv.org/abs/1512.04150: the maps weighted by a class's weights, less the others'."""
     stack = layers.Conv2D(5, 3, activation="relu"), layers.GlobalAveragePooling2D(), probabilities(3)
     model = keras.Sequential([keras.Input((9, 11, 3)), *stack])
     rows = np.random.default_rng(0).uniform(0, 1, (6, 9, 11, 3)).astype(np.float32)
     numbers = [0, 1, 2, 0, 1, 2]
     maps = np.asarray(stack[0](rows))
-    activation = np.einsum("nhwc,cn->nhw", maps, stack[2].get_weights()[0][:, numbers]).clip(0)
+    weights = stack[2].get_weights()[0]
+    against = weights[:, numbers] - (weights.sum(axis=1, keepdims=True) - weights[:, numbers]) / 2
+    activation = np.einsum("nhwc,cn->nhw", maps, against).clip(0)
     heat = heatmaps(model, rows, numbers, 4)
     assert heat.shape == (6, 7, 9)
     most = activation.max(axis=(1, 2), keepdims=True)
@@ -169,7 +180,8 @@ def test_agrees_with_finite_differences_through_dense_layers():
     hidden, hidden_bias, last, last_bias = (each.astype(np.float64) for each in model.get_weights())
 
     def score(maps, number):
-        return (np.tanh(maps.reshape(-1) @ hidden + hidden_bias) @ last + last_bias)[number]
+        scores = np.tanh(maps.reshape(-1) @ hidden + hidden_bias) @ last + last_bias
+        return scores[number] - np.delete(scores, number).mean()
 
     heat = heatmaps(model, rows, [2, 1, 0, 2, 1], 4)
     for maps, number, found in zip(rows.astype(np.float64), [2, 1, 0, 2, 1], heat, strict=True):

@@ -33,20 +33,25 @@ class Evidence(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """The ends of the 95 % interval of a difference, and the two-sided p-value of no difference."""
+    """The ends of the interval of a difference, and the two-sided p-value of no difference."""
 
     low: float
     high: float
     p: float
 
 
-def accuracy_interval(right: Flags, groups: npt.NDArray[np.str_]) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy, given which images are right `(n,)`; (0, 1) of too few groups."""
+def accuracy_interval(
+    right: Flags | Doubles, groups: npt.NDArray[np.str_], level: float = LEVEL
+) -> tuple[float, float]:
+    """Return the interval of an accuracy, at 95 % if no other level is given; (0, 1) of too few groups.
+
+    `right` has whether each image is right `(n,)`, or in which share of several trainings.
+    """
     if count_groups(groups) < LEAST_GROUPS:
         return 0.0, 1.0
     share = float(right.mean())
     evidence = weigh(right.astype(np.float64), groups, min(share, 1 - share))
-    z = t.ppf(1 - LEVEL / 2, evidence.freedom)
+    z = t.ppf(1 - level / 2, evidence.freedom)
     pull = z * z / evidence.images
     middle = (share + pull / 2) / (1 + pull)
     half = np.sqrt(pull * (share * (1 - share) + pull / 4)) / (1 + pull)
@@ -54,8 +59,10 @@ def accuracy_interval(right: Flags, groups: npt.NDArray[np.str_]) -> tuple[float
     return max(0.0, min(share, float(middle - half))), min(1.0, max(share, float(middle + half)))
 
 
-def accuracy_difference(right: Flags, other_right: Flags, groups: npt.NDArray[np.str_]) -> Difference:
-    """Return interval and test of the first accuracy less the second, given which of the same images are right `(n,)`.
+def accuracy_difference(
+    right: Flags | Doubles, other_right: Flags | Doubles, groups: npt.NDArray[np.str_], level: float = LEVEL
+) -> Difference:
+    """Return interval and test of the first accuracy less the second, of the same images, as `accuracy_interval` does.
 
     Of too few groups the interval is (-1, 1).
     """
@@ -68,7 +75,7 @@ def accuracy_difference(right: Flags, other_right: Flags, groups: npt.NDArray[np
     difference = gain.mean() * evidence.images / total
     unlike = (unlike * evidence.images + ADDED) / total
     p = 2 * t.sf(abs(difference) / np.sqrt(unlike / evidence.images), evidence.freedom)
-    pull = t.ppf(1 - LEVEL / 2, evidence.freedom) ** 2 / evidence.images
+    pull = t.ppf(1 - level / 2, evidence.freedom) ** 2 / evidence.images
     if pull >= 1:
         return Difference(-1.0, 1.0, float(p))
     half = np.sqrt(max(0.0, pull * (unlike - difference**2) / (1 - pull)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stages.core import params
 from stages.core.terminal import command
-from stages.study.run import TARGET, Drawing, command_lines, describe_study, redraw_report, run
+from stages.study.run import TARGET, Judging, command_lines, describe_study, redraw_report, run
 from stages.study.scale import find_source, read_scale
 from stages.study.starter import write_starter
 from stages.study.study_file import read_study, study_names
@@ -53,7 +53,7 @@ def main() -> None:
     elif arguments.command == "new":
         print(write_starter(arguments.study))
     elif arguments.command == "report":
-        redraw_report(arguments.folder, params.read(Drawing, "study"))
+        redraw_report(arguments.folder, params.read(Judging, "study"))
     else:
         is_shown = arguments.command == "show" or arguments.dry
         data = find_source(arguments.data, read_study(arguments.study), must_exist=not is_shown)
@@ -64,7 +64,7 @@ def main() -> None:
             print(f"{describe_study(arguments.study, read_study(arguments.study))}\n")
         if is_shown:
             print(command_lines(*part))
-        elif run(*part, params.read(Drawing, "study"), TARGET):
+        elif run(*part, params.read(Judging, "study"), TARGET):
             sys.exit(1)
 
 

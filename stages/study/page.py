@@ -20,10 +20,13 @@ from stages.tracking.run import params_seen_by
 
 SWEEP_HEADER = ["", "val accuracy", "95 %", "macro F1", "train accuracy", "lowest val loss", "at epoch", "runs"]
 HOW_JUDGED = (
-    "Confirmed: the whole 95 % interval of the difference agrees with the finding; for the best value of a sweep, the "
-    "intervals against all other values agree. Contradicted: the whole interval disagrees; for the best value of a "
-    "sweep, the interval against at least one other value, widened for their number. Not distinguishable: these images "
-    "cannot decide. In parentheses: 95 % intervals."
+    "In parentheses: 95 % intervals. Confirmed: the whole interval of the difference agrees with the finding; for the "
+    "best value of a sweep, the intervals against all other values agree. Contradicted: the whole interval disagrees; "
+    "for the best value of a sweep, the interval against at least one other value, widened for their number. The same: "
+    "the difference, or each of them, is smaller than {margin:g} with 95 % certainty; a value does not learn if it is "
+    "no better than naming the largest class, up to that margin. Other data: what the document measured on its images "
+    "says nothing of these. Not distinguishable: these images cannot decide; how many could is estimated from the "
+    "difference here, which may change."
 )
 FINAL_HEADER = ["network", "test accuracy", "95 %", "macro F1", "val accuracy", "parameters", "runs"]
 
@@ -62,7 +65,7 @@ def describe_scale(study: Study, scale: Scale, plan: Plan) -> str:
     others = "".join(f"; `{key}` {as_text(value)}" for key, value in scale.params.items())
     return (
         f"After *{study.document}*. Run on `{scale.data}` at {size} pixels: {', '.join(networks)}; {seeds}{others}. "
-        f"Each sweep starts {ways[scale.carry]}. Intervals are of the images (groups of near-duplicates drawn anew), "
+        f"Each sweep starts {ways[scale.carry]}. Intervals are of the images, whose look-alikes count as fewer, "
         "not of other seeds or splits. Values are chosen on validation; test is shown for final models only."
     )
 
@@ -120,7 +123,7 @@ def findings_table(study: Study, evidence: Evidence) -> list[str]:
         for quote, group in groupby(quotes, key=lambda pair: pair[0])
     ]
     table = to_table(["", "reported", "here", "measured"], rows, "rlll")
-    return [table, HOW_JUDGED, "\n".join(f"- {source}" for source in sources)]
+    return [table, HOW_JUDGED.format(margin=evidence.margin), "\n".join(f"- {source}" for source in sources)]
 
 
 def count_by_status(rows: pd.DataFrame) -> str:

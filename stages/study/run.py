@@ -21,15 +21,14 @@ from stages.tracking.runner import adopt, attempt, make_data, only_study
 TARGET = Path("metrics/studies")
 
 
-class Drawing(params.Section):
-    """The section `study` of params.yaml: how often images are drawn anew for an interval, and by which seed."""
+class Judging(params.Section):
+    """The section `study` of params.yaml: up to which difference in accuracy two settings are the same."""
 
-    draws: int = Field(ge=100)
-    seed: int = Field(ge=0)
+    margin: float = Field(gt=0, lt=1)
 
 
 def run(
-    name: str, scale: Scale, sweep: str | None, network: str | None, drawing: Drawing, target: Path
+    name: str, scale: Scale, sweep: str | None, network: str | None, judging: Judging, target: Path
 ) -> dict[str, str]:  # fmt: skip
     """Run the study, write its results into `target/<study>`, and return the failed runs with their reasons.
 
@@ -64,19 +63,19 @@ def run(
         raise ValueError(f"--sweep {sweep}: expected the sweeps before it to be done, as --carry measured needs them.")
     records = read_records(folder, plan) | records
     old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
-    publish(name, study, scale, plan, records, old | failures, drawing, folder)
+    publish(name, study, scale, plan, records, old | failures, judging, folder)
     return failures
 
 
 def publish(
     name: str, study: Study, scale: Scale, plan: Plan, records: dict[str, Record], failures: dict[str, str],
-    drawing: Drawing, folder: Path,
+    judging: Judging, folder: Path,
 ) -> None:  # fmt: skip
     """Write tables, figures, page and scale of the results into the folder, and print the page."""
     results = gather(plan, records, failures)
     write_results(results, folder)
     write_json({"study": name, **scale.model_dump()}, folder / "scale.json")
-    evidence = Evidence(results, drawing.draws, drawing.seed)
+    evidence = Evidence(results, judging.margin, scale.data == study.images.source)
     for network, content in study.networks.items():
         for key, sweep in content.sweeps.items():
             draw_sweep(evidence, network, key, as_text(sweep.chosen), folder / f"{network}-{key}.png")
@@ -87,7 +86,7 @@ def publish(
     print("\n".join([*failures_of(results.runs), f"{folder}/README.md has this page with its figures."]))
 
 
-def redraw_report(folder: Path, drawing: Drawing) -> None:
+def redraw_report(folder: Path, judging: Judging) -> None:
     """Write the folder's page and figures anew from its tables; run nothing.
 
     Raises:
@@ -104,7 +103,7 @@ def redraw_report(folder: Path, drawing: Drawing) -> None:
         if {*found[0], *found[1]} == {*records, *failures}:
             break
         records, failures = found
-    publish(name, study, scale, plan, records, failures, drawing, folder)
+    publish(name, study, scale, plan, records, failures, judging, folder)
 
 
 def describe_study(name: str, study: Study) -> str:

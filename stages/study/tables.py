@@ -19,10 +19,10 @@ SPLITS = {"train": "training", "val": "validation"}
 Studies = Mapping[str, Evidence]
 
 
-def read_studies(folder: Path, draws: int, seed: int) -> dict[str, Evidence]:
+def read_studies(folder: Path, margin: float) -> dict[str, Evidence]:
     """Read the results of each study in the folder, by its name, sorted; the folder may be missing."""
     tables = sorted(folder.glob("*/runs.csv"))
-    return {path.parent.name: Evidence(read_results(path.parent), draws, seed) for path in tables}
+    return {path.parent.name: Evidence(read_results(path.parent), margin) for path in tables}
 
 
 def read_results(folder: Path) -> Results:

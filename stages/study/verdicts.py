@@ -1,4 +1,9 @@
-"""Verdicts on a document's findings by measured results: confirmed, contradicted, or not distinguishable."""
+"""Verdicts on a document's findings by measured results.
+
+That two settings are the same is a claim of its own, which needs evidence: their difference must lie within a stated
+margin with 95 % certainty (two one-sided tests: Schuirmann 1987, https://doi.org/10.1007/BF01068419). Without evidence
+for either claim a finding stays open, and the images are counted that would decide it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +13,11 @@ from typing import Any
 from stages.core.files import read_table
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Finding, Overfits, Precise, Reaches, Unchecked
 from stages.study.result_tables import FAILED, NOT_RUN
-from stages.study.statistics import Evidence, ends
+from stages.study.statistics import UNKNOWN, Evidence, compare, count_needed, needed
 from stages.tracking.records import as_text
 
-CONFIRMED, CONTRADICTED, OPEN = "confirmed", "contradicted", "not distinguishable"
-NOT_CHECKED = "not checked"
+CONFIRMED, CONTRADICTED, SAME, OPEN = "confirmed", "contradicted", "the same", "not distinguishable"
+NOT_CHECKED, OTHER_DATA = "not checked", "other data"
 COSTS = Path("benchmarks/results/training.csv")  # benchmarks/training.py writes it
 
 
@@ -43,48 +48,56 @@ def verdict_on(finding: Finding, evidence: Evidence) -> Verdict:
 
 
 def judge_learning(finding: DoesNotLearn, evidence: Evidence) -> Verdict:
-    """Contradict if a value beats naming the largest class; confirm if only other values of the sweep do."""
-    measured, lows = [], []
+    """Confirm if every value is the same as naming the largest class, or worse; contradict if one is better."""
+    gaps, measured = [], []
     for setting in finding.settings():
         text = as_text(setting.value)
         if evidence.status(setting) == FAILED:
             measured.append(f"{text}: no finite loss")
             continue
         right, largest = evidence.right(setting), evidence.largest(setting)
-        low, high = ends(evidence.gaps(right, largest), len(finding.values))
-        lows.append(low)
-        measured.append(f"{text}: {right.mean():.3f} - {largest.mean():.3f} of the largest class {between(low, high)}")
-    if max(lows, default=0) > 0:
+        gaps.append(compare(right, largest, evidence, len(finding.values)))
+        means = f"{right.mean():.3f} - {largest.mean():.3f} of the largest class"
+        measured.append(f"{text}: {means} {between(gaps[-1].low, gaps[-1].high)}")
+    if any(gap.low_of_all > 0 for gap in gaps):
         return Verdict(CONTRADICTED, "; ".join(measured))
-    claimed = {as_text(value) for value in finding.values}
-    others = [other for other in evidence.swept(finding.network, finding.sweep) if other.value not in claimed]
-    does_learn = any(ends(evidence.gaps(evidence.right(other), evidence.largest(other)))[0] > 0 for other in others)
-    return Verdict(CONFIRMED if does_learn else OPEN, "; ".join(measured))
+    if all(gap.most < evidence.margin for gap in gaps):
+        return Verdict(CONFIRMED, "; ".join(measured))
+    return Verdict(OPEN, "; ".join([*measured, needed([gap for gap in gaps if gap.most >= evidence.margin], evidence)]))
 
 
 def judge_best(finding: BestOf, evidence: Evidence) -> Verdict:
-    """Confirm if the value beats each other value of the sweep; contradict if another value beats it."""
+    """Confirm if the value beats each other value; contradict if another beats it; or all of them are the same."""
     own = as_text(finding.value)
     others = [other for other in evidence.swept(finding.network, finding.sweep) if other.value != own]
     if not others:
         return Verdict(NOT_RUN, "")
-    right, lows, highs, measured = evidence.right(finding.settings()[0]), [], [], []
+    right, gaps, measured = evidence.right(finding.settings()[0]), [], []
     for other in others:
         theirs = evidence.right(other)
-        gaps = evidence.gaps(right, theirs)
-        lows.append(ends(gaps)[0])
-        highs.append(ends(gaps, len(others))[1])
-        measured.append(f"{theirs.mean() - right.mean():+.3f} with {other.value} {between(*ends(-gaps))}")
-    verdict = CONTRADICTED if min(highs) < 0 else CONFIRMED if min(lows) > 0 else OPEN
-    return Verdict(verdict, f"{right.mean():.3f} with {own}; {'; '.join(measured)}")
+        gap = compare(right, theirs, evidence, len(others))
+        gaps.append(gap)
+        measured.append(f"{theirs.mean() - right.mean():+.3f} with {other.value} {between(-gap.high, -gap.low)}")
+    measured = [f"{right.mean():.3f} with {own}", *measured]
+    if any(gap.high_of_all < 0 for gap in gaps):
+        return Verdict(CONTRADICTED, "; ".join(measured))
+    if all(gap.low > 0 for gap in gaps):
+        return Verdict(CONFIRMED, "; ".join(measured))
+    if all(gap.is_within(evidence.margin) for gap in gaps):
+        return Verdict(SAME, "; ".join(measured))
+    return Verdict(OPEN, "; ".join([*measured, needed([gap for gap in gaps if gap.low <= 0], evidence)]))
 
 
 def judge_pair(finding: Beats, evidence: Evidence) -> Verdict:
-    """Confirm if the interval of the difference lies above 0; contradict if it lies below 0."""
+    """Confirm if the interval of the difference lies above 0, contradict if below; or the two are the same."""
     better, worse = evidence.right(finding.better, finding.split), evidence.right(finding.worse, finding.split)
-    low, high = ends(evidence.gaps(better, worse))
-    measured = f"{better.mean():.3f} - {worse.mean():.3f} = {better.mean() - worse.mean():+.3f} {between(low, high)}"
-    return Verdict(decide(low, high, 0), measured)
+    gap = compare(better, worse, evidence)
+    means = f"{better.mean():.3f} - {worse.mean():.3f} = {better.mean() - worse.mean():+.3f}"
+    measured = f"{means} {between(gap.low, gap.high)}"
+    verdict = decide(gap.low, gap.high, 0)
+    if verdict == OPEN and gap.is_within(evidence.margin):
+        verdict = SAME
+    return Verdict(verdict, f"{measured}; {needed([gap], evidence)}" if verdict == OPEN else measured)
 
 
 def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
@@ -95,15 +108,19 @@ def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
     low, high = evidence.interval(right)
     measured = f"training {train:.3f} - validation {right.mean():.3f} = {train - right.mean():+.3f} "
     measured += f"{between(train - high, train - low)}; more than {finding.gap:g} counts"
-    return Verdict(decide(train - high, train - low, finding.gap), measured)
+    verdict = decide(train - high, train - low, finding.gap)
+    if verdict == OPEN:
+        away = max(abs(train - right.mean() - finding.gap), 1e-9)
+        measured += f"; {count_needed([len(right) * ((high - low) / 2 / away) ** 2])}"
+    return Verdict(verdict, measured)
 
 
 def judge_final(finding: Reaches, evidence: Evidence) -> Verdict:
-    """Judge whether the test accuracy is at least the reported accuracy; on other images this is a rough measure."""
+    """Judge whether the test accuracy is at least the reported accuracy; of other images it says nothing."""
     right = evidence.right(finding.settings()[0], "test")
     low, high = evidence.interval(right)
-    least = finding.accuracy - 1e-9  # if all images are right, the interval is a point
-    return Verdict(decide(low, high, least), f"{right.mean():.3f} ({low:.3f} to {high:.3f})")
+    measured = f"{right.mean():.3f} ({low:.3f} to {high:.3f})"
+    return Verdict(decide(low, high, finding.accuracy) if evidence.on_own_images else OTHER_DATA, measured)
 
 
 def judge_precision(finding: Precise, evidence: Evidence) -> Verdict:
@@ -119,7 +136,8 @@ def judge_precision(finding: Precise, evidence: Evidence) -> Verdict:
         f"{precision:.3f} ({low:.3f} to {high:.3f}) at recall {recall:.3f}"
         for precision, low, high, recall in zip(*columns, strict=True)
     ]
-    return Verdict(decide(min(columns[1]), max(columns[2]), finding.precision), "; ".join(measured))
+    verdict = decide(min(columns[1]), max(columns[2]), finding.precision)
+    return Verdict(verdict if evidence.on_own_images else OTHER_DATA, "; ".join(measured))
 
 
 def judge_cost(finding: Costs, path: Path) -> Verdict:
@@ -154,4 +172,4 @@ def decide(low: float, high: float, least: float) -> str:
 
 def between(low: float, high: float) -> str:
     """Return an interval of differences in words."""
-    return f"({low:+.3f} to {high:+.3f})"
+    return "(too few groups to tell)" if high - low >= UNKNOWN else f"({low:+.3f} to {high:+.3f})"

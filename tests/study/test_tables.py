@@ -31,12 +31,12 @@ def studies(tmp_path):
     write_results(gather(plan, records, {"b0": "why"}), tmp_path / "birds")
     write_results(gather(plan, {}, {}), tmp_path / "trees")
     (tmp_path / "empty").mkdir()
-    return read_studies(tmp_path, draws=200, seed=0)
+    return read_studies(tmp_path, margin=0.05)
 
 
 def test_a_folder_without_tables_is_no_study(studies, tmp_path):
     assert list(studies) == ["birds", "trees"]
-    assert read_studies(tmp_path / "none", draws=200, seed=0) == {}
+    assert read_studies(tmp_path / "none", margin=0.05) == {}
 
 
 def test_runs_are_counted_by_what_became_of_them(studies):

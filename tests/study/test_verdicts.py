@@ -7,8 +7,17 @@ import pytest
 from stages.results.grouped_accuracy import accuracy_difference
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Overfits, Precise, Reaches, Setting, Unchecked
 from stages.study.result_tables import Results
-from stages.study.statistics import Evidence, ends
-from stages.study.verdicts import CONFIRMED, CONTRADICTED, NOT_CHECKED, OPEN, judge_cost, verdict_on
+from stages.study.statistics import Evidence, compare, count_needed, needed
+from stages.study.verdicts import (
+    CONFIRMED,
+    CONTRADICTED,
+    NOT_CHECKED,
+    OPEN,
+    OTHER_DATA,
+    SAME,
+    judge_cost,
+    verdict_on,
+)  # fmt: skip
 from stages.tracking.records import ANSWER
 
 N = 400
@@ -34,7 +43,7 @@ def planted(accuracies, split="val", sweep="rate", n=N, network="vgg", seeds=1, 
                 if accuracy is LARGEST:
                     images[run] = (images["class"] == "large").astype(int)
     answers = images[[*ANSWER, *(row["run"] for row in rows if row["status"] == "done")]]
-    return Evidence(Results(pd.DataFrame(rows), pd.DataFrame(), answers), 1000, 0)
+    return Evidence(Results(pd.DataFrame(rows), pd.DataFrame(), answers), 0.05)
 
 
 LARGEST = 0.4
@@ -48,7 +57,7 @@ def test_a_rate_that_names_the_largest_class_does_not_learn():
     finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
     evidence = planted({1.0: LARGEST, 0.1: 0.7})
     assert verdict(finding, evidence) == CONFIRMED
-    assert "0.400 - 0.400 of the largest class (+0.000 to +0.000)" in verdict_on(finding, evidence).measured
+    assert "0.400 - 0.400 of the largest class (-0.0" in verdict_on(finding, evidence).measured
 
 
 def test_a_rate_that_tells_classes_contradicts_that_it_does_not_learn():
@@ -56,9 +65,17 @@ def test_a_rate_that_tells_classes_contradicts_that_it_does_not_learn():
     assert verdict(finding, planted({1.0: LARGEST, 0.1: 0.7})) == CONTRADICTED
 
 
-def test_where_nothing_learns_no_rate_is_to_blame():
+def test_a_rate_that_may_be_better_than_the_largest_class_is_not_said_to_learn_nothing():
+    """Absence of evidence that it learns is no evidence that it does not."""
     finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
-    assert verdict(finding, planted({1.0: LARGEST, 0.1: LARGEST})) == OPEN
+    result = verdict_on(finding, planted({1.0: 0.42, 0.1: 0.7}, n=60))
+    assert result.verdict == OPEN
+    assert result.measured.endswith("images like these would decide it")
+
+
+def test_a_network_worse_than_the_largest_class_does_not_learn():
+    finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
+    assert verdict(finding, planted({1.0: 0.2})) == CONFIRMED
 
 
 def test_a_loss_that_is_not_finite_is_no_learning():
@@ -70,7 +87,7 @@ def test_a_loss_that_is_not_finite_is_no_learning():
 @pytest.mark.parametrize(
     ("accuracies", "expected"),
     [({0.5: 0.9, 0.1: 0.6, 0.2: 0.7}, CONFIRMED), ({0.5: 0.6, 0.1: 0.9, 0.2: 0.6}, CONTRADICTED),
-     ({0.5: 0.7, 0.1: 0.69, 0.2: 0.3}, OPEN), ({0.5: 0.7}, "not run")],
+     ({0.5: 0.7, 0.1: 0.69, 0.2: 0.3}, OPEN), ({0.5: 0.98, 0.1: 0.98, 0.2: 0.98}, SAME), ({0.5: 0.7}, "not run")],
 )  # fmt: skip
 def test_best_of_is_against_each_other_value(accuracies, expected):
     assert verdict(BestOf(**SWEPT, check="best_of", value=0.5), planted(accuracies)) == expected
@@ -89,7 +106,8 @@ def test_equal_settings_are_rarely_told_apart():
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"), [(0.9, 0.6, CONFIRMED), (0.6, 0.9, CONTRADICTED), (0.7, 0.7, OPEN)]
+    ("one", "other", "expected"),
+    [(0.9, 0.6, CONFIRMED), (0.6, 0.9, CONTRADICTED), (0.7, 0.7, OPEN), (0.98, 0.98, SAME)],
 )
 def test_a_pair_is_decided_by_the_interval_of_its_difference(one, other, expected):
     better, worse = (Setting(network="vgg", sweep="rate", value=value) for value in (1, 2))
@@ -108,9 +126,19 @@ def test_a_reported_accuracy_is_reached_or_not(accuracy, expected):
     assert verdict(finding, planted({"": 0.7}, split="test", sweep="final")) == expected
 
 
-def test_all_images_right_reaches_all_of_them():
+def test_all_of_some_images_right_does_not_show_that_every_image_is():
     finding = Reaches(**WORDS, check="reaches", network="vgg", accuracy=1.0)
-    assert verdict(finding, planted({"": 1.0}, split="test", sweep="final")) == CONFIRMED
+    assert verdict(finding, planted({"": 1.0}, split="test", sweep="final", n=40)) == OPEN
+
+
+def test_an_accuracy_or_precision_of_other_images_is_not_judged():
+    found = planted({"": 0.7}, split="test", sweep="final").results
+    columns = {"wanted_precision": "0.98", "wanted_low": "0.96", "wanted_high": "0.99", "wanted_recall": "0.4"}
+    found = Evidence(Results(found.runs.assign(**columns), pd.DataFrame(), found.answers), 0.05, on_own_images=False)
+    reaches = verdict_on(Reaches(**WORDS, check="reaches", network="vgg", accuracy=0.9), found)
+    assert reaches.verdict == OTHER_DATA
+    assert reaches.measured.startswith("0.700 (0.6")
+    assert verdict(Precise(**WORDS, check="precise", network="vgg", precision=0.95), found) == OTHER_DATA
 
 
 @pytest.mark.parametrize(
@@ -126,7 +154,7 @@ def test_a_wanted_precision_is_held_against_its_interval_on_test(wanted, low, hi
     evidence = planted({"": 0.7}, split="test", sweep="final")
     columns = {"wanted_precision": wanted, "wanted_low": low, "wanted_high": high, "wanted_recall": "0.4"}
     evidence = Evidence(
-        Results(evidence.results.runs.assign(**columns), pd.DataFrame(), evidence.results.answers), 100, 0
+        Results(evidence.results.runs.assign(**columns), pd.DataFrame(), evidence.results.answers), 0.05
     )
     assert verdict(Precise(**WORDS, check="precise", network="vgg", precision=0.95), evidence) == expected
 
@@ -174,21 +202,55 @@ def test_the_repositorys_benchmark_has_the_kernel_sizes(root):
     assert "times" in judge_cost(finding, root / "benchmarks/results/training.csv").measured
 
 
-def test_the_interval_of_a_gap_is_near_that_of_accuracies():
+def rights(evidence):
+    return [evidence.right(Setting(network="vgg", sweep="rate", value=value)) for value in (1, 2)]
+
+
+def test_the_difference_is_that_by_which_networks_are_compared():
     evidence = planted({1: 0.7, 2: 0.6})
-    one, other = (evidence.right(Setting(network="vgg", sweep="rate", value=value)) for value in (1, 2))
-    groups = one.index.get_level_values("group").to_numpy()
-    low, high, _ = accuracy_difference(one.to_numpy() > 0, other.to_numpy() > 0, groups.astype(str))
-    assert ends(evidence.gaps(one, other)) == pytest.approx((low, high), abs=0.02)
+    one, other = rights(evidence)
+    groups = one.index.get_level_values("group").to_numpy().astype(str)
+    assert evidence.difference(one, other) == accuracy_difference(one.to_numpy() > 0, other.to_numpy() > 0, groups)[:2]
 
 
 def test_settings_with_other_validation_images_are_compared_each_on_its_own():
     evidence = planted({1: 0.7, 2: 0.7})
-    one, other = (evidence.right(Setting(network="vgg", sweep="rate", value=value)) for value in (1, 2))
-    gaps = evidence.gaps(one.iloc[:200], other.iloc[100:])
-    assert gaps.mean() == pytest.approx(one.iloc[:200].mean() - other.iloc[100:].mean(), abs=0.01)
-    # Fewer images in common, wider an interval.
-    assert np.std(gaps) > np.std(evidence.gaps(one, other))
+    one, other = rights(evidence)
+    low, high = evidence.difference(one.iloc[:200], other.iloc[100:])
+    gap = one.iloc[:200].mean() - other.iloc[100:].mean()
+    assert low < gap < high
+    whole = evidence.difference(one, other)
+    assert high - low > whole[1] - whole[0]  # of fewer images
+    widths = [end - start for start, end in map(evidence.interval, (one.iloc[:200], other.iloc[100:]))]
+    assert high - low == pytest.approx(np.hypot(*widths), rel=0.02)
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.72, 0.66), (0.7, 0.7)])
+def test_as_many_images_as_are_said_to_be_needed_decide(one, other):
+    evidence = planted({1: one, 2: other})
+    gap = compare(*rights(evidence), evidence)
+    told = needed([gap], evidence)
+    number = float(told.split()[1].replace(",", ""))
+    assert 400 < number < 20_000
+    larger = planted({1: one, 2: other}, n=int(1.15 * number))
+    found = compare(*rights(larger), larger)
+    assert found.low > 0 or found.is_within(0.05)
+
+
+def test_too_few_groups_are_said_and_no_images_counted():
+    evidence = planted({1: 0.8, 2: 0.6}, n=16)
+    finding = Beats(
+        **WORDS, check="beats", split="val", better=Setting(network="vgg", sweep="rate", value=1),
+        worse=Setting(network="vgg", sweep="rate", value=2),
+    )  # fmt: skip
+    result = verdict_on(finding, evidence)
+    assert result.verdict == OPEN
+    assert result.measured.endswith(" (too few groups to tell); it takes images in more groups to decide it")
+
+
+def test_very_many_needed_images_are_not_counted():
+    assert count_needed([1e9, 3.0]) == "more than 100,000 images like these would decide it"
+    assert count_needed([1234.0, 3.0]) == "about 1,200 images like these would decide it"
 
 
 def test_seeds_are_averaged_image_by_image():

@@ -91,9 +91,9 @@ def calibrated(metrics: dict[str, Any]) -> str:
     return (
         f"Calibration error: {decimal(test['calibration_error'])} ({decimal(low)} to {decimal(high)}); a perfectly "
         f"calibrated network stays below {decimal(test['calibration_error_by_chance'])} on such images in 95{HARD}% of "
-        f"cases. The scores are divided by a temperature of {temperature:.2f}, fitted on validation: that takes the "
-        f"error from {decimal(before['calibration_error'])} and the log loss from {decimal(before['log_loss'])} to "
-        f"{decimal(test['log_loss'])}."
+        f"cases. The scores are divided by a temperature of {temperature:.2f}, fitted on validation. Without it, the "
+        f"error would be {decimal(before['calibration_error'])}, and the log loss {decimal(before['log_loss'])} "
+        f"instead of {decimal(test['log_loss'])}."
     )
 
 

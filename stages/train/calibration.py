@@ -18,13 +18,20 @@ TINY = float(np.finfo(np.float32).tiny)  # a probability of 0 counts as this
 
 
 def calibrate(model: keras.Model, validation: Batches) -> float:
-    """Divide the model's scores by the temperature that fits its validation images, and return the temperature."""
+    """Divide the model's scores by the temperature that fits its validation images, and return the temperature.
+
+    Raises:
+        ValueError: The model's last layer has no weights that could take the temperature up.
+    """
+    layer = output_layer(model)
+    if not layer.get_weights():
+        raise ValueError(f"{model.name}: expected a last layer with weights and the softmax, got {layer.name}.")
     array, rows, size = validation.array, validation.rows.rows, validation.batch_size
     # In the order of the rows: an epoch's order would move the last digits of a training that was interrupted.
-    starts = range(0, len(rows), size)
-    probabilities = np.concatenate([model.predict_on_batch(array[rows[start : start + size]]) for start in starts])
+    parts = [array[rows[start : start + size]] for start in range(0, len(rows), size)]
+    # On several GPUs Keras gives the outputs of a batch once for each of them.
+    probabilities = np.concatenate([model.predict_on_batch(part)[: len(part)] for part in parts])
     temperature = fit_temperature(validation.rows.labels, probabilities)
-    layer = output_layer(model)
     layer.set_weights([weights / np.float32(temperature) for weights in layer.get_weights()])
     return temperature
 
@@ -32,8 +39,8 @@ def calibrate(model: keras.Model, validation: Batches) -> float:
 def fit_temperature(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> float:
     """Return the temperature with the lowest cross-entropy of the true classes, from 0.1 to 10, with 3 digits.
 
-    Each true class is asked for with a probability of (n + 1) / (n + n_classes) instead of 1, as Platt 1999 does for
-    two classes: else a network that is right about all of a few images would be made as certain as can be.
+    Each true class is asked for with a probability of (n + 1) / (n + n_classes) instead of 1, after Platt 1999: else a
+    network that is right about all of a few images would be made as certain as can be.
 
     Args:
         labels: The numbers of the true classes, `(n,)`.

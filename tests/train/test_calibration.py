@@ -81,3 +81,10 @@ def test_the_order_of_an_epoch_does_not_matter(model):
     model.set_weights(weights)
     batches.epoch = 7
     assert calibrate(model, batches) == first
+
+
+def test_a_model_whose_last_layer_cannot_take_the_temperature_up_is_refused():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Activation("softmax")], name="toy")
+    batches = Batches(np.ones((6, 4), np.float32), SplitRows(np.arange(6), np.arange(6) % 3), 4, 0, np.ones(3))
+    with pytest.raises(ValueError, match=r"^toy: expected a last layer with weights and the softmax, got activation"):
+        calibrate(model, batches)

@@ -115,7 +115,7 @@ def find_mislabelled(
     opinions: npt.NDArray[np.float64],
     share: float,
 ) -> pd.DataFrame:
-    """Return at most the given share of rows: those whose class all kinds of models contradict the most.
+    """Return at most the given share of rows: those whose class all kinds contradict, for another that they agree on.
 
     The score, from 0 to 1, is the probability of the suggested class against that of the row's own.
     """
@@ -124,8 +124,8 @@ def find_mislabelled(
     others = np.where(own, 0, pooled)
     score = others.max(axis=1) / (others.max(axis=1) + pooled[own])
     rows = index.assign(kind="mislabelled", suggested=classes[others.argmax(axis=1)], score=np.round(score, 4))
-    found: pd.DataFrame = rows[(opinions.argmax(axis=2) != labels).all(axis=0)]
-    return found.sort_values(["score", "image_id"], ascending=[False, True]).head(round(share * len(index)))
+    found: pd.DataFrame = rows[(opinions.argmax(axis=2) != labels).all(axis=0) & (score > 0.5)]
+    return found.sort_values(["score", "image_id"], ascending=[False, True]).head(int(share * len(index)))
 
 
 def find_placeholders(index: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 import gc
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -37,13 +38,14 @@ LONGEST = (
 gc.disable()
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist there are no workers
 def pytest_xdist_setupnodes(specs):
     """Make each worker a fork of a process that has imported TensorFlow."""
     from tests.repositories import WARM, warm_python
 
     os.environ["WARM_PYTHON"] = warm_python()
     for spec in specs:
-        spec.python = str(WARM / "python")
+        spec.python = shlex.quote(str(WARM / "python"))
 
 
 def pytest_configure(config):

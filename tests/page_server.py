@@ -8,7 +8,8 @@ from werkzeug.serving import make_server
 
 # The page shows these problems itself: not an image (422), a refused decision (409), and a server that has ended, which
 # has a name for each moment in which a connection can break.
-KNOWN = re.compile("Failed to load resource: .*(422|409|net::ERR_(?!BLOCKED|ABORTED|FAILED))")
+BROKEN = "CONNECTION|EMPTY_RESPONSE|SOCKET|INCOMPLETE|CONTENT_LENGTH"
+KNOWN = re.compile(f"Failed to load resource: .*(422|409|net::ERR_({BROKEN}))")
 
 
 class PageServer:

@@ -99,6 +99,12 @@ def test_what_only_one_kind_of_model_contradicts_is_not_suggested():
     assert found[["image_id", "suggested", "score"]].values.tolist() == [["b", "dog", 0.9], ["c", "dog", 0.6517]]
 
 
+def test_kinds_that_contradict_the_class_for_different_others_do_not_agree():
+    index = pd.DataFrame({"image_id": ["a"], "class": ["cat"]})
+    opinions = np.array([[[0.4, 0.6, 0.0]], [[0.4, 0.0, 0.6]]])
+    assert find_mislabelled(index, np.array(["cat", "dog", "owl"]), np.zeros(1, int), opinions, 1.0).empty
+
+
 def test_the_opinions_of_kinds_are_pooled_by_their_geometric_mean():
     pooled = pool_opinions(np.array([[[0.9, 0.1, 0.0]], [[0.4, 0.4, 0.2]]]))
     np.testing.assert_allclose(pooled, [[0.6, 0.2, np.sqrt(0.0002)]])

@@ -2,9 +2,9 @@
 
 Images are binned by the probability of their predicted class. The calibration error is the root of the mean squared
 difference between a bin's mean probability and its share of right predictions. Chance alone makes such differences: a
-perfectly calibrated network has an error of 0.15 on 150 images. What chance adds on average is therefore
-taken off (Kumar, Liang and Ma 2019, "Verified Uncertainty Calibration", section 4, https://arxiv.org/abs/1909.10155),
-and an interval and the error that is left to chance are given beside it.
+perfectly calibrated network that is right about two thirds of 150 images has an error of 0.15. What chance adds on
+average is therefore taken off (Kumar, Liang and Ma 2019, "Verified Uncertainty Calibration", section 4,
+https://arxiv.org/abs/1909.10155), and an interval and the error that is left to chance are given beside it.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.results.bootstrap import divide, draw_groups, draws_at_once, number_groups
+from stages.results.grouped_accuracy import LEAST_GROUPS, count_groups
 
 MOST_BINS = 15
 IN_A_BIN = 10  # images, below which there are fewer bins
@@ -70,11 +71,13 @@ def without_chance(count: Doubles, confidence: Doubles, right: Doubles) -> Doubl
 
 
 def calibration_interval(bins: Bins, groups: npt.NDArray[np.str_], draws: int, seed: int) -> tuple[float, float]:
-    """Return the 95 % interval of the calibration error, by the bootstrap over groups.
+    """Return the 95 % interval of the calibration error, by the bootstrap over groups; (0, 1) of too few groups.
 
     In the world of the draws the images at hand are all there are, and their gaps are the truth. How far the error of
     a draw is from that truth is how far the error at hand may be from the real one.
     """
+    if count_groups(groups) < LEAST_GROUPS:
+        return 0.0, 1.0
     n_groups, group = number_groups(groups)
     cells = group * bins.number + bins.bin
     columns = (np.ones_like(bins.right), bins.confidence, bins.right)

@@ -9,7 +9,7 @@ from scipy.special import betainc
 from scipy.stats import binomtest
 from sklearn.metrics import precision_recall_curve
 
-from stages.results.grouped_accuracy import weigh
+from stages.results.grouped_accuracy import count_groups
 from stages.results.scores import DIGITS, round_values
 
 LEVEL = 0.05  # the chance that a threshold called sure has a lower precision than wanted
@@ -97,21 +97,14 @@ def passing(
 def chance_of(right: Flags, groups: Groups, precision: float) -> float:
     """Return how probable so many right images, or more, are if the precision is no better than the given one.
 
-    The images count as the effective number of independent ones.
+    The images of a group count as one, and groups of unlike sizes as the fewer equally large ones that are worth as
+    much (Kish 1965): nothing is known of how alike the images above a threshold are.
     """
     count, hits = len(right), int(right.sum())
     if not hits:
         return 1.0
-    share = hits / count
-    images = count if len(np.unique(groups)) == count else several(right, groups, share)
+    share, images = hits / count, count_groups(groups)
     return float(betainc(share * images, (1 - share) * images + 1, precision))
-
-
-def several(right: Flags, groups: Groups, share: float) -> float:
-    """Return the effective number of images in groups; 1 if all are in one group."""
-    if len(np.unique(groups)) == 1:
-        return 1.0
-    return weigh(right.astype(np.float64), groups, min(share, 1 - share)).images
 
 
 def lowest_threshold(labels: Flags, scores: Floats, wanted_precision: float) -> float | None:

@@ -88,8 +88,9 @@ def calibrated(metrics: dict[str, Any]) -> str:
     """Return what the calibration error of a network on test means, and what its temperature changed."""
     test, before, temperature = metrics["test"], metrics["uncalibrated"]["test"], metrics["temperature"]
     low, high = test["intervals"]["calibration_error"]
+    interval = TOO_FEW if (low, high) == (0, 1) else f"{decimal(low)} to {decimal(high)}"
     return (
-        f"Calibration error: {decimal(test['calibration_error'])} ({decimal(low)} to {decimal(high)}); a perfectly "
+        f"Calibration error: {decimal(test['calibration_error'])} ({interval}); a perfectly "
         f"calibrated network stays below {decimal(test['calibration_error_by_chance'])} on such images in 95{HARD}% of "
         f"cases. The scores are divided by a temperature of {temperature:.2f}, fitted on validation. Without it, the "
         f"error would be {decimal(before['calibration_error'])}, and the log loss {decimal(before['log_loss'])} "
@@ -101,7 +102,8 @@ def reached(wanted: dict[str, Any]) -> str:
     """Return whether the threshold for a wanted precision holds on other images too, and what it takes to know."""
     least = f"A probability of at least {decimal(wanted['threshold'])}"
     if wanted["is_sure"]:
-        return f"{least} reaches it, with 95{HARD}% certainty also on other images of this kind."
+        sure = f"{least} reaches it, with 95{HARD}% certainty also on other images of this kind"
+        return f"{sure} (somewhat less, because the epoch was chosen on the same images)."
     few = f"{least} reaches it on the validation images, but that may be luck"
     if wanted["needed"] is None:
         return f"{few}: no number of images can show that every call is right."

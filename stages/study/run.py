@@ -11,7 +11,7 @@ from stages.study.figures import draw_sweep
 from stages.study.page import as_markdown, failures_of
 from stages.study.plan import Plan, choose, label, make_plan
 from stages.study.result_tables import gather, read_failures, read_records, write_results
-from stages.study.scale import Scale
+from stages.study.scale import Scale, find_source
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study, check_part, read_study
 from stages.tracking.dvc_experiments import experiment_command
@@ -75,7 +75,7 @@ def publish(
     results = gather(plan, records, failures)
     write_results(results, folder)
     write_json({"study": name, **scale.model_dump()}, folder / "scale.json")
-    evidence = Evidence(results, judging.margin, scale.data == study.images.source)
+    evidence = Evidence(results, judging.margin, scale.data == find_source(None, study, must_exist=False))
     for network, content in study.networks.items():
         for key, sweep in content.sweeps.items():
             draw_sweep(evidence, network, key, as_text(sweep.chosen), folder / f"{network}-{key}.png")

@@ -4,6 +4,7 @@ Intervals and differences are those of `results.grouped_accuracy`, by which `com
 seeds of a setting are averaged image by image; an interval does not contain the effect of other seeds.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,8 @@ class Evidence:
             return low, high
         gap = one.mean() - other.mean()
         (low, high), (other_low, other_high) = self.interval(one, level), self.interval(other, level)
+        if (0, 1) in ((low, high), (other_low, other_high)):  # too few groups
+            return -1.0, 1.0
         down = np.hypot(one.mean() - low, other_high - other.mean())
         up = np.hypot(high - one.mean(), other.mean() - other_low)
         return float(max(-1, gap - down)), float(min(1, gap + up))
@@ -115,26 +118,40 @@ def compare(one: pd.Series, other: pd.Series, evidence: Evidence, comparisons: i
     )  # fmt: skip
 
 
-def needed(gaps: list[Gap], evidence: Evidence) -> str:
-    """Return how many images like these would decide, if the differences stayed what they are.
+def to_judge_best(gaps: list[Gap], margin: float) -> float:
+    """Return how many images would decide whether a setting beats all its rivals, if the differences stayed.
 
-    An interval is as wide as one over the root of the number of images. A difference is decided once its 95 % interval
-    leaves 0 out, or its 90 % interval lies within the margin.
+    An interval is as wide as one over the root of the number of images. Whichever verdict takes the fewest counts: that
+    it beats all, that one rival beats it, or that all are the same. Without a possible verdict the number is infinite.
     """
-    if any(gap.most - gap.least >= UNKNOWN for gap in gaps):
+    beats = max(grow(gap, gap.high - gap.low, gap.value) for gap in gaps)
+    beaten = min(grow(gap, gap.high_of_all - gap.low_of_all, -gap.value) for gap in gaps)
+    same = max(grow(gap, gap.most - gap.least, margin - abs(gap.value)) for gap in gaps)
+    return min(beats, beaten, same)
+
+
+def to_judge_learning(gaps: list[Gap], margin: float) -> float:
+    """Return how many images would decide whether settings are no better than a guess, in the same way."""
+    nothing = max(grow(gap, gap.most - gap.least, margin - gap.value) for gap in gaps)
+    something = min(grow(gap, gap.high_of_all - gap.low_of_all, gap.value) for gap in gaps)
+    return min(nothing, something)
+
+
+def grow(gap: Gap, width: float, room: float) -> float:
+    """Return the number of images at which half the width of an interval fits into the room."""
+    return gap.images * (width / 2 / room) ** 2 if room > 0 else math.inf
+
+
+def needed(number: float, widest: float, whole: float = 2.0) -> str:
+    """Return how many images would decide, in words with two digits.
+
+    Args:
+        number: How many.
+        widest: The width of the widest interval that was looked at.
+        whole: The width of an interval that says nothing, because there are too few groups.
+    """
+    if widest >= whole:
         return "it takes images in more groups to decide it"
-    return count_needed([
-        min(
-            gap.images * ((gap.high - gap.low) / 2 / max(abs(gap.value), 1e-9)) ** 2,
-            gap.images * ((gap.most - gap.least) / 2 / max(evidence.margin - abs(gap.value), 1e-9)) ** 2,
-        )
-        for gap in gaps
-    ])  # fmt: skip
-
-
-def count_needed(numbers: list[float]) -> str:
-    """Return the largest of the numbers of images in words, with two digits."""
-    most = max(numbers)
-    if most > MOST_IMAGES:
+    if number > MOST_IMAGES:
         return f"more than {MOST_IMAGES:,} images like these would decide it"
-    return f"about {float(f'{most:.2g}'):,.0f} images like these would decide it"
+    return f"about {float(f'{number:.2g}'):,.0f} images like these would decide it"

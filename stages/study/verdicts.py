@@ -13,7 +13,7 @@ from typing import Any
 from stages.core.files import read_table
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Finding, Overfits, Precise, Reaches, Unchecked
 from stages.study.result_tables import FAILED, NOT_RUN
-from stages.study.statistics import UNKNOWN, Evidence, compare, count_needed, needed
+from stages.study.statistics import UNKNOWN, Evidence, compare, needed, to_judge_best, to_judge_learning
 from stages.tracking.records import as_text
 
 CONFIRMED, CONTRADICTED, SAME, OPEN = "confirmed", "contradicted", "the same", "not distinguishable"
@@ -59,11 +59,12 @@ def judge_learning(finding: DoesNotLearn, evidence: Evidence) -> Verdict:
         gaps.append(compare(right, largest, evidence, len(finding.values)))
         means = f"{right.mean():.3f} - {largest.mean():.3f} of the largest class"
         measured.append(f"{text}: {means} {between(gaps[-1].low, gaps[-1].high)}")
-    if any(gap.low_of_all > 0 for gap in gaps):
-        return Verdict(CONTRADICTED, "; ".join(measured))
     if all(gap.most < evidence.margin for gap in gaps):
         return Verdict(CONFIRMED, "; ".join(measured))
-    return Verdict(OPEN, "; ".join([*measured, needed([gap for gap in gaps if gap.most >= evidence.margin], evidence)]))
+    if any(gap.low_of_all > 0 for gap in gaps):
+        return Verdict(CONTRADICTED, "; ".join(measured))
+    more = needed(to_judge_learning(gaps, evidence.margin), max(gap.high - gap.low for gap in gaps))
+    return Verdict(OPEN, "; ".join([*measured, more]))
 
 
 def judge_best(finding: BestOf, evidence: Evidence) -> Verdict:
@@ -85,19 +86,23 @@ def judge_best(finding: BestOf, evidence: Evidence) -> Verdict:
         return Verdict(CONFIRMED, "; ".join(measured))
     if all(gap.is_within(evidence.margin) for gap in gaps):
         return Verdict(SAME, "; ".join(measured))
-    return Verdict(OPEN, "; ".join([*measured, needed([gap for gap in gaps if gap.low <= 0], evidence)]))
+    more = needed(to_judge_best(gaps, evidence.margin), max(gap.high - gap.low for gap in gaps))
+    return Verdict(OPEN, "; ".join([*measured, more]))
 
 
 def judge_pair(finding: Beats, evidence: Evidence) -> Verdict:
     """Confirm if the interval of the difference lies above 0, contradict if below; or the two are the same."""
     better, worse = evidence.right(finding.better, finding.split), evidence.right(finding.worse, finding.split)
     gap = compare(better, worse, evidence)
+    low, high = gap.low, gap.high
     means = f"{better.mean():.3f} - {worse.mean():.3f} = {better.mean() - worse.mean():+.3f}"
-    measured = f"{means} {between(gap.low, gap.high)}"
-    verdict = decide(gap.low, gap.high, 0)
+    measured = f"{means} {between(low, high)}"
+    verdict = decide(low, high, 0)
     if verdict == OPEN and gap.is_within(evidence.margin):
         verdict = SAME
-    return Verdict(verdict, f"{measured}; {needed([gap], evidence)}" if verdict == OPEN else measured)
+    if verdict == OPEN:
+        measured += f"; {needed(to_judge_best([gap], evidence.margin), high - low)}"
+    return Verdict(verdict, measured)
 
 
 def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
@@ -111,7 +116,7 @@ def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
     verdict = decide(train - high, train - low, finding.gap)
     if verdict == OPEN:
         away = max(abs(train - right.mean() - finding.gap), 1e-9)
-        measured += f"; {count_needed([len(right) * ((high - low) / 2 / away) ** 2])}"
+        measured += f"; {needed(len(right) * ((high - low) / 2 / away) ** 2, high - low, whole=1.0)}"
     return Verdict(verdict, measured)
 
 

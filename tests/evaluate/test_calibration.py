@@ -3,6 +3,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from stages.evaluate.calibration import calibration_error, calibration_interval, error_by_chance, make_bins
+from stages.results.bootstrap import draw_groups
 
 
 def draw(random, n_groups, in_a_group, sharpness):
@@ -27,7 +28,7 @@ def test_the_bins_are_scikit_learns_quantiles():
 
 
 @pytest.mark.parametrize(("n", "n_bins"), [(1, 1), (9, 1), (25, 2), (149, 14), (1000, 15)])
-def test_a_bin_has_ten_images_or_more(n, n_bins):
+def test_there_is_a_bin_for_each_ten_images_up_to_fifteen(n, n_bins):
     labels, said, _ = draw(np.random.default_rng(0), n, 1, 1)
     assert make_bins(labels, said).number == n_bins
 
@@ -60,21 +61,39 @@ def test_a_calibrated_network_is_seldom_called_uncalibrated_and_one_too_sure_mos
     assert beyond[2.5] >= 50
 
 
+@pytest.mark.parametrize("in_a_group", [1, 3])
 @pytest.mark.parametrize(("sharpness", "error"), [(1.0, 0.0), (1.8, 0.152)])  # the errors of 200,000 images
-def test_the_interval_holds_the_error(sharpness, error):
+def test_the_interval_holds_the_error(sharpness, error, in_a_group):
     random, held = np.random.default_rng(1), []
     for seed in range(60):
-        labels, said, groups = draw(random, 200, 1, sharpness)
-        bins = make_bins(labels, said)
-        low, high = calibration_interval(bins, groups, 100, seed)
+        labels, said, groups = draw(random, 210 // in_a_group, in_a_group, sharpness)
+        low, high = calibration_interval(make_bins(labels, said), groups, 100, seed)
         held.append(low <= error <= high)
         assert 0 <= low <= high
     assert np.mean(held) >= 0.88
 
 
-def test_the_draws_are_those_of_the_plain_loop():
+def test_the_interval_is_that_of_a_plain_loop_over_draws_of_groups():
     labels, said, groups = draw(np.random.default_rng(2), 40, 2, 1.5)
     bins = make_bins(labels, said)
-    whole = calibration_interval(bins, groups, 50, 3)
-    order = np.random.default_rng(0).permutation(len(labels))
-    assert calibration_interval(make_bins(labels[order], said[order]), groups[order], 50, 3) == pytest.approx(whole)
+    names, group = np.unique(groups, return_inverse=True)
+
+    def squared(rows, is_debiased):
+        total = 0.0
+        for number in range(bins.number):
+            own = rows[bins.bin[rows] == number]
+            if len(own):
+                share, chance = bins.right[own].mean(), bins.right[own].var() * len(own) / max(len(own) - 1, 1)
+                total += len(own) * (bins.confidence[own].mean() - share) ** 2 - is_debiased * chance
+        return total / len(rows)
+
+    (counts,) = draw_groups(len(names), 50, 3, 1000)
+    drawn = [squared(np.arange(80).repeat(each[group].astype(int)), True) for each in counts.T]
+    off = np.percentile(np.array(drawn) - squared(np.arange(80), False), [97.5, 2.5])
+    expected = np.sqrt(np.maximum(0, squared(np.arange(80), True) - off))
+    assert calibration_interval(bins, groups, 50, 3) == pytest.approx(expected)
+
+
+def test_too_few_groups_have_no_interval():
+    labels, said, _ = draw(np.random.default_rng(2), 40, 1, 1.5)
+    assert calibration_interval(make_bins(labels, said), np.repeat(["a", "b"], 20), 50, 3) == (0, 1)

@@ -390,7 +390,7 @@ def test_the_command_says_in_one_line_what_is_missing(arguments, root):
 @pytest.mark.parametrize(
     ("is_sure", "needed", "expected"),
     [
-        (True, 36, "with 95 % certainty also on other images"),
+        (True, 36, "with 95 % certainty also on other images of this kind (somewhat less,"),
         (False, 36, "may be luck: to be sure takes at least 36 images above it, all of the class."),
         (False, None, "may be luck: no number of images can show that every call is right."),
     ],

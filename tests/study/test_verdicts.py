@@ -1,5 +1,7 @@
 """Verdicts on planted results, whose truth is known."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from stages.results.grouped_accuracy import accuracy_difference
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Overfits, Precise, Reaches, Setting, Unchecked
 from stages.study.result_tables import Results
-from stages.study.statistics import Evidence, compare, count_needed, needed
+from stages.study.statistics import Evidence, Gap, needed, to_judge_best, to_judge_learning
 from stages.study.verdicts import (
     CONFIRMED,
     CONTRADICTED,
@@ -225,32 +227,72 @@ def test_settings_with_other_validation_images_are_compared_each_on_its_own():
     assert high - low == pytest.approx(np.hypot(*widths), rel=0.02)
 
 
-@pytest.mark.parametrize(("one", "other"), [(0.72, 0.66), (0.7, 0.7)])
-def test_as_many_images_as_are_said_to_be_needed_decide(one, other):
-    evidence = planted({1: one, 2: other})
-    gap = compare(*rights(evidence), evidence)
-    told = needed([gap], evidence)
-    number = float(told.split()[1].replace(",", ""))
-    assert 400 < number < 20_000
-    larger = planted({1: one, 2: other}, n=int(1.15 * number))
-    found = compare(*rights(larger), larger)
-    assert found.low > 0 or found.is_within(0.05)
+@pytest.mark.parametrize(
+    "accuracies",
+    [{1: 0.72, 2: 0.66}, {1: 0.66, 2: 0.72}, {1: 0.7, 2: 0.7}, {1: 0.7, 2: 0.69, 3: 0.5}, {1: 0.7, 2: 0.73, 3: 0.5}],
+)
+def test_as_many_images_as_are_said_to_be_needed_decide(accuracies):
+    """The rival at 0.5 is told apart long before: what the others need counts."""
+    finding = BestOf(**SWEPT, check="best_of", value=1)
+    result = verdict_on(finding, planted(accuracies, n=200))
+    assert result.verdict == OPEN
+    number = float(result.measured.split("about ")[1].split()[0].replace(",", ""))
+    assert 200 < number < 50_000
+    assert verdict(finding, planted(accuracies, n=int(1.2 * number))) != OPEN
+
+
+def gap(value, half, images=100):
+    """A difference whose intervals are all as wide."""
+    return Gap(value, images, *[value - half, value + half] * 3)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "images"),
+    [
+        ([gap(0.1, 0.2)], 400),  # half as wide an interval leaves 0 out
+        ([gap(-0.1, 0.2)], 400),
+        ([gap(0.0, 0.1)], 400),  # or lies within the margin of 0.05
+        ([gap(0.4, 0.2), gap(0.1, 0.2)], 400),  # it must beat each rival
+        ([gap(0.4, 0.2), gap(-0.1, 0.2)], 400),  # one rival that beats it is enough
+        ([gap(0.4, 0.2), gap(0.0, 0.2)], math.inf),  # neither all beaten nor all the same
+    ],
+)
+def test_the_verdict_that_takes_the_fewest_images_counts(gaps, images):
+    assert to_judge_best(gaps, 0.05) == pytest.approx(images)
+
+
+def test_a_setting_below_the_largest_class_needs_fewer_images_to_be_no_better():
+    assert to_judge_learning([gap(-0.05, 0.2)], 0.05) == pytest.approx(400)
+    assert to_judge_learning([gap(0.1, 0.2)], 0.05) == pytest.approx(400)
 
 
 def test_too_few_groups_are_said_and_no_images_counted():
     evidence = planted({1: 0.8, 2: 0.6}, n=16)
-    finding = Beats(
-        **WORDS, check="beats", split="val", better=Setting(network="vgg", sweep="rate", value=1),
-        worse=Setting(network="vgg", sweep="rate", value=2),
-    )  # fmt: skip
-    result = verdict_on(finding, evidence)
+    better, worse = (Setting(network="vgg", sweep="rate", value=value) for value in (1, 2))
+    result = verdict_on(Beats(**WORDS, check="beats", split="val", better=better, worse=worse), evidence)
     assert result.verdict == OPEN
     assert result.measured.endswith(" (too few groups to tell); it takes images in more groups to decide it")
+    one, other = rights(evidence)
+    assert evidence.difference(one.iloc[:12], other.iloc[4:]) == (-1, 1)
+    overfits = verdict_on(Overfits(**SWEPT, check="overfits", value=1, gap=0.1), evidence)
+    assert overfits.measured.endswith("it takes images in more groups to decide it")
 
 
-def test_very_many_needed_images_are_not_counted():
-    assert count_needed([1e9, 3.0]) == "more than 100,000 images like these would decide it"
-    assert count_needed([1234.0, 3.0]) == "about 1,200 images like these would decide it"
+def test_needed_images_are_told_with_two_digits():
+    assert needed(1e9, 0.1) == needed(math.inf, 0.1) == "more than 100,000 images like these would decide it"
+    assert needed(1234.0, 0.1) == "about 1,200 images like these would decide it"
+
+
+def test_a_gain_too_small_to_count_is_no_learning():
+    """Right about the largest class and a little more, surely more: but within the margin."""
+    evidence = planted({1.0: LARGEST}, n=2000)
+    answers = evidence.results.answers
+    small = answers.index[answers["class"] == "small"][:40]
+    answers.loc[small, "vgg-1.0-0"] = 1
+    result = verdict_on(DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0]), evidence)
+    assert "+0.0" in result.measured
+    assert "(+0.0" in result.measured
+    assert result.verdict == CONFIRMED
 
 
 def test_seeds_are_averaged_image_by_image():

@@ -1,8 +1,8 @@
 """A process that has imported what the steps import, and forks for each `python -m` or `python -c` that a test runs.
 
-TensorFlow takes ten seconds to import. Tests that run the pipeline start this server and put this folder first on PATH,
-where DVC finds a `python` that asks here. A fork imports the project from its own folder; nothing of it is imported
-before. What a start from nothing does, `make repro` shows.
+TensorFlow takes ten seconds to import. The test run starts this server, and its workers are forks; tests that start
+`python` put this folder first on PATH, where a `python` lies that asks here. A fork imports the project from its own
+folder; nothing of it is imported before. What a start from nothing does, `make repro` shows.
 """
 
 import atexit

@@ -150,7 +150,9 @@ def test_every_run_of_the_study_is_an_experiment_in_its_table(walk):
     assert set(runs["network"]) == {"vgg", "xception"}
     listed = run(walk.folder, "dvc", "exp", "list", "--all", "--name-only")
     assert set(runs["run"]) <= set(listed.split())
-    assert "| transfer beats training from scratch | **contradicted** |" in (folder / "README.md").read_text()
+    [row] = [line for line in (folder / "README.md").read_text().splitlines() if "| transfer beats training" in line]
+    assert "| **not distinguishable** |" in row  # by a dozen test images
+    assert re.search(r"about \d+ images like these would decide it", row)
 
 
 def test_the_best_experiment_is_the_pipelines_own_and_all_is_committed(walk):

@@ -142,7 +142,7 @@ def grow(gap: Gap, width: float, room: float) -> float:
     return gap.images * (width / 2 / room) ** 2 if room > 0 else math.inf
 
 
-def needed(number: float, widest: float, whole: float = 2.0) -> str:
+def needed(number: float, widest: float, whole: float = UNKNOWN) -> str:
     """Return how many images would decide, in words with two digits.
 
     Args:

@@ -29,7 +29,7 @@ from stages.networks.inputs import divide, read_inputs
 from stages.results.grouped_accuracy import accuracy_difference
 from stages.split import run as splitting
 from stages.train import run as train
-from stages.train.hyperparams import read_settings
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import read_augmentation
 
 NETWORKS = ("alexnet", "xception")

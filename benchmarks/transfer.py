@@ -30,10 +30,10 @@ from stages.networks.inputs import divide, read_inputs
 from stages.networks.layers import scaling_layer
 from stages.pretrained import run as pretrained
 from stages.split import run as splitting
-from stages.train import checkpoints
 from stages.train import run as train
-from stages.train.batches import Batches
-from stages.train.hyperparams import read_settings
+from stages.training import checkpoints
+from stages.training.batches import Batches
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
 NETWORK = "xception"

@@ -15,8 +15,8 @@ from benchmarks.rounds import Cost
 from stages import models
 from stages.networks.determinism import fix
 from stages.networks.inputs import SplitRows
-from stages.train.batches import Batches
-from stages.train.hyperparams import read_settings
+from stages.training.batches import Batches
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
 AMOUNTS = Augmentation(rotation=18, zoom=0.1, shift=0.1, horizontal_flip=True)

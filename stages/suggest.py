@@ -19,7 +19,7 @@ from stages.core import params
 from stages.core.counts import tally
 from stages.core.files import read_table, replacing, write_json, write_table
 from stages.core.terminal import command
-from stages.networks.inputs import Inputs, read_inputs
+from stages.networks.inputs import Inputs, pool, read_inputs
 
 COLUMNS = ["image_id", "class", "kind", "suggested", "score"]
 PLACEHOLDER = "placeholder"
@@ -67,14 +67,6 @@ def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) ->
         write_table(order[COLUMNS], unfinished)
     accuracy = float((pool_opinions(opinions).argmax(axis=1) == labels).mean())
     return {"listed": len(index), "suggested": tally(found["kind"]), "out_of_fold_accuracy": round(accuracy, 4)}
-
-
-def pool(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return the mean of each image's activations `(n, …, channels)` over all positions, shape `(n, channels)`."""
-    pooled: npt.NDArray[np.float32] = (
-        np.asarray(array, dtype=np.float32).reshape(len(array), -1, array.shape[-1]).mean(1)
-    )
-    return pooled
 
 
 def predict_out_of_fold(

@@ -10,7 +10,7 @@ from stages.networks.inputs import read_inputs
 from stages.networks.layers import scaling_layer
 from stages.pretrained import run as pretrained
 from stages.train import run as train
-from stages.train.hyperparams import read_settings
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation, augment
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")

@@ -12,10 +12,14 @@ def main() -> None:
     """Compare the networks of params.yaml."""
     parser = argparse.ArgumentParser(prog="python -m stages.compare", description=__doc__)
     parser.add_argument("source", type=Path, help="the folder of all evaluations")
+    parser.add_argument("folds", type=Path, help="the folder of all cross-validations")
     parser.add_argument("target", type=Path, help="the folder of metrics to write summary.* and cost.png to")
     arguments = parser.parse_args()
-    networks = list(params.find_table(params.load(), "networks"))
-    run(params.read(Compare, "compare"), networks, arguments.source, arguments.target)
+    document = params.load()
+    networks = list(params.find_table(document, "networks"))
+    tested = params.find_table(document, "cross_validation.networks")
+    folds = {name: arguments.folds / name for name in networks if name in tested}
+    run(params.read(Compare, "compare"), networks, arguments.source, folds, arguments.target)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,17 @@ class Compare(params.Section):
     champion: str | None
 
 
-def run(settings: Compare, networks: list[str], source: Path, target: Path) -> None:
+def run(settings: Compare, networks: list[str], source: Path, folds: dict[str, Path], target: Path) -> None:
     """Write `summary.json`, `summary.md`, `summary.png` and `cost.png` about the networks into the folder target.
+
+    `folds` has the folder of each network that was cross-validated.
 
     Raises:
         ValueError: The evaluation of a network is missing, or `compare.champion` is none of the networks.
     """
     values, predictions = compare_evaluations(settings, networks, source)
+    for name, one in values["networks"].items():
+        one["cross_validation"] = read_json(folds[name] / "metrics.json") if name in folds else {}
     tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
     write_json(values, target / "summary.json")
     with replacing(target / "summary.md") as unfinished:

@@ -12,12 +12,14 @@ DENSE = (1024, 1024)
 def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> keras.Model:
     """Return a head from activations `(batch, *shape)` to probabilities `(batch, n_classes)`.
 
-    The head `linear` has global average pooling and dropout (anime_characters). The head `dense` flattens, normalises
-    the batch and has two dense layers, each with dropout (cars_tanks).
+    The head `linear` has global average pooling, which activations `(batch, channels)` do not need, and dropout
+    (anime_characters). The head `dense` flattens, normalises the batch and has two dense layers, each with dropout
+    (cars_tanks).
     """
     stack = [keras.Input(shape)]
     if params.head == "linear":
-        stack += [layers.GlobalAveragePooling2D(), layers.Dropout(params.dropout)]
+        stack += [layers.GlobalAveragePooling2D()] if len(shape) > 1 else []
+        stack.append(layers.Dropout(params.dropout))
     else:
         stack += [layers.Flatten(), layers.BatchNormalization()]
         stack += dense_layers(DENSE, params.width, params.dropout)

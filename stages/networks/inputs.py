@@ -67,6 +67,14 @@ def check_side(image_shape: tuple[int, ...], smallest: int, network: str) -> Non
         raise ValueError(f"params.yaml preprocess.size: expected at least {smallest} for {network}, got {size}.")
 
 
+def pool(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the mean of each image's activations `(n, …, channels)` over all positions, shape `(n, channels)`."""
+    pooled: npt.NDArray[np.float32] = (
+        np.asarray(array, dtype=np.float32).reshape(len(array), -1, array.shape[-1]).mean(1)
+    )
+    return pooled
+
+
 @dataclass(frozen=True)
 class SplitRows:
     """The rows of one split: their positions in the inputs, and their class numbers."""

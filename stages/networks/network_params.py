@@ -1,4 +1,4 @@
-"""The params of a network's layers; the params of its training are in `stages/train/hyperparams.py`."""
+"""The params of a network's layers; the params of its training are in `stages/training/hyperparams.py`."""
 
 from typing import Literal
 

@@ -8,8 +8,10 @@ import numpy.typing as npt
 
 from stages.core.terminal import progress
 
+Floats = npt.NDArray[np.float32]
 
-def predict(model: keras.Model, rows: npt.NDArray[Any], batch_size: int, title: str = "") -> npt.NDArray[np.float32]:
+
+def predict(model: keras.Model, rows: npt.NDArray[Any], batch_size: int, title: str = "") -> Floats:
     """Return the model's output `(n, …)` for rows `(n, …)`, without augmentation and dropout.
 
     The last batch is filled with zeros, because a matrix product of one row adds numbers in another order than a

@@ -7,7 +7,7 @@ from stages.results.markdown_table import to_markdown
 
 def as_markdown(values: dict[str, Any]) -> str:
     """Return the summary of `compare` as Markdown: tables, and the sentences that explain them."""
-    parts = ["\n".join(verdict(values)), networks_table(values)]
+    parts = ["\n".join(verdict(values)), networks_table(values), *cross_validations(values["networks"])]
     if values["pairs"]:
         parts += [
             "Differences in accuracy on the test images, the first network minus the second:",
@@ -17,7 +17,7 @@ def as_markdown(values: dict[str, Any]) -> str:
 
 
 TOO_FEW = "too few groups"  # for an interval, which is then 0 to 1, or -1 to 1
-NOTE = """Intervals are at 95 %, for one training and one split; images of a group say less than single images.
+NOTE = """Intervals are at 95 %, in the tables for one training and one split; images of a group say less than others.
 p is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
 
 
@@ -36,6 +36,48 @@ def verdict(values: dict[str, Any]) -> list[str]:
         *lines,
         f"There are {baseline['count']} test images. The share of the largest class is {baseline['accuracy']:.3f}.",
     ]
+
+
+def cross_validations(networks: dict[str, dict[str, Any]]) -> list[str]:
+    """Return what cross-validation says of the networks that have one, as paragraphs."""
+    lines = [line for name, one in networks.items() for line in cross_validated(name, one.get("cross_validation", {}))]
+    once = [name for name, one in networks.items() if not one.get("cross_validation", {}).get("deals")]
+    if lines and once:
+        lines.append(f"Trained once, so that chance in the training shows in no number: {', '.join(once)}.")
+    return ["\n".join(["Cross-validation:", *lines])] if lines else []
+
+
+def cross_validated(name: str, values: dict[str, Any]) -> list[str]:
+    """Return in a line each how often a network is right in its cross-validation; empty without folds."""
+    if not values.get("deals"):
+        return []
+    single = values["single_trainings"]
+    lines = [
+        f"{name} is right about {percent(values)} of {values['images']:,} images, each tested in {values['deals']} "
+        f"deals into {values['folds']} folds, by networks that learned from about {values['training_images']:,}.",
+        f"Single trainings, each tested on one fold, are right about {100 * single['lowest']:.1f} to "
+        f"{100 * single['highest']:.1f} %.",
+    ]
+    apart = values.get("apart", {})
+    if apart.get("images"):
+        gap = f"{100 * apart['difference']:+.1f} points ({point_ends(apart)})"
+        lines.append(
+            f"If it has learned from other images of the same {apart['column']}, it is right about "
+            f"{percent(apart['known'])}, else about {percent(apart['unknown'])}: {gap}, on {apart['images']:,} images."
+        )
+    return lines
+
+
+def percent(accuracy: dict[str, float]) -> str:
+    """Return an accuracy with the ends of its interval in per cent."""
+    ends = 100 * accuracy["low"], 100 * accuracy["high"]
+    return f"{100 * accuracy['accuracy']:.1f} % ({TOO_FEW if ends == (0, 100) else '{:.1f} to {:.1f} %'.format(*ends)})"
+
+
+def point_ends(pair: dict[str, Any]) -> str:
+    """Return the ends of the interval of a difference in points."""
+    ends = 100 * pair["low"], 100 * pair["high"]
+    return TOO_FEW if ends == (-100, 100) else "{:+.1f} to {:+.1f}".format(*ends)
 
 
 def networks_table(values: dict[str, Any]) -> str:

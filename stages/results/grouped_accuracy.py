@@ -45,12 +45,15 @@ def accuracy_interval(
 ) -> tuple[float, float]:
     """Return the interval of an accuracy, at 95 % if no other level is given; (0, 1) of too few groups.
 
-    `right` has whether each image is right `(n,)`, or in which share of several trainings.
+    `right` has whether each image is right `(n,)`; or for several trainings `(n, trainings)`, with NaN where a training
+    did not test the image. The interval then holds for other trainings too.
     """
     if count_groups(groups) < LEAST_GROUPS:
         return 0.0, 1.0
-    share = float(right.mean())
-    evidence = weigh(right.astype(np.float64), groups, min(share, 1 - share))
+    values = average(right)
+    share = float(values.mean())
+    evidence = weigh(values, groups, min(share, 1 - share))
+    evidence = add_noise(evidence, share * (1 - share), right)
     z = t.ppf(1 - level / 2, evidence.freedom)
     pull = z * z / evidence.images
     middle = (share + pull / 2) / (1 + pull)
@@ -68,9 +71,9 @@ def accuracy_difference(
     """
     if count_groups(groups) < LEAST_GROUPS:
         return Difference(-1.0, 1.0, 1.0)
-    gain = right.astype(np.float64) - other_right.astype(np.float64)
+    gain = average(right) - average(other_right)
     unlike = float((gain * gain).mean())
-    evidence = weigh(gain, groups, unlike)
+    evidence = add_noise(weigh(gain, groups, unlike), unlike, right.astype(np.float64) - other_right)
     total = evidence.images + ADDED
     difference = gain.mean() * evidence.images / total
     unlike = (unlike * evidence.images + ADDED) / total
@@ -80,6 +83,32 @@ def accuracy_difference(
         return Difference(-1.0, 1.0, float(p))
     half = np.sqrt(max(0.0, pull * (unlike - difference**2) / (1 - pull)))
     return Difference(max(-1.0, float(difference - half)), min(1.0, float(difference + half)), float(p))
+
+
+def average(right: Flags | Doubles) -> Doubles:
+    """Return in which share of the trainings that tested it each image is right, `(n,)`."""
+    values: Doubles = np.asarray(right, dtype=np.float64).reshape(len(right), -1)
+    return np.asarray(np.nanmean(values, axis=1))
+
+
+def add_noise(evidence: Evidence, variance: float, right: Flags | Doubles) -> Evidence:
+    """Return what is left of the evidence if other trainings would give other means; nothing is lost if there is one.
+
+    Groups and trainings are crossed, so the variances of the mean over both add up (Owen 2007, "The pigeonhole
+    bootstrap", https://doi.org/10.1214/07-AOAS122); the degrees of freedom are Satterthwaite's.
+
+    Args:
+        evidence: Of the images.
+        variance: Of a single image, from which the evidence makes that of the mean.
+        right: The values of each image in each training, `(n, trainings)`, or of one training, `(n,)`.
+    """
+    if right.ndim == 1 or right.shape[1] == 1 or not variance:
+        return evidence
+    n = right.shape[1]
+    noise = float(np.nanmean(right, axis=0).var(ddof=1)) / n
+    own = variance / evidence.images
+    freedom = (own + noise) ** 2 / (own**2 / evidence.freedom + noise**2 / (n - 1))
+    return Evidence(variance / (own + noise), max(1.0, freedom))
 
 
 def count_groups(groups: npt.NDArray[np.str_]) -> float:

@@ -12,6 +12,7 @@ from stages.core import params
 from stages.core.counts import SPLITS
 from stages.core.files import read_table, replacing, write_table
 from stages.split.dealing import assign
+from stages.split.folds import CrossValidation, deal_folds
 from stages.split.grouping import LOOK_ALIKES, ungroup, unite
 from stages.split.leaks import DROPPED, LEAK_COLUMNS, Kind, OnLeak, count_leaks, find_leaks, straddling
 from stages.split.ratios import keep_given, name_parts, parse_ratios
@@ -28,8 +29,10 @@ class Split(params.Section):
     leaks: list[Kind]
 
 
-def run(settings: Split, source: Path, target: Path, leaks: Path) -> dict[str, Any]:
-    """Write the class, group and split of every row to target, and the rows that leak to `leaks`; return the counts.
+def run(
+    settings: Split, cross_validation: CrossValidation, source: Path, target: Path, leaks: Path, folds: Path
+) -> dict[str, Any]:
+    """Write the class, group and split of every row, the rows that leak, and the folds; return the counts.
 
     The group is what `split.group_by` keeps together, or the look-alikes if it is empty.
 
@@ -46,14 +49,18 @@ def run(settings: Split, source: Path, target: Path, leaks: Path) -> dict[str, A
     split = assign_splits(settings, index)
     found = find_leaks(index, split)
     table = index[["image_id", "class"]].assign(group=groups, split=split)
-    with replacing(target) as unfinished, replacing(leaks) as unfinished_leaks:
-        write_table(table, unfinished)
-        write_table(found[LEAK_COLUMNS], unfinished_leaks)
+    kept = unite(index, settings.group_by) if settings.group_by else ungroup(index)
+    dealt, facts = deal_folds(cross_validation, index, kept, settings.group_by)
+    tables = {target: table, leaks: found[LEAK_COLUMNS], folds: dealt}
+    for path, content in tables.items():
+        with replacing(path) as unfinished:
+            write_table(content, unfinished)
     return {
         "listed": len(table),
         "largest_group": int(groups.value_counts().iloc[0]),
         "groups_straddling": len(straddling(index, split)),
         "leaks": count_leaks(found),
+        "cross_validation": facts,
         **count_images(table),
     }
 

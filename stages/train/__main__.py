@@ -8,9 +8,9 @@ import keras
 from stages import models
 from stages.core.files import read_json, write_json
 from stages.core.terminal import command
-from stages.train.hyperparams import read_settings
 from stages.train.run import run
 from stages.train.timing import speeds
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import read_augmentation
 
 

@@ -21,7 +21,7 @@ from stages.networks.backbone_parts import sha256_of
 from stages.networks.operations import count_multiply_adds
 from stages.pretrained import run as pretrained
 from stages.train import run as train
-from stages.train.hyperparams import read_settings
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")

@@ -16,8 +16,8 @@ from stages import models
 from stages.classifier.safe_loading import load_checked, load_weights
 from stages.networks import heads
 from stages.networks.backbone_parts import cut, valid_cuts
-from stages.train.hyperparams import read_settings
-from stages.train.saving import save
+from stages.training.hyperparams import read_settings
+from stages.training.saving import save
 
 pytestmark = pytest.mark.usefixtures("tensors")
 

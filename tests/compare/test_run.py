@@ -56,7 +56,7 @@ def evaluations(tmp_path):
 
 
 def run(networks, source, tmp_path, settings=SETTINGS):
-    compare.run(settings, networks, source, tmp_path)
+    compare.run(settings, networks, source, {}, tmp_path)
     return read_json(tmp_path / "summary.json")
 
 

@@ -22,7 +22,12 @@ def run(root, *arguments, environment):
             0,
             "params.yaml clean.min_side: expected a number >= 1",
         ),
-        (("split", "index", "split", "leaks"), "split.ratios", "70/15/16", "params.yaml split.ratios: expected three"),
+        (
+            ("split", "index", "split", "leaks", "folds"),
+            "split.ratios",
+            "70/15/16",
+            "params.yaml split.ratios: expected three",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_status_1(project, root, tmp_path, arguments, name, value, message):

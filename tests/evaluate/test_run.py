@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from stages.core.files import read_json, read_table, write_json
 from stages.evaluate import run as evaluate
 from stages.networks.inputs import SplitRows
-from stages.train.saving import save
+from stages.training.saving import save
 
 pytestmark = pytest.mark.usefixtures("tensors")
 

@@ -21,7 +21,7 @@ from stages.networks.hirescam import View, heatmaps
 from stages.networks.inputs import read_inputs
 from stages.networks.layers import probabilities, scaling_layer
 from stages.networks.predicting import predict
-from stages.train.saving import save
+from stages.training.saving import save
 
 pytestmark = pytest.mark.usefixtures("tensors")
 

@@ -26,8 +26,8 @@ from stages.networks.backbone_parts import sha256_of
 from stages.networks.layers import SCALINGS, scaling_layer
 from stages.networks.layers import probabilities as last_layer
 from stages.networks.operations import leaves
-from stages.train.hyperparams import read_settings
-from stages.train.saving import save
+from stages.training.hyperparams import read_settings
+from stages.training.saving import save
 from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "project")

@@ -9,8 +9,8 @@ import pytest
 from stages import models
 from stages.networks.backbone_parts import sha256_of
 from stages.networks.layers import SCALINGS, scaling_layer
-from stages.train.hyperparams import read_settings
-from stages.train.saving import save
+from stages.training.hyperparams import read_settings
+from stages.training.saving import save
 from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "in_root")
@@ -112,7 +112,7 @@ def test_two_processes_give_the_same_weights(root):
 import json, keras
 from stages import models
 from stages.networks.backbone_parts import sha256_of
-from stages.train.hyperparams import read_settings
+from stages.training.hyperparams import read_settings
 hashes = {}
 for name in reversed(models.names()):
     keras.utils.set_random_seed(0)

@@ -4,7 +4,7 @@ import pytest
 from stages import models
 from stages.networks.layers import scaling_layer
 from stages.networks.operations import count_multiply_adds
-from stages.train.hyperparams import read_settings
+from stages.training.hyperparams import read_settings
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 

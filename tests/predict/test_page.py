@@ -21,7 +21,7 @@ from stages.core import params
 from stages.core.files import write_json
 from stages.networks.layers import probabilities as last_layer
 from stages.predict.page import MAX_MEGABYTES, create_app
-from stages.train.saving import save
+from stages.training.saving import save
 from tests.contrast import LOWEST_CONTRAST
 from tests.repositories import ROOT, warm_environment
 

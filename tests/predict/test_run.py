@@ -25,7 +25,7 @@ from stages.networks.inputs import PREPROCESSING
 from stages.networks.layers import probabilities as last_layer
 from stages.predict import __main__ as predict_command
 from stages.predict import run as predict
-from stages.train.saving import save
+from stages.training.saving import save
 from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors")

@@ -9,7 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import models
-from stages.train.hyperparams import read_settings
+from stages.core.params import lookup
+from stages.training.hyperparams import read_settings
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -55,7 +56,7 @@ def expand(name):
     entry = PIPELINE[name]
     if "foreach" not in entry:
         return [("", entry)]
-    keys = PARAMS[entry["foreach"].strip("${}")]
+    keys = lookup(PARAMS, entry["foreach"].strip("${}"))
     return [(key, entry["do"]) for key in keys]
 
 

@@ -112,3 +112,38 @@ def test_the_benchmark_writes_a_row_for_each_kind_of_groups_and_number(tmp_path,
     monkeypatch.setattr("sys.argv", ["coverage", "--trials", "2"])
     coverage.main()
     assert (tmp_path / "coverage.md").read_text().count("| 30 |") == 4
+
+
+def test_one_training_as_a_column_says_what_it_says_as_a_row():
+    right, other = first(70, 100), first(55, 100)
+    assert accuracy_interval(right[:, None], singles(100)) == accuracy_interval(right, singles(100))
+    as_columns = accuracy_difference(right[:, None], other[:, None], singles(100))
+    assert as_columns == accuracy_difference(right, other, singles(100))
+
+
+def draw_trainings(rng, noise, n=300, trainings=4):
+    """Return whether each image is right in each training; the trainings and the images differ in how well they do."""
+    images, effects = rng.normal(size=(n, 1)), rng.normal(scale=noise, size=(1, trainings))
+    return rng.random((n, trainings)) < 1 / (1 + np.exp(-(1 + images + effects)))
+
+
+def test_two_settings_that_differ_in_chance_alone_are_rarely_told_apart():
+    rng = np.random.default_rng(0)
+    pairs = [[draw_trainings(rng, 0.2) for _ in range(2)] for _ in range(600)]
+    p = np.array([accuracy_difference(*pair, singles(300)).p for pair in pairs])
+    averaged = np.array([accuracy_difference(*(each.mean(axis=1) for each in pair), singles(300)).p for pair in pairs])
+    assert (p < 0.05).mean() <= 0.06 < (averaged < 0.05).mean()
+
+
+def test_the_interval_holds_for_other_trainings_too():
+    rng = np.random.default_rng(1)
+    truth = np.mean([draw_trainings(rng, 0.2, 20_000, 50).mean() for _ in range(5)])
+    ends = np.array([accuracy_interval(draw_trainings(rng, 0.2), singles(300)) for _ in range(600)])
+    assert ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean() >= 0.93
+
+
+def test_images_that_a_training_did_not_test_do_not_count():
+    right = np.where(np.arange(40)[:, None] % 2 == np.arange(2), np.nan, first(30, 40)[:, None])
+    assert accuracy_interval(right, singles(40)) == pytest.approx(
+        accuracy_interval(first(30, 40), singles(40)), abs=0.02
+    )

@@ -14,7 +14,7 @@ from stages.search.page import as_markdown, as_table, write_results
 from stages.search.space import read_space
 from stages.search.trials import DONE, FAILED, PRUNED, STARTUP, Trial, freeze, is_below, least_accuracies, suggest
 from stages.tracking.dvc_experiments import experiment_command
-from stages.train.phases import is_pruned
+from stages.training.phases import is_pruned
 from tests.repositories import run
 from tests.study.test_run import repository  # noqa: F401
 

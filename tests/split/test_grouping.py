@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.core.counts import SPLITS
+from stages.split.folds import CrossValidation
 from stages.split.grouping import ungroup, unite
 from stages.split.run import Split, assign_splits, run
 
@@ -94,12 +95,13 @@ def test_authors_are_kept_apart():
 def test_the_table_has_what_stays_together_and_the_largest_group_is_counted(tmp_path):
     index = photographs()
     index.to_csv(tmp_path / "index.csv", index=False)
-    paths = tmp_path / "index.csv", tmp_path / "split.csv", tmp_path / "leaks.csv"
-    assert run(split_by("author"), *paths)["largest_group"] == 5
+    paths = [tmp_path / f"{name}.csv" for name in ("index", "split", "leaks", "folds")]
+    folds = CrossValidation(networks={}, folds=5, deals=1, seed=0, apart=None)
+    assert run(split_by("author"), folds, *paths)["largest_group"] == 5
     table = pd.read_csv(tmp_path / "split.csv")
     assert table["group"].nunique() == 23 + 5
     assert table.groupby("group")["split"].nunique().max() == 1
-    assert run(split_by(), *paths)["largest_group"] == 1
+    assert run(split_by(), folds, *paths)["largest_group"] == 1
 
 
 def test_a_column_that_there_is_not_is_named():

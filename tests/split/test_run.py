@@ -17,10 +17,12 @@ from stages.core.counts import SPLITS
 from stages.core.files import read_table
 from stages.images.hamming_search import components, near_pairs
 from stages.split.__main__ import main
+from stages.split.folds import CrossValidation
 from stages.split.leaks import LEAK_COLUMNS, SHARED, count_leaks, drop_leaks, find_leaks, straddling
 from stages.split.ratios import describe_given
 from stages.split.run import Split, assign_splits, run
 
+FOLDS = CrossValidation(networks={}, folds=5, deals=2, seed=0, apart=None)
 NONE = dict.fromkeys(SHARED, 0)
 NO_LEAKS = {"groups": 0, "like_test": NONE, "like_val": NONE}
 DEFAULT = ["identical", "changed"]
@@ -364,7 +366,7 @@ def write(path, index):
 def run_in(folder, settings, index):
     """Return the counts, the split table and the leaks of a run in the folder."""
     source = write(folder / "index.csv", index)
-    counts = run(settings, source, folder / "split.csv", folder / "leaks.csv")
+    counts = run(settings, FOLDS, source, folder / "split.csv", folder / "leaks.csv", folder / "folds.csv")
     return counts, read_table(folder / "split.csv"), read_table(folder / "leaks.csv")
 
 
@@ -379,6 +381,7 @@ def test_the_table_lists_every_image_with_its_split(tmp_path):
         "largest_group": 1,
         "groups_straddling": 0,
         "leaks": NO_LEAKS,
+        "cross_validation": {"deals": 2, "folds": 5, "largest_group": 1},
         "largest_imbalance": 0.0,
         "balance": {name: {"007": 0.5, "NA": 0.5} for name in SPLITS},
         "classes": {name: {"007": n, "NA": n} for name, n in zip(SPLITS, (14, 3, 3), strict=True)},
@@ -453,13 +456,18 @@ def test_the_leaks_of_a_split_without_groups_are_listed(tmp_path):
 
 def test_a_missing_index_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"index\.csv: expected a table, got no such file\.$"):
-        run(settings(), tmp_path / "index.csv", tmp_path / "split.csv", tmp_path / "leaks.csv")
+        run(
+            settings(),
+            FOLDS,
+            tmp_path / "index.csv",
+            *(tmp_path / f"{name}.csv" for name in ("split", "leaks", "folds")),
+        )
 
 
 def test_the_command_says_its_counts(project, tmp_path, monkeypatch, capsys):
     write(tmp_path / "index.csv", given_index(names=SPLITS))
     project("split.ratios", "given/20")
-    monkeypatch.setattr(sys, "argv", ["split", "index.csv", "split.csv", "leaks.csv", "metrics.json"])
+    monkeypatch.setattr(sys, "argv", ["split", "index.csv", "split.csv", "leaks.csv", "folds.csv", "metrics.json"])
     main()
     assert json.loads((tmp_path / "metrics.json").read_text())["leaks"] == NO_LEAKS
     assert capsys.readouterr().out.splitlines() == [

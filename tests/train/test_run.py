@@ -11,9 +11,9 @@ from stages.core.files import read_json, read_table, sha256, write_json
 from stages.evaluate import run as evaluate
 from stages.models import vgg, xception
 from stages.train import run as stage
-from stages.train import watch
-from stages.train.checkpoints import open_folder
-from stages.train.hyperparams import read_settings
+from stages.training import watch
+from stages.training.checkpoints import open_folder
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 from tests.repositories import ROOT, warm_environment
 
@@ -196,7 +196,7 @@ def test_a_loss_that_runs_away_is_one_line_and_leaves_no_model(settings, data, t
 @pytest.mark.slow
 def test_a_loss_that_runs_away_later_leaves_the_best_epoch_before(settings, data, tmp_path, monkeypatch):
     # No param gives such a schedule: the rate is good in the first two epochs, and then far too high.
-    monkeypatch.setattr("stages.train.watch.learning_rate", lambda _, rate, now: rate if now.step < 6 else 1e30)
+    monkeypatch.setattr("stages.training.watch.learning_rate", lambda _, rate, now: rate if now.step < 6 else 1e30)
     with pytest.raises(
         ValueError, match=r"of epoch 3, .* The model of the best epoch before is kept in (.*keras)\."
     ) as raised:

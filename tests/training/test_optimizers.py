@@ -1,8 +1,8 @@
 import pytest
 
 from stages.models import vgg
-from stages.train.hyperparams import read_settings
-from stages.train.optimizers import Moment, count_plateaus, learning_rate
+from stages.training.hyperparams import read_settings
+from stages.training.optimizers import Moment, count_plateaus, learning_rate
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 processor, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 from stages import models
-from stages.train import devices
+from stages.training import devices
 from stages.train import run as train
-from stages.train.hyperparams import read_settings
+from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
 devices.list_gpus = lambda: ["CPU:0", "CPU:1"]

@@ -4,8 +4,8 @@ import time
 import numpy as np
 import pytest
 
-from stages.train import checkpoints
-from stages.train.checkpoints import fingerprint, open_folder, save_arrays
+from stages.training import checkpoints
+from stages.training.checkpoints import fingerprint, open_folder, save_arrays
 
 
 @pytest.fixture

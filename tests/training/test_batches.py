@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from stages.networks.inputs import SplitRows
-from stages.train.batches import Batches, balanced_weights
+from stages.training.batches import Batches, balanced_weights
 from stages.transforms.affine import Augmentation
 
 pytestmark = pytest.mark.usefixtures("tensors")

@@ -1,12 +1,12 @@
-"""The phases of a training, and the rule that ends a training before its last epoch."""
+"""The phases of a training, and the rules that end a training before its last epoch."""
 
 from dataclasses import dataclass
 
 import keras
 
 from stages.networks.network_params import TransferParams
-from stages.results.history import History
-from stages.train.hyperparams import Hyperparams
+from stages.results.history import History, best_epoch, count_epochs
+from stages.training.hyperparams import Hyperparams
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,13 @@ def plan(settings: Hyperparams) -> list[Phase]:
         Phase(0, settings.epochs, settings.learning_rate, "learning_rate", trains_tail=False),
         Phase(1, settings.fine_tuning_epochs, settings.fine_tuning_rate, "fine_tuning_rate", trains_tail=True),
     ]
+
+
+def is_over(history: History, phase: Phase, first: int, settings: Hyperparams) -> bool:
+    """Return whether a phase that began after `first` epochs has had all of its epochs, or waited long enough."""
+    done, best = count_epochs(history), best_epoch(history, settings.monitor)
+    is_stuck = done - max(best, first) >= settings.patience
+    return done - first == phase.epochs or is_stuck or is_pruned(history, settings)
 
 
 def is_pruned(history: History, settings: Hyperparams) -> bool:

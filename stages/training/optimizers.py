@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
-from stages.train.hyperparams import Hyperparams
+from stages.training.hyperparams import Hyperparams
 
 
 def make_optimizer(settings: Hyperparams, learning_rate: float) -> keras.optimizers.Optimizer:

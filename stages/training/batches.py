@@ -42,8 +42,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return -(-len(self.rows.rows) // self.batch_size)
 
     def __getitem__(self, batch: int) -> tuple[npt.NDArray[Any], ...]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows.rows))
-        chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        chosen = self.order()[batch * self.batch_size : (batch + 1) * self.batch_size]
         # NumPy pads seeds with zeros: [seed, epoch, 0] would give the same random numbers as the order's [seed, epoch].
         random = np.random.default_rng([self.seed, self.epoch, batch + 1])
         images = self.take(self.rows.rows[chosen], random)
@@ -52,6 +51,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             images = np.stack([augment(image, self.augmentation, random) for image in images])
             images, labels = mix(images, labels, self.augmentation, random)
         return images, self.smooth(labels), (labels @ self.class_weights).astype(np.float32)
+
+    def order(self) -> npt.NDArray[np.int64]:
+        """Return the positions of the rows in the order of the epoch."""
+        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.rows.rows))
 
     def smooth(self, labels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the labels with the share `label_smoothing` spread over all classes (Szegedy et al. 2016)."""

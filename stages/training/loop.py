@@ -8,12 +8,12 @@ import keras
 from dvclive.live import Live
 
 from stages.results.history import History, count_epochs
-from stages.train.batches import Batches
-from stages.train.checkpoints import Arrays, load_state, restore
-from stages.train.hyperparams import Hyperparams
-from stages.train.optimizers import make_optimizer
-from stages.train.phases import Phase, is_pruned, plan, set_trainable
-from stages.train.watch import Log, Watch
+from stages.training.batches import Batches
+from stages.training.checkpoints import Arrays, load_state, restore
+from stages.training.hyperparams import Hyperparams
+from stages.training.optimizers import make_optimizer
+from stages.training.phases import Phase, is_pruned, plan, set_trainable
+from stages.training.watch import Log, Watch
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import numpy as np
 from dvclive.live import Live
 
 from stages.results.history import History, add, best_epoch, count_epochs
-from stages.train.batches import Batches
-from stages.train.checkpoints import Arrays, save_state
-from stages.train.hyperparams import Hyperparams
-from stages.train.optimizers import Moment, learning_rate
-from stages.train.phases import Phase, is_pruned
-from stages.train.saving import save
+from stages.training.batches import Batches
+from stages.training.checkpoints import Arrays, save_state
+from stages.training.hyperparams import Hyperparams
+from stages.training.optimizers import Moment, learning_rate
+from stages.training.phases import Phase, is_over
+from stages.training.saving import save
 
 LAST_GOOD = "last_good.keras"
 
@@ -68,16 +68,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         numbers = {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
         numbers["learning_rate"] = self.rate
         self.history = add(self.history, numbers | {"seconds": time.perf_counter() - self.start})
-        done, best = count_epochs(self.history), best_epoch(self.history, self.settings.monitor)
-        if best == done:
+        if best_epoch(self.history, self.settings.monitor) == count_epochs(self.history):
             self.best = self.model.get_weights()
-        is_last = done - self.first == self.phase.epochs
-        is_stuck = done - max(best, self.first) >= self.settings.patience
-        is_over = is_last or is_stuck or is_pruned(self.history, self.settings)
+        self.model.stop_training = is_over(self.history, self.phase, self.first, self.settings)
         path = self.log.folder / f"phase-{self.phase.number}.npz"
-        save_state(path, self.model, self.best, self.history, is_over)
+        save_state(path, self.model, self.best, self.history, self.model.stop_training)
         self.show(numbers)
-        self.model.stop_training = is_over
 
     def show(self, epoch: Mapping[str, float]) -> None:
         """Add the epoch to the curves."""

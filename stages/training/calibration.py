@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from stages.train.batches import Batches
+from stages.training.batches import Batches
 
 BOUNDS = (0.1, 10.0)
 TINY = float(np.finfo(np.float32).tiny)  # a probability of 0 counts as this

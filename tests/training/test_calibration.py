@@ -5,8 +5,8 @@ from scipy.special import log_softmax, softmax
 
 from stages.networks.inputs import SplitRows
 from stages.networks.layers import probabilities as last_layer
-from stages.train.batches import Batches
-from stages.train.calibration import calibrate, fit_temperature
+from stages.training.batches import Batches
+from stages.training.calibration import calibrate, fit_temperature
 
 pytestmark = pytest.mark.usefixtures("tensors")
 

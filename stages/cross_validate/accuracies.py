@@ -1,0 +1,115 @@
+"""How often a network is right in a cross-validation: about all images, and about values it knows and does not know."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, Training, column_apart, count_deals, is_known
+from stages.results.grouped_accuracy import accuracy_difference, accuracy_interval
+from stages.results.scores import DIGITS, score
+
+SCORES = ("balanced_accuracy", "macro_f1", "roc_auc", "log_loss")
+Floats = npt.NDArray[np.float32]
+Shares = npt.NDArray[np.float64]
+
+
+class Outcome(NamedTuple):
+    """A training, and the probabilities `(n, n_classes)` of its test rows."""
+
+    training: Training
+    probabilities: Floats
+
+
+def summarise(
+    outcomes: list[Outcome], folds: pd.DataFrame, labels: npt.NDArray[np.int64], classes: list[str]
+) -> dict[str, Any]:
+    """Return the scores over all deals, their spread over single trainings, and how the values of a column matter.
+
+    `deals` is 0, and nothing else is said, if there are no folds.
+    """
+    deals = count_deals(folds)
+    if not deals:
+        return {"deals": 0, "images": len(folds)}
+    own = [one for one in outcomes if one.training.series == ALL]
+    right = right_by_deal(own, labels, deals)
+    ends = accuracy_interval(right, folds["group"].to_numpy(dtype=str))
+    single = [float((one.probabilities.argmax(axis=1) == one.training.splits["test"].labels).mean()) for one in own]
+    found = {
+        "deals": deals,
+        "folds": len(own) // deals,
+        "images": len(folds),
+        "training_images": round(float(np.mean([len(one.training.splits["train"].rows) for one in own]))),
+        **rounded({"accuracy": right.mean(), "low": ends[0], "high": ends[1]}),
+        **score_deals(own, labels, classes, deals),
+        "single_trainings": rounded({
+            "lowest": min(single), "highest": max(single), "deviation": np.std(single, ddof=1)
+        }),
+    }  # fmt: skip
+    column = column_apart(folds)
+    return found | ({"apart": compare_known(outcomes, folds, column, labels, deals)} if column else {})
+
+
+def right_by_deal(outcomes: list[Outcome], labels: npt.NDArray[np.int64], deals: int) -> Shares:
+    """Return whether each image was predicted right in each deal, `(n, deals)`: 1, 0, or NaN if it was not tested."""
+    right = np.full((len(labels), deals), np.nan)
+    for training, probabilities in outcomes:
+        rows = training.splits["test"].rows
+        right[rows, training.deal] = probabilities.argmax(axis=1) == labels[rows]
+    return right
+
+
+def score_deals(
+    outcomes: list[Outcome], labels: npt.NDArray[np.int64], classes: list[str], deals: int
+) -> dict[str, float]:
+    """Return the means over all deals of the scores of all images."""
+    said = np.zeros((deals, len(labels), len(classes)), np.float32)
+    for training, probabilities in outcomes:
+        said[training.deal, training.splits["test"].rows] = probabilities
+    scores = [score(labels, each, classes) for each in said]
+    return rounded({name: np.mean([each[name] for each in scores]) for name in SCORES})
+
+
+def compare_known(
+    outcomes: list[Outcome], folds: pd.DataFrame, column: str, labels: npt.NDArray[np.int64], deals: int
+) -> dict[str, Any]:
+    """Return the accuracies about values that are and are not in training, on the same images, and their difference.
+
+    The images are those that in some deal were tested by a network that knew their value. All trainings compared learn
+    from the same number of images, fold by fold.
+    """
+    values = folds[column].to_numpy(dtype=str)
+    of_series = {name: [one for one in outcomes if one.training.series == name] for name in (KNOWN, UNKNOWN)}
+    known, unknown = (right_by_deal(of_series[name], labels, deals) for name in (KNOWN, UNKNOWN))
+    for training, _ in of_series[KNOWN]:
+        rows = training.splits["test"].rows
+        known[rows[~is_known(values, training)], training.deal] = np.nan
+    used = ~np.isnan(known).all(axis=1)
+    if not used.any():
+        return {"column": column, "images": 0}
+    groups = folds[f"{column}_group"].to_numpy(dtype=str)[used]
+    difference = accuracy_difference(known[used], unknown[used], groups)
+    learned = [len(one.training.splits["train"].rows) for one in of_series[KNOWN]]
+    return {
+        "column": column,
+        "images": int(used.sum()),
+        "values": len(np.unique(values[used])),
+        "training_images": round(float(np.mean(learned))),
+        "known": with_interval(known[used], groups),
+        "unknown": with_interval(unknown[used], groups),
+        "difference": round(float(np.nanmean(known[used], axis=1).mean() - unknown[used].mean()), DIGITS),
+        **rounded({"low": difference.low, "high": difference.high}),
+        "p": difference.p,
+    }
+
+
+def with_interval(right: Shares, groups: npt.NDArray[np.str_]) -> dict[str, float]:
+    """Return an accuracy with its 95 % interval."""
+    low, high = accuracy_interval(right, groups)
+    return rounded({"accuracy": np.nanmean(right, axis=1).mean(), "low": low, "high": high})
+
+
+def rounded(values: dict[str, Any]) -> dict[str, float]:
+    """Return the numbers as JSON holds them."""
+    return {name: round(float(value), DIGITS) for name, value in values.items()}

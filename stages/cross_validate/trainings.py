@@ -1,0 +1,109 @@
+"""The trainings of a cross-validation: which images each of them learns from, chooses its epoch by, and tests."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stages.networks.inputs import SplitRows
+
+# The deals that stay as they are, and the two whose trainings are cut to equal numbers of images. In `known` a column's
+# values, such as authors, may be among the training images of their test images; in `unknown` they never are.
+ALL, KNOWN, UNKNOWN = "all", "known", "unknown"
+DEAL, APART = "deal_", "apart_"
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training on one fold: the rows of each split, and the seed."""
+
+    series: str
+    deal: int
+    fold: int
+    seed: int
+    splits: dict[str, SplitRows]
+
+    @property
+    def name(self) -> str:
+        """A name that no other training of the cross-validation has."""
+        return f"{self.series}-{self.deal}-{self.fold}"
+
+    def learns_the_same(self, other: "Training") -> bool:
+        """Return whether the two trainings give the same model."""
+        mine, theirs = (one.splits["train"].rows for one in (self, other))
+        return self.seed == other.seed and np.array_equal(mine, theirs)
+
+
+def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int) -> list[Training]:
+    """Return all trainings, those of one deal and fold one after the other.
+
+    A fold is tested by a network that learned from the others but the next one, which chooses the epoch; after the last
+    fold comes the first. Each fold of each deal has a seed of its own, counted from the given one.
+
+    Args:
+        folds: The table of folds, as `split` wrote it.
+        labels: The class numbers of its rows, `(n,)`.
+        seed: The seed of the network's single training.
+    """
+    trainings = []
+    for deal in range(count_deals(folds)):
+        dealt, apart = numbers(folds, f"{DEAL}{deal}"), numbers(folds, f"{APART}{deal}")
+        n_folds = int(dealt.max()) + 1
+        for fold in range(n_folds):
+            own = seed + deal * n_folds + fold
+            parts = divide(dealt, fold, n_folds)
+            trainings.append(Training(ALL, deal, fold, own, with_labels(parts, labels)))
+            if len(apart):
+                pair = cut_alike(parts, divide(apart, fold, n_folds), own)
+                for series, cut in zip((KNOWN, UNKNOWN), pair, strict=True):
+                    trainings.append(Training(series, deal, fold, own, with_labels(cut, labels)))
+    return trainings
+
+
+def count_deals(folds: pd.DataFrame) -> int:
+    """Return the number of deals in the table of folds."""
+    return sum(name.startswith(DEAL) for name in folds.columns)
+
+
+def column_apart(folds: pd.DataFrame) -> str | None:
+    """Return the name of the column whose values some deals keep apart, or None if there are no such deals."""
+    named = [name.removesuffix("_group") for name in folds.columns if name.endswith("_group")]
+    return named[0] if named else None
+
+
+def numbers(folds: pd.DataFrame, column: str) -> Rows:
+    """Return the fold of each row in one deal; empty if the table does not have the deal."""
+    return folds[column].to_numpy(dtype=np.int64) if column in folds else np.empty(0, np.int64)
+
+
+def divide(dealt: Rows, fold: int, n_folds: int) -> dict[str, Rows]:
+    """Return the rows of each split if a fold is tested."""
+    is_val = dealt == (fold + 1) % n_folds
+    is_test = dealt == fold
+    return {
+        "train": np.flatnonzero(~is_val & ~is_test), "val": np.flatnonzero(is_val), "test": np.flatnonzero(is_test),
+    }  # fmt: skip
+
+
+def cut_alike(one: dict[str, Rows], other: dict[str, Rows], seed: int) -> Iterator[dict[str, Rows]]:
+    """Yield both divisions with as many training rows as the smaller one has; which stay is drawn by the seed."""
+    least = min(len(one["train"]), len(other["train"]))
+    for parts in (one, other):
+        kept = np.random.default_rng(seed).permutation(len(parts["train"]))[:least]
+        yield parts | {"train": parts["train"][np.sort(kept)]}
+
+
+def with_labels(parts: dict[str, Rows], labels: Rows) -> dict[str, SplitRows]:
+    """Return the rows of each split with their class numbers."""
+    return {name: SplitRows(rows, labels[rows]) for name, rows in parts.items()}
+
+
+def is_known(values: npt.NDArray[Any], training: Training) -> npt.NDArray[np.bool_]:
+    """Return for each test row whether its value, which is not empty, occurs among the training rows."""
+    own, seen = values[training.splits["test"].rows], values[training.splits["train"].rows]
+    known: npt.NDArray[np.bool_] = np.isin(own, seen) & (own != "")
+    return known

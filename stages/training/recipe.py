@@ -1,0 +1,109 @@
+"""What every training has in common: which settings fit the inputs, the model to train, and its batches."""
+
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+
+from stages.networks import heads
+from stages.networks.backbone_parts import read_tail
+from stages.networks.inputs import Inputs, SplitRows, check_side
+from stages.training.batches import Batches, balanced_weights
+from stages.training.hyperparams import Hyperparams
+from stages.training.loop import Data
+from stages.transforms.affine import Augmentation
+
+
+def check_settings(
+    name: str, network: ModuleType, inputs: Inputs, settings: Hyperparams, amounts: Augmentation
+) -> None:
+    """Check that the network can be trained on the inputs with these settings.
+
+    Raises:
+        ValueError: The images are too small; the activations are from another network or from other layers, or would
+            be augmented; there are no layers to fine-tune; or `prune_accuracies` and `prune_epochs` differ in length.
+    """
+    check_side(inputs.image_shape, network.MIN_SIDE, name)
+    if len(settings.prune_accuracies) != len(settings.prune_epochs):
+        raise ValueError(
+            f"params.yaml train.{name}.prune_accuracies: expected one for each of prune_epochs, got "
+            f"{len(settings.prune_accuracies)} for {len(settings.prune_epochs)}."
+        )
+    trainable = getattr(settings, "trainable_layers", 0) if inputs.backbone else 0
+    if getattr(settings, "fine_tuning_epochs", 0) and not trainable:
+        raise ValueError(
+            f"params.yaml train.{name}.fine_tuning_epochs: expected 0 without trainable_layers on top of activations, "
+            f"got {getattr(settings, 'fine_tuning_epochs', 0)}."
+        )
+    if not inputs.backbone:
+        return
+    if (inputs.backbone["network"], inputs.backbone["trainable_layers"]) != (name, trainable):
+        raise ValueError(
+            f"params.yaml networks.{name}.input: expected pixels, or activations before the last {trainable} layers of "
+            f"{name}, got those before the last {inputs.backbone['trainable_layers']} of {inputs.backbone['network']}."
+        )
+    if amounts.changes:
+        raise ValueError(
+            f"params.yaml train.{name}.augmentation: expected one without changes, because the frozen part's "
+            f"activations are computed once, got {settings.augmentation}."
+        )
+
+
+def check_batches(splits: dict[str, SplitRows], settings: Hyperparams) -> None:
+    """Check that each GPU gets at least one row of each batch.
+
+    Raises:
+        ValueError: The last batch of a split has fewer rows than there are GPUs.
+    """
+    for split in ("train", "val"):
+        rest = len(splits[split].rows) % settings.batch_size
+        if 0 < rest < settings.gpus:
+            raise ValueError(
+                f"params.yaml train: expected a batch_size that leaves a row of {split}'s last batch for each of "
+                f"{settings.gpus} gpus, got {settings.batch_size}, which leaves {rest}."
+            )
+
+
+def assemble(
+    network: ModuleType, inputs: Inputs, n_classes: int, settings: Any, source: Path
+) -> tuple[keras.Model, keras.Model | None]:
+    """Return the model to train, and the backbone's tail in it; None for a model without tail.
+
+    A model that is fed pixels is the whole network. A model that is fed activations is a head, on the tail if there is
+    one.
+    """
+    if not inputs.backbone:
+        return network.build(inputs.shape, n_classes, settings), None
+    tail = read_tail(network, inputs.image_shape, settings.trainable_layers, source)
+    head = heads.build(inputs.shape if tail is None else tail.output_shape[1:], n_classes, settings)
+    if tail is None:
+        return head, None
+    activations = keras.Input(inputs.shape)
+    return keras.Model(activations, head(tail(activations))), tail
+
+
+def feed(
+    inputs: Inputs, splits: dict[str, SplitRows], settings: Hyperparams, amounts: Augmentation, n_classes: int
+) -> Data:
+    """Return the batches to train on, which are augmented, and the batches to validate with, which are not."""
+    alike = np.ones(n_classes)
+    weights = balanced_weights(splits["train"].labels, n_classes) if settings.class_weights else alike
+    training = Batches(
+        inputs.array, splits["train"], settings.batch_size, settings.seed, weights, amounts, inputs.views,
+        settings.label_smoothing,
+    )  # fmt: skip
+    return Data(training, Batches(inputs.array, splits["val"], settings.batch_size, settings.seed, alike))
+
+
+def facts_of(settings: Hyperparams, amounts: Augmentation, inputs: Inputs) -> dict[str, Any]:
+    """Return what decides the result of a training besides data and code: params, versions and devices."""
+    return {
+        "settings": settings.model_dump(),
+        "amounts": amounts.model_dump(),
+        "backbone": inputs.backbone,
+        "versions": [version(package) for package in ("keras", "tensorflow", "numpy", "opencv-python-headless")],
+        "devices": [keras.backend.backend(), *keras.distribution.list_devices()],
+    }

@@ -1,0 +1,190 @@
+"""The step: its folds, its trainings, and what it says of values that a network knows and does not know."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import models
+from stages.core.files import read_json, read_table, write_json
+from stages.cross_validate import run as stage
+from stages.cross_validate.head_trainings import HeadTrainer
+from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, is_known, plan_trainings
+from stages.cross_validate.whole_trainings import WholeTrainer
+from stages.networks.inputs import pool, read_inputs
+from stages.split.folds import CrossValidation, deal_folds
+from stages.training.hyperparams import read_settings
+from stages.transforms.affine import Augmentation
+
+pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
+
+AUTHORS, EACH = 24, 5
+QUICK = {"epochs": 6, "batch_size": 16, "threads": 1, "dropout": 0.2, "learning_rate": 3e-2, "patience": 3}
+NO_CHANGE = Augmentation()
+
+
+def write_inputs(folder, array, name):
+    """Write rows of images whose authors draw one class each."""
+    folder.mkdir()
+    np.save(folder / name, array)
+    author = np.repeat(np.arange(AUTHORS), EACH)
+    ids = [f"{i:064x}" for i in range(len(author))]
+    index = pd.DataFrame({"image_id": ids, "class": np.where(author % 2, "dog", "cat"), "group": ids})
+    index = index.assign(author=[f"author {n}" for n in author], given_split="", source_id=ids)
+    index.to_csv(folder / "index.csv", index=False)
+    write_json({"size": [8, 8], "crop": "none"}, folder / "preprocessing.json")
+    return folder, index
+
+
+def write_folds(path, index, deals=2, folds=4, apart="author"):
+    settings = CrossValidation(networks={}, folds=folds, deals=deals, seed=0, apart=apart)
+    table, _ = deal_folds(settings, index, index["group"], ["look-alikes"])
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def activations(tmp_path):
+    """Write activations that show the author of an image, and nothing else about its class."""
+    random = np.random.default_rng(0)
+    style = np.repeat(random.normal(size=(AUTHORS, 1, 1, 48)), EACH, axis=0)
+    array = (style + 0.3 * random.normal(size=(AUTHORS * EACH, 2, 2, 48))).astype(np.float32)
+    folder, index = write_inputs(tmp_path / "features", array, "features.npy")
+    facts = {"network": "tiny_transfer", "trainable_layers": 0, "image_shape": [8, 8, 3], "pretrained": True}
+    write_json(facts, folder / "backbone.json")
+    return folder, write_folds(tmp_path / "folds.csv", index)
+
+
+@pytest.fixture
+def settings(project):
+    # The section of a network with published weights; the tiny one has none of its own in params.yaml.
+    return read_settings("xception", models.load("tiny_transfer")).model_copy(update=QUICK)
+
+
+def plan(folds):
+    table = read_table(folds)
+    labels = (table["class"] == "dog").to_numpy(dtype=np.int64)
+    return table, plan_trainings(table, labels, seed=7)
+
+
+def test_each_image_is_tested_once_in_each_deal_and_never_with_its_group_in_training(activations):
+    table, trainings = plan(activations[1])
+    assert len(trainings) == 2 * 4 * 3
+    assert len({training.name for training in trainings}) == len(trainings)
+    for series, column in ((ALL, "group"), (KNOWN, "group"), (UNKNOWN, "author_group")):
+        for deal in range(2):
+            own = [one for one in trainings if (one.series, one.deal) == (series, deal)]
+            tested = np.concatenate([one.splits["test"].rows for one in own])
+            assert sorted(tested) == list(range(len(table)))
+            groups = table[column].to_numpy()
+            for one in own:
+                parts = [set(groups[one.splits[name].rows]) for name in ("train", "val", "test")]
+                assert sum(map(len, parts)) == len(set.union(*parts))
+    assert len({training.seed for training in trainings if training.series == ALL}) == 2 * 4
+    authors = table["author"].to_numpy()
+    assert not any(is_known(authors, one).any() for one in trainings if one.series == UNKNOWN)
+
+
+def test_what_is_known_and_unknown_is_compared_with_equal_numbers_of_images(activations):
+    _, trainings = plan(activations[1])
+    sizes = {
+        series: [len(one.splits["train"].rows) for one in trainings if one.series == series]
+        for series in (ALL, KNOWN, UNKNOWN)
+    }
+    assert sizes[KNOWN] == sizes[UNKNOWN]
+    assert all(known <= full for known, full in zip(sizes[KNOWN], sizes[ALL], strict=True))
+
+
+def test_a_network_that_knows_authors_alone_is_right_about_those_alone(activations, settings, tmp_path):
+    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "out")
+    assert (metrics["deals"], metrics["folds"], metrics["images"]) == (2, 4, AUTHORS * EACH)
+    assert metrics["low"] <= metrics["accuracy"] <= metrics["high"]
+    single = metrics["single_trainings"]
+    assert single["lowest"] <= metrics["accuracy"] <= single["highest"]
+    apart = metrics["apart"]
+    assert apart["column"] == "author"
+    assert apart["known"]["accuracy"] > 0.9
+    assert apart["unknown"]["accuracy"] < 0.75
+    assert apart["low"] > 0
+    assert apart["difference"] == pytest.approx(apart["known"]["accuracy"] - apart["unknown"]["accuracy"], abs=2e-4)
+    table = read_table(tmp_path / "out" / "predictions.csv")
+    own = table[table["series"] == ALL]
+    assert (own["class"] == own["predicted"]).mean() == pytest.approx(metrics["accuracy"], abs=1e-4)
+    assert read_json(tmp_path / "out" / "metrics.json") == metrics
+
+
+RECIPES = [
+    {},
+    {"optimizer": "sgd", "schedule": "cosine", "warmup_epochs": 1, "label_smoothing": 0.1},
+    {"optimizer": "nadam", "schedule": "plateau", "schedule_epochs": 1, "class_weights": False, "clip_norm": 0.5},
+    {"monitor": "val_accuracy", "schedule": "step", "schedule_epochs": 2, "head": "dense", "width": 0.01},
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_head_is_trained_as_the_step_train_would(activations, settings, tmp_path, recipe):
+    source, folds = activations
+    settings = settings.model_copy(update=recipe)
+    inputs, network = read_inputs(source), models.load("tiny_transfer")
+    training = plan(folds)[1][1]
+    array = pool(inputs.array) if settings.head == "linear" else inputs.array
+    quick = HeadTrainer(array, 2, settings)
+    quick.train(plan(folds)[1][0])  # a training before leaves nothing behind
+    whole = WholeTrainer("tiny_transfer", network, inputs, source, 2, settings, NO_CHANGE, tmp_path)
+    assert quick.train(training) == pytest.approx(whole.train(training), abs=1e-4)
+
+
+def test_a_loss_that_is_not_finite_is_named(activations, settings):
+    array = read_inputs(activations[0]).array
+    trainer = HeadTrainer(np.where(np.isnan(array), array, np.inf), 2, settings)
+    with pytest.raises(
+        ValueError, match=r"expected a learning_rate .* got a loss of nan in epoch 1 of training all-0-0"
+    ):
+        trainer.train(plan(activations[1])[1][0])
+
+
+def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch):
+    stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "whole")
+    trained, train = [], HeadTrainer.train
+
+    def interrupt(self, training):
+        if len(trained) == 5:
+            raise KeyboardInterrupt
+        trained.append(training.name)
+        return train(self, training)
+
+    monkeypatch.setattr(HeadTrainer, "train", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    before = list(trained)
+    monkeypatch.setattr(HeadTrainer, "train", lambda self, one: trained.append(one.name) or train(self, one))
+    stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
+    assert len(set(trained)) == len(trained) > len(before)
+    for name in ("predictions.csv", "metrics.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_network_that_is_fed_pixels_is_trained_whole(project, tmp_path):
+    light = 120 * (np.repeat(np.arange(AUTHORS), EACH) % 2)[:, None, None, None]
+    pixels = (np.random.default_rng(0).integers(0, 100, (AUTHORS * EACH, 8, 8, 3)) + light).astype(np.uint8)
+    source, index = write_inputs(tmp_path / "pixels", pixels, "images.npy")
+    folds = write_folds(tmp_path / "folds.csv", index, deals=1, folds=3, apart=None)
+    settings = read_settings("vgg", models.load("tiny")).model_copy(update=QUICK)
+    metrics = stage.run("tiny", settings, NO_CHANGE, source, folds, tmp_path / "out")
+    assert metrics["accuracy"] > 0.8
+    assert "apart" not in metrics
+
+
+def test_without_folds_nothing_is_trained_and_nothing_said(activations, settings, tmp_path):
+    source, folds = activations
+    read_table(folds)[["image_id", "class", "group"]].to_csv(folds, index=False)
+    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, source, folds, tmp_path / "out")
+    assert metrics == {"deals": 0, "images": AUTHORS * EACH}
+    assert read_table(tmp_path / "out" / "predictions.csv").empty
+
+
+def test_folds_of_other_images_are_refused(activations, settings, tmp_path):
+    source, folds = activations
+    read_table(folds).head(10).to_csv(folds, index=False)
+    with pytest.raises(ValueError, match=r"folds\.csv: expected the 120 images of .*features, got 10 others\.$"):
+        stage.run("tiny_transfer", settings, NO_CHANGE, source, folds, tmp_path / "out")

@@ -10,7 +10,10 @@ GAP = 0.1  # the difference of training and test accuracy from which the report 
 
 def list_limits(data: ReportData) -> list[tuple[str, str]]:
     """Return a heading and a text for each limit that applies to these results."""
-    known = (chance, smallest_class, calibration, confusions, overfitting, choice, repetition, labels, domain)
+    known = (
+        chance, unknown_values, smallest_class, calibration, confusions, overfitting, choice, repetition, labels,
+        domain,
+    )  # fmt: skip
     return [limit for find in known for limit in find(data)]
 
 
@@ -20,6 +23,20 @@ def chance(data: ReportData) -> list[tuple[str, str]]:
     interval = span(*test["intervals"]["accuracy"])
     measured = f"The accuracy of {percent(test['accuracy'])} was measured on {plural(test['count'], 'test image')}"
     return [("Chance", f"{measured} (at 95 %: {interval}).")]
+
+
+def unknown_values(data: ReportData) -> list[tuple[str, str]]:
+    """Return how much the champion owes to knowing the authors, if cross-validation shows that it does."""
+    apart = data.cross_validation.get("apart", {})
+    if not apart.get("images") or (apart["low"], apart["high"]) == (-1, 1) or apart["low"] <= 0:
+        return []
+    column = apart["column"].replace("_", " ")
+    text = (
+        f"{data.champion.name} owes {points(apart['difference']).lstrip('+')} points to other images of the same "
+        f"{column} among those it learned from: with them it is right about {percent(apart['known']['accuracy'])}, "
+        f"without about {percent(apart['unknown']['accuracy'])}."
+    )
+    return [(f"New {column}s", text)]
 
 
 def smallest_class(data: ReportData) -> list[tuple[str, str]]:
@@ -85,9 +102,15 @@ def choice(data: ReportData) -> list[tuple[str, str]]:
 def repetition(data: ReportData) -> list[tuple[str, str]]:
     """Return what a single split and a single seed leave open."""
     text = (
-        f"There is one split (seed {data.split['seed']}) and one training of each network (seed "
-        f"{data.champion.training['seed']}). The intervals do not contain what another split or seed would change."
+        f"The comparison rests on one split (seed {data.split['seed']}) and one training of each network (seed "
+        f"{data.champion.training['seed']}). Its intervals do not contain what another split or seed would change."
     )
+    single = data.cross_validation.get("single_trainings")
+    if single:
+        text += (
+            f" In the cross-validation of {data.champion.name}, single trainings are right about "
+            f"{percent(single['lowest'])} to {percent(single['highest'])}."
+        )
     leak = data.counts["split"]["groups_straddling"]
     if leak:
         text += (

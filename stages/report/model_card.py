@@ -10,6 +10,7 @@ from stages.report.limits import list_limits
 from stages.report.model_card_tables import comparison, plain, results
 from stages.report.report_data import ReportData
 from stages.report.wording import HARD, joined, kept_together, percent, plural, short, span, whole
+from stages.results.comparison import cross_validated
 from stages.results.markdown_table import to_markdown
 
 AUTHORS = 8  # the most authors that the card names for each source
@@ -38,6 +39,7 @@ def introduction(data: ReportData) -> str:
     """Return an introduction to the model and its accuracy."""
     champion, metrics = data.champion, data.champion.metrics
     test, baseline = metrics["test"], data.summary["baseline"]["test"]["accuracy"]
+    crossed = "".join(f"{plain(line)}\n" for line in cross_validated(champion.name, data.cross_validation))
     weights = "ImageNet weights" if metrics["pretrained"] else "random weights"
     trained = (
         f"is a head that was trained here on a frozen part with {weights}"
@@ -48,7 +50,7 @@ def introduction(data: ReportData) -> str:
         f"**{plain(champion.name)}** tells {plain(joined(data.classes))} apart. It {trained}. It has "
         f"{short(metrics['parameters'])} parameters ({metrics['megabytes']:g} MB), and needs "
         f"{short(metrics['multiply_adds'])} multiply-adds for one image.\n"
-        f"It is right about {percent(test['accuracy'])} of {plural(test['count'], 'test image')} "
+        f"{crossed}It is right about {percent(test['accuracy'])} of {plural(test['count'], 'test image')} "
         f"(at 95 %: {span(*test['intervals']['accuracy'])}). To name the largest class every time would be right about "
         f"{percent(baseline)}."
     )

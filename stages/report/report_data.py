@@ -81,6 +81,12 @@ class ReportData:
         return self.networks[self.summary["champion"]]
 
     @property
+    def cross_validation(self) -> dict[str, Any]:
+        """How often the champion is right in its cross-validation; empty if it had none."""
+        found: dict[str, Any] = self.summary["networks"][self.champion.name].get("cross_validation", {})
+        return found if found.get("deals") else {}
+
+    @property
     def classes(self) -> list[str]:
         """The names of the classes, sorted."""
         return list(self.champion.facts["classes"])

@@ -51,19 +51,19 @@ def cross_validated(name: str, values: dict[str, Any]) -> list[str]:
     """Return in a line each how often a network is right in its cross-validation; empty without folds."""
     if not values.get("deals"):
         return []
-    single = values["single_trainings"]
+    single, apart = values["single_trainings"], values.get("apart", {})
     lines = [
-        f"{name} is right about {percent(values)} of {values['images']:,} images, each tested in {values['deals']} "
-        f"deals into {values['folds']} folds, by networks that learned from about {values['training_images']:,}.",
-        f"Single trainings, each tested on one fold, are right about {100 * single['lowest']:.1f} to "
-        f"{100 * single['highest']:.1f} %.",
+        f"{name} is right about {percent(values)} of {values['images']:,} images, each tested {values['deals']} times "
+        f"by networks that had learned from about {values['training_images']:,} others, none of its group.",
+        f"One such network is right about {100 * single['lowest']:.1f} to {100 * single['highest']:.1f} % of what it "
+        "is tested on.",
     ]
-    apart = values.get("apart", {})
     if apart.get("images"):
+        column = apart["column"].replace("_", " ")
         gap = f"{100 * apart['difference']:+.1f} points ({point_ends(apart)})"
         lines.append(
-            f"If it has learned from other images of the same {apart['column']}, it is right about "
-            f"{percent(apart['known'])}, else about {percent(apart['unknown'])}: {gap}, on {apart['images']:,} images."
+            f"With other images of the same {column} among those it learned from, it is right about "
+            f"{percent(apart['known'])}, without about {percent(apart['unknown'])}: {gap}, on {apart['images']:,}."
         )
     return lines
 

@@ -53,7 +53,7 @@ def accuracy_interval(
     values = average(right)
     share = float(values.mean())
     evidence = weigh(values, groups, min(share, 1 - share))
-    evidence = add_noise(evidence, share * (1 - share), right)
+    evidence = add_noise(evidence, share * (1 - share), as_columns(right))
     z = t.ppf(1 - level / 2, evidence.freedom)
     pull = z * z / evidence.images
     middle = (share + pull / 2) / (1 + pull)
@@ -73,7 +73,9 @@ def accuracy_difference(
         return Difference(-1.0, 1.0, 1.0)
     gain = average(right) - average(other_right)
     unlike = float((gain * gain).mean())
-    evidence = add_noise(weigh(gain, groups, unlike), unlike, right.astype(np.float64) - other_right)
+    evidence = add_noise(
+        weigh(gain, groups, unlike), unlike, pair_trainings(as_columns(right), as_columns(other_right))
+    )
     total = evidence.images + ADDED
     difference = gain.mean() * evidence.images / total
     unlike = (unlike * evidence.images + ADDED) / total
@@ -87,11 +89,23 @@ def accuracy_difference(
 
 def average(right: Flags | Doubles) -> Doubles:
     """Return in which share of the trainings that tested it each image is right, `(n,)`."""
-    values: Doubles = np.asarray(right, dtype=np.float64).reshape(len(right), -1)
-    return np.asarray(np.nanmean(values, axis=1))
+    return np.asarray(np.nanmean(as_columns(right), axis=1))
 
 
-def add_noise(evidence: Evidence, variance: float, right: Flags | Doubles) -> Evidence:
+def as_columns(right: Flags | Doubles) -> Doubles:
+    """Return whether each image is right as a column for each training, `(n, trainings)`."""
+    columns: Doubles = np.asarray(right, dtype=np.float64).reshape(len(right), -1)
+    return columns
+
+
+def pair_trainings(one: Doubles, other: Doubles) -> Doubles:
+    """Return the differences of the trainings of two settings, `(n, trainings)`; a single one is paired with all."""
+    numbers = one.shape[1], other.shape[1]
+    n = None if 1 in numbers else min(numbers)
+    return one[:, :n] - other[:, :n]
+
+
+def add_noise(evidence: Evidence, variance: float, trainings: Doubles) -> Evidence:
     """Return what is left of the evidence if other trainings would give other means; nothing is lost if there is one.
 
     Groups and trainings are crossed, so the variances of the mean over both add up (Owen 2007, "The pigeonhole
@@ -100,12 +114,12 @@ def add_noise(evidence: Evidence, variance: float, right: Flags | Doubles) -> Ev
     Args:
         evidence: Of the images.
         variance: Of a single image, from which the evidence makes that of the mean.
-        right: The values of each image in each training, `(n, trainings)`, or of one training, `(n,)`.
+        trainings: The values of each image in each training, `(n, trainings)`.
     """
-    if right.ndim == 1 or right.shape[1] == 1 or not variance:
+    n = trainings.shape[1]
+    if n == 1 or not variance:
         return evidence
-    n = right.shape[1]
-    noise = float(np.nanmean(right, axis=0).var(ddof=1)) / n
+    noise = float(np.nanmean(trainings, axis=0).var(ddof=1)) / n
     own = variance / evidence.images
     freedom = (own + noise) ** 2 / (own**2 / evidence.freedom + noise**2 / (n - 1))
     return Evidence(variance / (own + noise), max(1.0, freedom))

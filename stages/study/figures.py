@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from stages.core.files import replacing
 from stages.results.figures import ACCENT, DARK, DPI, METADATA, PALE
 from stages.study.findings import Setting
-from stages.study.statistics import Evidence
+from stages.study.statistics import Evidence, accuracy_of
 
 # A legend's place below the axes, where it hides no line.
 BELOW: dict[str, Any] = {
@@ -44,11 +44,11 @@ def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, ax
         low, high = evidence.interval(right)
         axes.plot([place, place], [low, high], color=PALE, linewidth=7, solid_capstyle="round")
         axes.plot(
-            place, right.mean(), "o", color=DARK, markersize=8, label="mean of seeds, 95 %" if not place else None
+            place, accuracy_of(right), "o", color=DARK, markersize=8, label="mean of seeds, 95 %" if not place else None
         )
         if setting.value == chosen:
             axes.plot(
-                place, right.mean(), "o", color=ACCENT, markersize=15, fillstyle="none", label="document's choice"
+                place, accuracy_of(right), "o", color=ACCENT, markersize=15, fillstyle="none", label="document's choice"
             )
     rows = pd.concat([evidence.done(setting) for setting in settings])
     if rows["seed"].nunique() > 1:
@@ -56,7 +56,7 @@ def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, ax
         sns.stripplot(
             x=rows["value"].astype(str), y=accuracy, color="white", edgecolor=DARK, linewidth=1, jitter=False, ax=axes
         )
-    guess = pd.concat([evidence.largest(setting) for setting in settings]).mean()
+    guess = accuracy_of(pd.concat([evidence.largest(setting) for setting in settings]))
     axes.axhline(guess, color=ACCENT, linestyle="--", label="largest class")
     axes.set_xticks(range(len(settings)), [str(setting.value) for setting in settings])
     axes.set(xlim=(-0.5, len(settings) - 0.5), ylabel="accuracy")

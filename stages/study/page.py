@@ -12,7 +12,7 @@ from stages.study.findings import Setting
 from stages.study.plan import Plan
 from stages.study.result_tables import DONE, FAILED
 from stages.study.scale import Scale
-from stages.study.statistics import Evidence
+from stages.study.statistics import Evidence, accuracy_of
 from stages.study.study_file import Study
 from stages.study.verdicts import verdict_on
 from stages.tracking.records import as_text
@@ -74,7 +74,7 @@ def sweep_table(evidence: Evidence, network: str, key: str, cells: list[Setting]
     """Return a row for each value: means over seeds, the highest accuracy in bold, the document's choice with a ◦."""
     runs = evidence.results.runs
     rows = runs[(runs["network"] == network) & (runs["sweep"] == key)]
-    scores = {cell.value: evidence.right(cell).mean() for cell in cells}
+    scores = {cell.value: accuracy_of(evidence.right(cell)) for cell in cells}
     lines = []
     for value in dict.fromkeys(rows["value"].astype(str)):
         group = rows[rows["value"] == value]
@@ -84,7 +84,7 @@ def sweep_table(evidence: Evidence, network: str, key: str, cells: list[Setting]
             lines.append([marked, *[""] * 6, count_by_status(group)])
             continue
         right = evidence.right(Setting(network=network, sweep=key, value=value))
-        accuracy = f"{right.mean():.3f}"
+        accuracy = f"{accuracy_of(right):.3f}"
         is_best = scores[value] == max(scores.values())
         lines.append([
             marked, f"**{accuracy}**" if is_best else accuracy, "{:.3f} to {:.3f}".format(*evidence.interval(right)),
@@ -104,7 +104,7 @@ def final_table(evidence: Evidence, networks: list[str]) -> str:
             continue
         done, right = evidence.done(setting), evidence.right(setting, "test")
         lines.append([
-            network, f"{right.mean():.3f}", "{:.3f} to {:.3f}".format(*evidence.interval(right)),
+            network, f"{accuracy_of(right):.3f}", "{:.3f} to {:.3f}".format(*evidence.interval(right)),
             format_mean(done, "test_macro_f1"), format_mean(done, "val_accuracy"),
             f"{int(done['parameters'].iloc[0]):,}", count_by_status(done),
         ])  # fmt: skip

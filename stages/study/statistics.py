@@ -1,7 +1,8 @@
 """Measured differences between settings of a study, with the uncertainty that their images leave.
 
 Intervals and differences are those of `results.grouped_accuracy`, by which `compare` tells networks apart. Several
-seeds of a setting are averaged image by image; an interval does not contain the effect of other seeds.
+seeds of a setting are drawn from all that there could be; of a single seed an interval does not contain what others
+would change.
 """
 
 import math
@@ -49,22 +50,22 @@ class Evidence:
         rows = runs[(runs["network"] == network) & (runs["sweep"] == sweep) & (runs["status"] == DONE)]
         return [Setting(network=network, sweep=sweep, value=value) for value in dict.fromkeys(rows["value"])]
 
-    def right(self, setting: Setting, split: str = "val") -> pd.Series:
-        """Return the share of runs that were right about each image, in [0, 1], by image, split, group and class."""
+    def right(self, setting: Setting, split: str = "val") -> pd.DataFrame:
+        """Return whether each run was right about each image: 1, 0 or NaN, by image, split, group and class."""
         answers = self.results.answers[self.results.answers["split"] == split].set_index(ANSWER)
-        return answers[list(self.done(setting)["run"])].astype("Float64").mean(axis=1).dropna().astype(float)
+        return answers[list(self.done(setting)["run"])].astype("Float64").dropna(how="all").astype(float)
 
-    def largest(self, setting: Setting) -> pd.Series:
-        """Return, like `right`, whether naming the largest class of the training images is right: 1 or 0 by image."""
-        right = self.right(setting)
+    def largest(self, setting: Setting) -> pd.DataFrame:
+        """Return, like `right`, whether naming the largest class of the training images is right, in one column."""
+        index = self.right(setting).index
         name = self.done(setting)["largest_class"].iloc[0]
-        return pd.Series((right.index.get_level_values("class") == name).astype(float), right.index)
+        return pd.DataFrame({name: (index.get_level_values("class") == name).astype(float)}, index)
 
-    def interval(self, right: pd.Series, level: float = LEVEL) -> tuple[float, float]:
+    def interval(self, right: pd.DataFrame, level: float = LEVEL) -> tuple[float, float]:
         """Return the interval of a setting's accuracy."""
         return accuracy_interval(right.to_numpy(), groups_of(right), level)
 
-    def difference(self, one: pd.Series, other: pd.Series, level: float = LEVEL) -> tuple[float, float]:
+    def difference(self, one: pd.DataFrame, other: pd.DataFrame, level: float = LEVEL) -> tuple[float, float]:
         """Return the interval of the accuracy of `one` less that of `other`.
 
         Where the two answered other images, because their splits differ, the intervals of both accuracies are combined
@@ -73,16 +74,21 @@ class Evidence:
         if one.index.equals(other.index):
             low, high, _ = accuracy_difference(one.to_numpy(), other.to_numpy(), groups_of(one), level)
             return low, high
-        gap = one.mean() - other.mean()
+        gap = accuracy_of(one) - accuracy_of(other)
         (low, high), (other_low, other_high) = self.interval(one, level), self.interval(other, level)
         if (0, 1) in ((low, high), (other_low, other_high)):  # too few groups
             return -1.0, 1.0
-        down = np.hypot(one.mean() - low, other_high - other.mean())
-        up = np.hypot(high - one.mean(), other.mean() - other_low)
+        down = np.hypot(accuracy_of(one) - low, other_high - accuracy_of(other))
+        up = np.hypot(high - accuracy_of(one), accuracy_of(other) - other_low)
         return float(max(-1, gap - down)), float(min(1, gap + up))
 
 
-def groups_of(right: pd.Series) -> npt.NDArray[np.str_]:
+def accuracy_of(right: pd.DataFrame) -> float:
+    """Return the accuracy over all images and runs."""
+    return float(np.nanmean(right.to_numpy()))
+
+
+def groups_of(right: pd.DataFrame) -> npt.NDArray[np.str_]:
     """Return the group of each image."""
     return right.index.get_level_values("group").to_numpy(dtype=str)
 
@@ -109,10 +115,10 @@ class Gap:
         return -margin < self.least and self.most < margin
 
 
-def compare(one: pd.Series, other: pd.Series, evidence: Evidence, comparisons: int = 1) -> Gap:
+def compare(one: pd.DataFrame, other: pd.DataFrame, evidence: Evidence, comparisons: int = 1) -> Gap:
     """Return the difference between two settings, one of several that are judged together."""
     return Gap(
-        float(one.mean() - other.mean()), len(one),
+        accuracy_of(one) - accuracy_of(other), len(one),
         *evidence.difference(one, other), *evidence.difference(one, other, LEVEL / comparisons),
         *evidence.difference(one, other, 2 * LEVEL),
     )  # fmt: skip

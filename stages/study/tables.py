@@ -9,7 +9,7 @@ import pandas as pd
 from stages.core.files import read_table
 from stages.study.findings import FINAL, Setting
 from stages.study.result_tables import DONE, Results
-from stages.study.statistics import Evidence
+from stages.study.statistics import Evidence, accuracy_of
 from stages.tracking.records import ANSWER, CURVE
 
 SETTING = ["study", "network", "sweep", "value"]
@@ -60,7 +60,12 @@ def tabulate_epochs(studies: Studies) -> pd.DataFrame:
 def tabulate_values(studies: Studies) -> pd.DataFrame:
     """Return each value's validation accuracy with its 95 % interval, and the accuracy of naming the largest class."""
     rows = [
-        [name, *point.model_dump().values(), *measure_accuracy(evidence, point, "val"), evidence.largest(point).mean()]
+        [
+            name,
+            *point.model_dump().values(),
+            *measure_accuracy(evidence, point, "val"),
+            accuracy_of(evidence.largest(point)),
+        ]
         for name, evidence in studies.items()
         for network, sweep in sweeps_of(evidence)
         for point in evidence.swept(network, sweep)
@@ -89,7 +94,7 @@ def sweeps_of(evidence: Evidence) -> list[tuple[str, str]]:
 def measure_accuracy(evidence: Evidence, setting: Setting, split: str) -> tuple[Any, ...]:
     """Return the setting's accuracy on the split, the ends of its 95 % interval, and how many runs it averages."""
     right = evidence.right(setting, split)
-    return float(right.mean()), *evidence.interval(right), len(evidence.done(setting))
+    return accuracy_of(right), *evidence.interval(right), len(evidence.done(setting))
 
 
 def stack(tables: Mapping[str, pd.DataFrame], columns: list[str]) -> pd.DataFrame:

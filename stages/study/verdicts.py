@@ -13,7 +13,7 @@ from typing import Any
 from stages.core.files import read_table
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Finding, Overfits, Precise, Reaches, Unchecked
 from stages.study.result_tables import FAILED, NOT_RUN
-from stages.study.statistics import UNKNOWN, Evidence, compare, needed, to_judge_best, to_judge_learning
+from stages.study.statistics import UNKNOWN, Evidence, accuracy_of, compare, needed, to_judge_best, to_judge_learning
 from stages.tracking.records import as_text
 
 CONFIRMED, CONTRADICTED, SAME, OPEN = "confirmed", "contradicted", "the same", "not distinguishable"
@@ -57,7 +57,7 @@ def judge_learning(finding: DoesNotLearn, evidence: Evidence) -> Verdict:
             continue
         right, largest = evidence.right(setting), evidence.largest(setting)
         gaps.append(compare(right, largest, evidence, len(finding.values)))
-        means = f"{right.mean():.3f} - {largest.mean():.3f} of the largest class"
+        means = f"{accuracy_of(right):.3f} - {accuracy_of(largest):.3f} of the largest class"
         measured.append(f"{text}: {means} {between(gaps[-1].low, gaps[-1].high)}")
     if all(gap.most < evidence.margin for gap in gaps):
         return Verdict(CONFIRMED, "; ".join(measured))
@@ -78,8 +78,10 @@ def judge_best(finding: BestOf, evidence: Evidence) -> Verdict:
         theirs = evidence.right(other)
         gap = compare(right, theirs, evidence, len(others))
         gaps.append(gap)
-        measured.append(f"{theirs.mean() - right.mean():+.3f} with {other.value} {between(-gap.high, -gap.low)}")
-    measured = [f"{right.mean():.3f} with {own}", *measured]
+        measured.append(
+            f"{accuracy_of(theirs) - accuracy_of(right):+.3f} with {other.value} {between(-gap.high, -gap.low)}"
+        )
+    measured = [f"{accuracy_of(right):.3f} with {own}", *measured]
     if any(gap.high_of_all < 0 for gap in gaps):
         return Verdict(CONTRADICTED, "; ".join(measured))
     if all(gap.low > 0 for gap in gaps):
@@ -95,7 +97,7 @@ def judge_pair(finding: Beats, evidence: Evidence) -> Verdict:
     better, worse = evidence.right(finding.better, finding.split), evidence.right(finding.worse, finding.split)
     gap = compare(better, worse, evidence)
     low, high = gap.low, gap.high
-    means = f"{better.mean():.3f} - {worse.mean():.3f} = {better.mean() - worse.mean():+.3f}"
+    means = f"{accuracy_of(better):.3f} - {accuracy_of(worse):.3f} = {accuracy_of(better) - accuracy_of(worse):+.3f}"
     measured = f"{means} {between(low, high)}"
     verdict = decide(low, high, 0)
     if verdict == OPEN and gap.is_within(evidence.margin):
@@ -111,11 +113,11 @@ def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
     right = evidence.right(setting)
     train = evidence.done(setting)["train_accuracy"].astype(float).mean()
     low, high = evidence.interval(right)
-    measured = f"training {train:.3f} - validation {right.mean():.3f} = {train - right.mean():+.3f} "
+    measured = f"training {train:.3f} - validation {accuracy_of(right):.3f} = {train - accuracy_of(right):+.3f} "
     measured += f"{between(train - high, train - low)}; more than {finding.gap:g} counts"
     verdict = decide(train - high, train - low, finding.gap)
     if verdict == OPEN:
-        away = max(abs(train - right.mean() - finding.gap), 1e-9)
+        away = max(abs(train - accuracy_of(right) - finding.gap), 1e-9)
         measured += f"; {needed(len(right) * ((high - low) / 2 / away) ** 2, high - low, whole=1.0)}"
     return Verdict(verdict, measured)
 
@@ -124,7 +126,7 @@ def judge_final(finding: Reaches, evidence: Evidence) -> Verdict:
     """Judge whether the test accuracy is at least the reported accuracy; of other images it says nothing."""
     right = evidence.right(finding.settings()[0], "test")
     low, high = evidence.interval(right)
-    measured = f"{right.mean():.3f} ({low:.3f} to {high:.3f})"
+    measured = f"{accuracy_of(right):.3f} ({low:.3f} to {high:.3f})"
     return Verdict(decide(low, high, finding.accuracy) if evidence.on_own_images else OTHER_DATA, measured)
 
 

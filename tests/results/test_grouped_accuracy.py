@@ -131,7 +131,7 @@ def test_two_settings_that_differ_in_chance_alone_are_rarely_told_apart():
     rng = np.random.default_rng(0)
     pairs = [[draw_trainings(rng, 0.2) for _ in range(2)] for _ in range(600)]
     p = np.array([accuracy_difference(*pair, singles(300)).p for pair in pairs])
-    averaged = np.array([accuracy_difference(*(each.mean(axis=1) for each in pair), singles(300)).p for pair in pairs])
+    averaged = np.array([accuracy_difference(*(x.mean(axis=1) for x in pair), singles(300)).p for pair in pairs])
     assert (p < 0.05).mean() <= 0.06 < (averaged < 0.05).mean()
 
 

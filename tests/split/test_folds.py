@@ -57,7 +57,7 @@ def test_a_class_of_few_groups_has_fewer_folds_and_of_two_none():
 def test_too_few_authors_are_not_kept_apart_and_that_is_said():
     _, found = deal(drawings(authors=4))
     assert describe_folds(found) == [
-        "split: no folds that keep apart every author, because a class has fewer than 5 groups of them."
+        "split: no folds that keep apart every author, because a class has fewer than 3 groups."
     ]  # fmt: skip
 
 

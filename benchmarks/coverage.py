@@ -5,7 +5,8 @@
 Each case draws images in groups many times. Whether a network is right about an image has a correlation within groups
 (beta-binomial); two networks that are compared are equally good, and alike or not alike about the same groups. The
 width of an interval is given as a multiple of Wilson's at the effective number of groups. Groups of which fewer
-than 10 are effective say nothing and are drawn again.
+than 10 are effective say nothing and are drawn again. In a second table a setting is trained several times, and chance
+moves each training by some points; beside it stands what averaging the trainings image by image would do.
 """
 
 import argparse
@@ -24,6 +25,7 @@ ACCURACIES = (0.5, 0.8, 0.97)
 CORRELATIONS = (0.0, 0.3, 0.8)
 SPREADS = ((0.0, 0.0), (1.0, 0.5), (2.0, 2.0))  # log odds of a group: of both networks, and of each alone
 DRAWINGS = (1,) * 70 + (2,) * 15 + (3,) * 6 + (5,) * 4 + (8,) * 3 + (16,) * 2  # sizes, about as among the drawings
+TRAININGS, NOISES = (3, 5), (0.02, 0.05)  # trainings of a setting, and the deviation of their true accuracies
 KINDS = ("single images", "threes", "as the drawings", "very unequal")
 
 Integers = npt.NDArray[np.int64]
@@ -37,7 +39,18 @@ def main() -> None:
     cases = [(kind, count) for kind in KINDS for count in COUNTS]
     rows = [[kind, str(count), *describe(kind, count, trials)] for kind, count in progress(cases, len(cases), "cases")]
     header = ["groups", "images", "least coverage", "greatest mean width", "most false differences", "contradictions"]
-    publish("coverage", f"{trials:,} draws of each case; the worst case of each row.\n", to_table(header, rows))
+    repeated = [(n, noise, count) for n in TRAININGS for noise in NOISES for count in COUNTS[1:]]
+    noisy = [
+        [str(n), f"{noise:g}", str(count), *(f"{share:.3f}" for share in repeat(n, noise, count, trials))]
+        for n, noise, count in progress(repeated, len(repeated), "trainings")
+    ]
+    noisy_header = ["trainings", "deviation", "images", "coverage", "averaged", "false differences", "averaged"]
+    publish(
+        "coverage",
+        f"{trials:,} draws of each case; the worst case of each row.\n", to_table(header, rows),
+        "Several trainings of a setting on groups as the drawings, and the same by averages over trainings:\n",
+        to_table(noisy_header, noisy),
+    )  # fmt: skip
 
 
 def draw_sizes(kind: str, count: int, rng: np.random.Generator) -> Integers:
@@ -115,6 +128,34 @@ def differ(kind: str, count: int, offset: float, spread: tuple[float, float], tr
         false += excludes
         contradictions += excludes != (found.p < LEVEL)
     return false / trials, contradictions
+
+
+def repeat(trainings: int, noise: float, count: int, trials: int) -> tuple[float, float, float, float]:
+    """Return how often intervals have the true accuracy, and how often two settings that are alike are told apart.
+
+    Each share comes with that of averaging the trainings image by image.
+
+    Args:
+        trainings: How often each setting is trained.
+        noise: The deviation of the trainings' true accuracies.
+        count: The number of images.
+        trials: The number of draws.
+    """
+    rng = np.random.default_rng([trainings, round(100 * noise), count])
+    inside, false = np.zeros(2), np.zeros(2)
+    for _ in range(trials):
+        groups = draw_groups("as the drawings", count, rng)
+        _, group = np.unique(groups, return_inverse=True)
+        # Groups are always right, always wrong or in between, so that the mean over trainings is a half.
+        ease = rng.beta(1, 1, group.max() + 1)[group]
+        chances = [(ease[:, None] + noise * rng.normal(size=trainings)).clip(0, 1) for _ in "ab"]
+        one, other = (rng.random(each.shape) < each for each in chances)
+        for kind, change in enumerate((np.asarray, lambda right: right.mean(axis=1))):
+            low, high = accuracy_interval(change(one), groups)
+            inside[kind] += low <= 0.5 <= high
+            false[kind] += accuracy_difference(change(one), change(other), groups).p < LEVEL
+    covered, told = inside / trials, false / trials
+    return float(covered[0]), float(covered[1]), float(told[0]), float(told[1])
 
 
 if __name__ == "__main__":

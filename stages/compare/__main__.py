@@ -16,10 +16,10 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="the folder of metrics to write summary.* and cost.png to")
     arguments = parser.parse_args()
     document = params.load()
-    networks = list(params.find_table(document, "networks"))
-    tested = params.find_table(document, "cross_validation.networks")
-    folds = {name: arguments.folds / name for name in networks if name in tested}
-    run(params.read(Compare, "compare"), networks, arguments.source, folds, arguments.target)
+    networks, tested = (params.find_table(document, name) for name in ("networks", "cross_validation.networks"))
+    # A network that was cross-validated on another input than it was trained on is not the same.
+    folds = {name: arguments.folds / name for name, given in networks.items() if tested.get(name) == given}
+    run(params.read(Compare, "compare"), list(networks), arguments.source, folds, arguments.target)
 
 
 if __name__ == "__main__":

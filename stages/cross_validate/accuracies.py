@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, Training, column_apart, count_deals, is_known
-from stages.results.grouped_accuracy import accuracy_difference, accuracy_interval
+from stages.results.grouped_accuracy import LEAST_GROUPS, accuracy_difference, accuracy_interval, count_groups
 from stages.results.scores import DIGITS, score
 
 SCORES = ("balanced_accuracy", "macro_f1", "roc_auc", "log_loss")
@@ -77,7 +77,9 @@ def compare_known(
     """Return the accuracies about values that are and are not in training, on the same images, and their difference.
 
     The images are those that in some deal were tested by a network that knew their value. All trainings compared learn
-    from the same number of images, fold by fold.
+    from the same number of images, fold by fold. `all_unknown` is the accuracy about all images, with no value known.
+    Intervals are for other values if there are enough of them; if a few values have most images, for other images of
+    the same values (`for_other_values` is false).
     """
     values = folds[column].to_numpy(dtype=str)
     of_series = {name: [one for one in outcomes if one.training.series == name] for name in (KNOWN, UNKNOWN)}
@@ -88,19 +90,26 @@ def compare_known(
     used = ~np.isnan(known).all(axis=1)
     if not used.any():
         return {"column": column, "images": 0}
-    groups = folds[f"{column}_group"].to_numpy(dtype=str)[used]
+    wide, narrow = (folds[name].to_numpy(dtype=str) for name in (f"{column}_group", "group"))
+    for_others = count_groups(wide[used]) >= LEAST_GROUPS
+    all_groups = wide if for_others else narrow
+    groups = all_groups[used]
     difference = accuracy_difference(known[used], unknown[used], groups)
     learned = [len(one.training.splits["train"].rows) for one in of_series[KNOWN]]
     return {
         "column": column,
         "images": int(used.sum()),
         "values": len(np.unique(values[used])),
+        "for_other_values": for_others,
         "training_images": round(float(np.mean(learned))),
         "known": with_interval(known[used], groups),
         "unknown": with_interval(unknown[used], groups),
         "difference": round(float(np.nanmean(known[used], axis=1).mean() - unknown[used].mean()), DIGITS),
-        **rounded({"low": difference.low, "high": difference.high}),
+        # With fewer digits an end near 0 could be rounded to 0, and contradict p.
+        "low": round(difference.low, 9),
+        "high": round(difference.high, 9),
         "p": difference.p,
+        "all_unknown": with_interval(unknown, all_groups),
     }
 
 

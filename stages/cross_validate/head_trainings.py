@@ -79,14 +79,13 @@ class HeadTrainer:
             batches.on_epoch_begin()
             self.model.reset_metrics()
             self.run_epoch(*self.arrange(batches, history))
-            loss = float(self.model.get_metrics_result()["loss"])
-            if not np.isfinite(loss):
+            loss, said = float(self.model.get_metrics_result()["loss"]), self.say(val.rows)
+            numbers = {"val_loss": losses(val.labels, said).mean(), "val_accuracy": hits(val.labels, said)}
+            if not np.isfinite([loss, numbers["val_loss"]]).all():
                 raise ValueError(
                     f"cross_validate: expected a learning_rate with which the loss stays finite, got a loss of {loss} "
                     f"in epoch {batches.epoch} of training {training.name}."
                 )
-            said = self.say(val.rows)
-            numbers = {"val_loss": losses(val.labels, said).mean(), "val_accuracy": hits(val.labels, said)}
             history = add(history, {"loss": loss, **numbers})
             if best_epoch(history, settings.monitor) == count_epochs(history):
                 best = self.model.get_weights()

@@ -1,5 +1,6 @@
 """Cross-validate: how often a network is right about images it did not learn from, in many trainings and divisions."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from stages.cross_validate.accuracies import Outcome, summarise
 from stages.cross_validate.head_trainings import HeadTrainer
 from stages.cross_validate.trainings import Training, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
+from stages.networks.backbone_parts import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, pool, read_inputs
 from stages.training.checkpoints import fingerprint, imported_files, open_folder, save_arrays
@@ -44,6 +46,7 @@ def run(
     classes = sorted(table["class"].unique())
     labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
     trainings = plan_trainings(table, labels, settings.seed)
+    fix(settings.seed, settings.threads)
     with open_folder(identify(name, settings, amounts, inputs, source, folds)) as folder:
         trainer = make_trainer(name, settings, amounts, inputs, source, len(classes), folder)
         outcomes = list(test_all(trainings, trainer, folder, f"cross_validate {name}"))
@@ -59,7 +62,7 @@ def identify(name: str, settings: Hyperparams, amounts: Augmentation, inputs: In
     """Return a name with a hash of all that decides the result."""
     facts = facts_of(settings, amounts, inputs)
     code = [*imported_files(__name__), Path(str(models.load(name).__file__))]
-    weights = [path for path in source.glob("*.h5") if path.is_file()]
+    weights = [path for path in (source / TAIL_WEIGHTS,) if path.is_file()]
     views = [] if inputs.views is None else [inputs.views]
     return f"{name}-folds-{fingerprint(facts, [*code, *weights, folds], [inputs.array, *views])}"
 
@@ -70,8 +73,8 @@ def make_trainer(
     """Return what trains the network: a head alone shares one process and one copy of the activations."""
     is_head = bool(inputs.backbone) and not settings.trainable_layers and inputs.views is None
     if not is_head or settings.gpus > 1 or keras.backend.backend() != "tensorflow":
+        print(f"cross_validate: {name} is trained whole in each fold, which takes as long as `train` each time.")
         return WholeTrainer(name, models.load(name), inputs, source, n_classes, settings, amounts, folder)
-    fix(settings.seed, settings.threads)
     keras.config.set_dtype_policy(settings.precision)
     array = pool(inputs.array) if settings.head == "linear" else np.asarray(inputs.array, np.float32)
     return HeadTrainer(array, n_classes, settings)
@@ -87,11 +90,12 @@ def test_all(
         if path.is_file():
             with np.load(path) as file:
                 probabilities = file["probabilities"]
-        elif before and training.learns_the_same(before.training):
+        elif before and training.is_same_as(before.training):
             probabilities = before.probabilities
         else:
             probabilities = trainer.train(training)
             save_arrays(path, {"probabilities": probabilities})
+            shutil.rmtree(folder / training.name, ignore_errors=True)  # the checkpoints of the training
         before = Outcome(training, probabilities)
         yield before
 

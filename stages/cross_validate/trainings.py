@@ -1,5 +1,6 @@
 """The trainings of a cross-validation: which images each of them learns from, chooses its epoch by, and tests."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,10 +33,10 @@ class Training:
         """A name that no other training of the cross-validation has."""
         return f"{self.series}-{self.deal}-{self.fold}"
 
-    def learns_the_same(self, other: "Training") -> bool:
-        """Return whether the two trainings give the same model."""
-        mine, theirs = (one.splits["train"].rows for one in (self, other))
-        return self.seed == other.seed and np.array_equal(mine, theirs)
+    def is_same_as(self, other: "Training") -> bool:
+        """Return whether the two trainings give the same predictions."""
+        pairs = [(part.rows, other.splits[name].rows) for name, part in self.splits.items()]
+        return self.seed == other.seed and all(np.array_equal(*pair) for pair in pairs)
 
 
 def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int) -> list[Training]:
@@ -66,13 +67,12 @@ def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int) -> list[Trainin
 
 def count_deals(folds: pd.DataFrame) -> int:
     """Return the number of deals in the table of folds."""
-    return sum(name.startswith(DEAL) for name in folds.columns)
+    return sum(bool(re.fullmatch(rf"{DEAL}\d+", name)) for name in folds.columns)
 
 
 def column_apart(folds: pd.DataFrame) -> str | None:
     """Return the name of the column whose values some deals keep apart, or None if there are no such deals."""
-    named = [name.removesuffix("_group") for name in folds.columns if name.endswith("_group")]
-    return named[0] if named else None
+    return next((name for name in folds.columns if f"{name}_group" in folds), None)
 
 
 def numbers(folds: pd.DataFrame, column: str) -> Rows:

@@ -28,7 +28,7 @@ def chance(data: ReportData) -> list[tuple[str, str]]:
 def unknown_values(data: ReportData) -> list[tuple[str, str]]:
     """Return how much the champion owes to knowing the authors, if cross-validation shows that it does."""
     apart = data.cross_validation.get("apart", {})
-    if not apart.get("images") or (apart["low"], apart["high"]) == (-1, 1) or apart["low"] <= 0:
+    if not apart.get("images") or apart["low"] <= 0:
         return []
     column = apart["column"].replace("_", " ")
     text = (

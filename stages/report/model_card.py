@@ -50,7 +50,8 @@ def introduction(data: ReportData) -> str:
         f"**{plain(champion.name)}** tells {plain(joined(data.classes))} apart. It {trained}. It has "
         f"{short(metrics['parameters'])} parameters ({metrics['megabytes']:g} MB), and needs "
         f"{short(metrics['multiply_adds'])} multiply-adds for one image.\n"
-        f"{crossed}It is right about {percent(test['accuracy'])} of {plural(test['count'], 'test image')} "
+        f"{crossed}The network here, trained once, is right about {percent(test['accuracy'])} of "
+        f"{plural(test['count'], 'test image')} "
         f"(at 95 %: {span(*test['intervals']['accuracy'])}). To name the largest class every time would be right about "
         f"{percent(baseline)}."
     )

@@ -17,8 +17,8 @@ def as_markdown(values: dict[str, Any]) -> str:
 
 
 TOO_FEW = "too few groups"  # for an interval, which is then 0 to 1, or -1 to 1
-NOTE = """Intervals are at 95 %, in the tables for one training and one split; images of a group say less than others.
-p is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
+NOTE = """Intervals are at 95 %, in the tables for one training and one split; images of a group say less than single
+images. p is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
 
 
 def verdict(values: dict[str, Any]) -> list[str]:
@@ -52,19 +52,24 @@ def cross_validated(name: str, values: dict[str, Any]) -> list[str]:
     if not values.get("deals"):
         return []
     single, apart = values["single_trainings"], values.get("apart", {})
+    times = "once" if values["deals"] == 1 else f"{values['deals']} times"
     lines = [
-        f"{name} is right about {percent(values)} of {values['images']:,} images, each tested {values['deals']} times "
-        f"by networks that had learned from about {values['training_images']:,} others, none of its group.",
-        f"One such network is right about {100 * single['lowest']:.1f} to {100 * single['highest']:.1f} % of what it "
-        "is tested on.",
+        f"{name} is right about {percent(values)} of {values['images']:,} images, each tested {times} by networks that "
+        f"had learned from about {values['training_images']:,} others.",
+        f"Single trainings, each tested on one fold, are right about {100 * single['lowest']:.1f} to "
+        f"{100 * single['highest']:.1f} %.",
     ]
     if apart.get("images"):
         column = apart["column"].replace("_", " ")
         gap = f"{100 * apart['difference']:+.1f} points ({point_ends(apart)})"
         lines.append(
             f"With other images of the same {column} among those it learned from, it is right about "
-            f"{percent(apart['known'])}, without about {percent(apart['unknown'])}: {gap}, on {apart['images']:,}."
+            f"{percent(apart['known'])}, without about {percent(apart['unknown'])}: {gap}, on {apart['images']:,} "
+            "images."
         )
+        if not apart["for_other_values"]:
+            lines[-1] += f" Few {column}s have most images: the intervals hold for these {column}s."
+        lines.append(f"With no {column} known it is right about {percent(apart['all_unknown'])} of all images.")
     return lines
 
 

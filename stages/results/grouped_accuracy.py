@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.stats import t
 
 PRIOR, PRIOR_IMAGES = 0.5, 20  # the correlation mixed in, and with how many mistakes that have a fellow in their group
@@ -53,7 +54,7 @@ def accuracy_interval(
     values = average(right)
     share = float(values.mean())
     evidence = weigh(values, groups, min(share, 1 - share))
-    evidence = add_noise(evidence, share * (1 - share), as_columns(right))
+    evidence = add_noise(evidence, share * (1 - share), training_noise(right), level)
     z = t.ppf(1 - level / 2, evidence.freedom)
     pull = z * z / evidence.images
     middle = (share + pull / 2) / (1 + pull)
@@ -73,13 +74,13 @@ def accuracy_difference(
         return Difference(-1.0, 1.0, 1.0)
     gain = average(right) - average(other_right)
     unlike = float((gain * gain).mean())
-    evidence = add_noise(
-        weigh(gain, groups, unlike), unlike, pair_trainings(as_columns(right), as_columns(other_right))
-    )
+    noises = training_noise(right) + training_noise(other_right)
+    of_images = weigh(gain, groups, unlike)
+    tested, evidence = (add_noise(of_images, unlike, noises, each) for each in (LEVEL, level))
     total = evidence.images + ADDED
     difference = gain.mean() * evidence.images / total
     unlike = (unlike * evidence.images + ADDED) / total
-    p = 2 * t.sf(abs(difference) / np.sqrt(unlike / evidence.images), evidence.freedom)
+    p = 2 * t.sf(abs(difference) / np.sqrt(unlike / evidence.images), tested.freedom)
     pull = t.ppf(1 - level / 2, evidence.freedom) ** 2 / evidence.images
     if pull >= 1:
         return Difference(-1.0, 1.0, float(p))
@@ -98,31 +99,52 @@ def as_columns(right: Flags | Doubles) -> Doubles:
     return columns
 
 
-def pair_trainings(one: Doubles, other: Doubles) -> Doubles:
-    """Return the differences of the trainings of two settings, `(n, trainings)`; a single one is paired with all."""
-    numbers = one.shape[1], other.shape[1]
-    n = None if 1 in numbers else min(numbers)
-    return one[:, :n] - other[:, :n]
+def training_noise(right: Flags | Doubles) -> list[tuple[float, float]]:
+    """Return the variance that chance in the trainings gives a mean, and its degrees of freedom; nothing of one."""
+    columns = as_columns(right)
+    means = np.nanmean(columns[:, ~np.isnan(columns).all(axis=0)], axis=0)
+    n = len(means)
+    return [(float(means.var(ddof=1)) / n, n - 1.0)] if n > 1 else []
 
 
-def add_noise(evidence: Evidence, variance: float, trainings: Doubles) -> Evidence:
-    """Return what is left of the evidence if other trainings would give other means; nothing is lost if there is one.
+def pool_noise(noises: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the sum of variances, and its degrees of freedom (Welch 1947)."""
+    total = sum(variance for variance, _ in noises)
+    below = sum(variance**2 / freedom for variance, freedom in noises)
+    return total, total**2 / below if below else 1.0
+
+
+def add_noise(evidence: Evidence, variance: float, noises: list[tuple[float, float]], level: float) -> Evidence:
+    """Return what trainings leave of the evidence, because other ones would give other means.
 
     Groups and trainings are crossed, so the variances of the mean over both add up (Owen 2007, "The pigeonhole
-    bootstrap", https://doi.org/10.1214/07-AOAS122); the degrees of freedom are Satterthwaite's.
+    bootstrap", https://doi.org/10.1214/07-AOAS122). With two or three trainings their variance is hardly known, and
+    Satterthwaite's degrees of freedom are too many where it happens to look small. So the squared half widths that both
+    have alone are added (Howe 1974), and the degrees of freedom are those that give such an interval.
 
     Args:
         evidence: Of the images.
         variance: Of a single image, from which the evidence makes that of the mean.
-        trainings: The values of each image in each training, `(n, trainings)`.
+        noises: Variance and degrees of freedom of the trainings of each setting.
+        level: Of the interval that it is for.
     """
-    n = trainings.shape[1]
-    if n == 1 or not variance:
+    noise, noise_freedom = pool_noise(noises)
+    if not noise or not variance:
         return evidence
-    noise = float(np.nanmean(trainings, axis=0).var(ddof=1)) / n
     own = variance / evidence.images
-    freedom = (own + noise) ** 2 / (own**2 / evidence.freedom + noise**2 / (n - 1))
-    return Evidence(variance / (own + noise), max(1.0, freedom))
+    quantiles = t.ppf(1 - level / 2, np.array([evidence.freedom, noise_freedom])) ** 2
+    wanted = float(np.sqrt((quantiles * (own, noise)).sum() / (own + noise)))
+    return Evidence(variance / (own + noise), freedom_of(wanted, level))
+
+
+def freedom_of(quantile: float, level: float) -> float:
+    """Return the degrees of freedom, at least 1, with which the share `level` of Student's t is beyond a quantile."""
+    most = 1e6
+    if quantile <= t.ppf(1 - level / 2, most):
+        return most
+    if quantile >= t.ppf(1 - level / 2, 1):
+        return 1.0
+    return float(brentq(lambda freedom: t.ppf(1 - level / 2, freedom) - quantile, 1, most))
 
 
 def count_groups(groups: npt.NDArray[np.str_]) -> float:

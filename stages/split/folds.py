@@ -55,7 +55,7 @@ def deal_folds(
     if (values == "").all():
         also_found = {"reason": "no image has one"}
     elif also_found.get("folds", found["folds"]) != found["folds"]:
-        also_found = {"reason": f"a class has fewer than {found['folds']} groups of them"}
+        also_found = {"reason": f"a class has fewer than {found['folds']} groups of images that share one"}
     if "reason" not in also_found:
         table, dealt = table.assign(**{settings.apart: values, f"{settings.apart}_group": wider}), dealt.join(apart)
     return table.join(dealt), found | {"apart": {"column": settings.apart, **also_found}}
@@ -67,7 +67,7 @@ def check_column(name: str | None, index: pd.DataFrame) -> None:
     Raises:
         ValueError: There is no such column, or it is one whose values every network must know.
     """
-    able = [each for each in index.columns if each not in ("image_id", "class", "group")]
+    able = [each for each in index.columns if each not in ("image_id", "class", "group", "given_split")]
     if name and name not in able:
         shown = ", ".join(able)
         raise ValueError(f"params.yaml cross_validation.apart: expected one of {shown}, got {name}.")

@@ -20,13 +20,13 @@ from stages.tracking.run import params_seen_by
 
 SWEEP_HEADER = ["", "val accuracy", "95 %", "macro F1", "train accuracy", "lowest val loss", "at epoch", "runs"]
 HOW_JUDGED = (
-    "In parentheses: 95 % intervals. Confirmed: the whole interval of the difference agrees with the finding; for the "
-    "best value of a sweep, the intervals against all other values agree. Contradicted: the whole interval disagrees; "
-    "for the best value of a sweep, the interval against at least one other value, widened for their number. The same: "
-    "the difference, or each of them, is smaller than {margin:g} with 95 % certainty; a value does not learn if it is "
-    "no better than naming the largest class, up to that margin. Other data: what the document measured on its images "
-    "says nothing of these. Not distinguishable: these images cannot decide; how many could is estimated from the "
-    "difference here, which may change."
+    "In parentheses: intervals at 95 %; with several seeds, each of which is another look, at more. Confirmed: the "
+    "whole interval of the difference agrees with the finding; for the best value of a sweep, the intervals against "
+    "all other values agree. Contradicted: the whole interval disagrees; for the best value of a sweep, the interval "
+    "against at least one other value, widened for their number. The same: the difference, or each of them, is smaller "
+    "than {margin:g} with 95 % certainty; a value does not learn if it is no better than naming the largest class, up "
+    "to that margin. Other data: what the document measured on its images says nothing of these. Not distinguishable: "
+    "these images cannot decide; how many could is estimated from the difference here, which may change."
 )
 FINAL_HEADER = ["network", "test accuracy", "95 %", "macro F1", "val accuracy", "parameters", "runs"]
 
@@ -66,7 +66,8 @@ def describe_scale(study: Study, scale: Scale, plan: Plan) -> str:
     return (
         f"After *{study.document}*. Run on `{scale.data}` at {size} pixels: {', '.join(networks)}; {seeds}{others}. "
         f"Each sweep starts {ways[scale.carry]}. Intervals are of the images, whose look-alikes count as fewer, "
-        "not of other seeds or splits. Values are chosen on validation; test is shown for final models only."
+        f"{'and of other seeds, not of other splits' if scale.seeds > 1 else 'not of other seeds or splits'}. "
+        "Values are chosen on validation; test is shown for final models only."
     )
 
 

@@ -83,6 +83,14 @@ class Evidence:
         return float(max(-1, gap - down)), float(min(1, gap + up))
 
 
+def level_of(*settings: pd.DataFrame) -> float:
+    """Return the level of a verdict: 5 %, shared out among the looks that were taken.
+
+    Who adds seeds where a verdict is still open looks again at the same question, once with each seed (Bonferroni).
+    """
+    return LEVEL / max(right.shape[1] for right in settings)
+
+
 def accuracy_of(right: pd.DataFrame) -> float:
     """Return the accuracy over all images and runs."""
     return float(np.nanmean(right.to_numpy()))
@@ -95,10 +103,11 @@ def groups_of(right: pd.DataFrame) -> npt.NDArray[np.str_]:
 
 @dataclass(frozen=True)
 class Gap:
-    """A difference between two settings on as many images, with its 95 % interval and the ends for other questions.
+    """A difference between two settings on as many images, with its interval and the ends for other questions.
 
     `low_of_all` and `high_of_all` are the ends of an interval that is widened for several comparisons (Bonferroni), and
-    `least` and `most` those of the 90 % interval, each of which is passed in 5 % of cases.
+    `least` and `most` those of an interval at twice the level, each of which is passed half as often. The level is that
+    of `level_of`, 5 % with one seed.
     """
 
     value: float
@@ -117,10 +126,11 @@ class Gap:
 
 def compare(one: pd.DataFrame, other: pd.DataFrame, evidence: Evidence, comparisons: int = 1) -> Gap:
     """Return the difference between two settings, one of several that are judged together."""
+    level = level_of(one, other)
     return Gap(
         accuracy_of(one) - accuracy_of(other), len(one),
-        *evidence.difference(one, other), *evidence.difference(one, other, LEVEL / comparisons),
-        *evidence.difference(one, other, 2 * LEVEL),
+        *evidence.difference(one, other, level), *evidence.difference(one, other, level / comparisons),
+        *evidence.difference(one, other, 2 * level),
     )  # fmt: skip
 
 
@@ -157,7 +167,7 @@ def needed(number: float, widest: float, whole: float = UNKNOWN) -> str:
         whole: The width of an interval that says nothing, because there are too few groups.
     """
     if widest >= whole:
-        return "it takes images in more groups to decide it"
+        return "it takes images in more groups, or more seeds, to decide it"
     if number > MOST_IMAGES:
         return f"more than {MOST_IMAGES:,} images like these would decide it"
     return f"about {float(f'{number:.2g}'):,.0f} images like these would decide it"

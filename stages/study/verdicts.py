@@ -13,7 +13,16 @@ from typing import Any
 from stages.core.files import read_table
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Finding, Overfits, Precise, Reaches, Unchecked
 from stages.study.result_tables import FAILED, NOT_RUN
-from stages.study.statistics import UNKNOWN, Evidence, accuracy_of, compare, needed, to_judge_best, to_judge_learning
+from stages.study.statistics import (
+    UNKNOWN,
+    Evidence,
+    accuracy_of,
+    compare,
+    level_of,
+    needed,
+    to_judge_best,
+    to_judge_learning,
+)
 from stages.tracking.records import as_text
 
 CONFIRMED, CONTRADICTED, SAME, OPEN = "confirmed", "contradicted", "the same", "not distinguishable"
@@ -112,7 +121,7 @@ def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
     setting = finding.settings()[0]
     right = evidence.right(setting)
     train = evidence.done(setting)["train_accuracy"].astype(float).mean()
-    low, high = evidence.interval(right)
+    low, high = evidence.interval(right, level_of(right))
     measured = f"training {train:.3f} - validation {accuracy_of(right):.3f} = {train - accuracy_of(right):+.3f} "
     measured += f"{between(train - high, train - low)}; more than {finding.gap:g} counts"
     verdict = decide(train - high, train - low, finding.gap)
@@ -125,7 +134,7 @@ def judge_gap(finding: Overfits, evidence: Evidence) -> Verdict:
 def judge_final(finding: Reaches, evidence: Evidence) -> Verdict:
     """Judge whether the test accuracy is at least the reported accuracy; of other images it says nothing."""
     right = evidence.right(finding.settings()[0], "test")
-    low, high = evidence.interval(right)
+    low, high = evidence.interval(right, level_of(right))
     measured = f"{accuracy_of(right):.3f} ({low:.3f} to {high:.3f})"
     return Verdict(decide(low, high, finding.accuracy) if evidence.on_own_images else OTHER_DATA, measured)
 
@@ -179,4 +188,4 @@ def decide(low: float, high: float, least: float) -> str:
 
 def between(low: float, high: float) -> str:
     """Return an interval of differences in words."""
-    return "(too few groups to tell)" if high - low >= UNKNOWN else f"({low:+.3f} to {high:+.3f})"
+    return "(too few groups or seeds to tell)" if high - low >= UNKNOWN else f"({low:+.3f} to {high:+.3f})"

@@ -5,6 +5,7 @@ import pytest
 from stages.compare import run as compare
 from stages.core.files import read_json, read_table, write_json
 from stages.results.comparison import as_markdown
+from tests.report.report_data import CROSSED
 
 SETTINGS = compare.Compare(champion=None)
 COUNT = 200  # images of each split
@@ -58,6 +59,26 @@ def evaluations(tmp_path):
 def run(networks, source, tmp_path, settings=SETTINGS):
     compare.run(settings, networks, source, {}, tmp_path)
     return read_json(tmp_path / "summary.json")
+
+
+def test_cross_validations_stand_in_the_summary_and_those_without_are_named(evaluations, tmp_path):
+    source = evaluations(alexnet=metrics_of(0.7, 0.7), vgg=metrics_of(0.6, 0.6))
+    write_json(CROSSED, tmp_path / "folds" / "vgg" / "metrics.json")
+    compare.run(SETTINGS, ["alexnet", "vgg"], source, {"vgg": tmp_path / "folds" / "vgg"}, tmp_path)
+    networks = read_json(tmp_path / "summary.json")["networks"]
+    assert (networks["alexnet"]["cross_validation"], networks["vgg"]["cross_validation"]) == ({}, CROSSED)
+    text = (tmp_path / "summary.md").read_text()
+    assert "vgg is right about 71.0 % (65.0 to 77.0 %) of 48 images, each tested 5 times by networks that had" in text
+    assert "Single trainings, each tested on one fold, are right about 50.0 to 87.5 %." in text
+    assert "same author among those it learned from, it is right about 75.0 % (68.0 to 81.0 %), without" in text
+    assert "Trained once, so that chance in the training shows in no number: alexnet." in text
+
+
+def test_without_folds_nothing_is_said_of_cross_validation(evaluations, tmp_path):
+    source = evaluations(vgg=metrics_of(0.6, 0.6))
+    write_json({"deals": 0, "images": 48}, tmp_path / "folds" / "vgg" / "metrics.json")
+    compare.run(SETTINGS, ["vgg"], source, {"vgg": tmp_path / "folds" / "vgg"}, tmp_path)
+    assert "Cross-validation" not in (tmp_path / "summary.md").read_text()
 
 
 def summarise(networks, source, champion=None):

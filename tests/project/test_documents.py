@@ -142,7 +142,7 @@ def test_every_command_is_of_a_kind_that_is_checked(page, words):
 @pytest.mark.parametrize(
     ("page", "key"),
     sorted(
-        {(page, key) for page, text in PAGES.items() for key in re.findall(r"-S [\"']?\+?([\w.]+)=", text)}
+        {(page, key) for page, text in PAGES.items() for key in re.findall(r"-S [\"']?([\w.]+)=", text)}
         | {(page, key) for page, text in PAGES.items() for key in re.findall(r"`([a-z_]+\.[\w.]+)(?:: [^`]*)?`", text)
            if key.split(".")[0] in PARAMS and not re.search(r"\.(csv|json|md|npy|png|py|yaml)$", key)}
     ),

@@ -194,6 +194,19 @@ def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xcepti
     )
 
 
+CROSSED = {
+    "deals": 5, "folds": 4, "images": 48, "training_images": 24, "accuracy": 0.71, "low": 0.65, "high": 0.77,
+    "single_trainings": {"lowest": 0.5, "highest": 0.875, "deviation": 0.08},
+    "apart": {
+        "column": "author", "images": 40, "values": 5, "training_images": 20, "p": 0.01,
+        "known": {"accuracy": 0.75, "low": 0.68, "high": 0.81},
+        "unknown": {"accuracy": 0.6, "low": 0.5, "high": 0.69},
+        "all_unknown": {"accuracy": 0.62, "low": 0.5, "high": 0.7},
+        "difference": 0.15, "low": 0.05, "high": 0.24, "for_other_values": True,
+    },
+}  # fmt: skip
+
+
 def training_of(networks=("vgg", "xception")):
     """Return the params of each network's training."""
     return {name: dict(TRAINING) for name in networks}

@@ -15,7 +15,7 @@ from stages.report import run as report
 from stages.report.credits import in_order, safe_address
 from stages.report.report_data import Sources, read_report_data
 from stages.report.wording import clipped, joined, p_value, percent, plural, points, reached, short
-from tests.report.report_data import SPLIT, training_of, write_inputs
+from tests.report.report_data import CROSSED, SPLIT, training_of, write_inputs
 from tests.repositories import warm_environment
 
 HOSTILE = "<script>alert(1)</script>"
@@ -95,6 +95,26 @@ def test_whether_the_data_tell_champion_and_runner_up_apart_is_taken_from_the_su
     sentence = f"{verb} tell {summary['champion']} from the runner-up, {summary['runner_up']}"
     assert sentence in Parsed(page).text("answer")
     assert f"{verb} tell it from the runner-up, {summary['runner_up']}" in card
+
+
+def test_what_cross_validation_found_comes_first_and_in_the_limits(fresh, tmp_path):
+    summary = read_json(fresh.metrics / "summary.json")
+    champion = summary["champion"]
+    summary["networks"][champion]["cross_validation"] = CROSSED
+    write_json(summary, fresh.metrics / "summary.json")
+    page, card = write(fresh, tmp_path)
+    sections = Parsed(page)
+    answer, limits = sections.text("answer").replace("\xa0", " "), sections.text("limits").replace("\xa0", " ")
+    assert (
+        f"{champion} is right about 71.0 % of images that it did not learn from: so often in 20 trainings on about 24 "
+        "of the 48 images, each tested on others. The network here, trained once on 24, is right about" in answer
+    )
+    assert "Without the same author in training 60.0 % with: 75.0 %; difference +5.0 to +24.0 points" in answer
+    for text in (answer, card):
+        assert f"{champion} is right about 71.0 % (65.0 to 77.0 %) of 48 images, each tested 5 times" in text
+        assert "it is right about 75.0 % (68.0 to 81.0 %), without about 60.0 % (50.0 to 69.0 %): +15.0 points" in text
+    assert f"{champion} owes 15.0 points to other images of the same author" in limits
+    assert "single trainings are right about 50.0 % to 87.5 %" in limits
 
 
 def test_a_summary_with_another_champion_makes_another_report(fresh, tmp_path):

@@ -110,6 +110,7 @@ def test_the_benchmark_writes_a_row_for_each_kind_of_groups_and_number(tmp_path,
     monkeypatch.setattr(rounds, "RESULTS", tmp_path)
     monkeypatch.setattr(coverage, "COUNTS", (30,))
     monkeypatch.setattr("sys.argv", ["coverage", "--trials", "2"])
+    monkeypatch.setattr(coverage, "TRAININGS", (3,))
     coverage.main()
     assert (tmp_path / "coverage.md").read_text().count("| 30 |") == 4
 
@@ -121,25 +122,10 @@ def test_one_training_as_a_column_says_what_it_says_as_a_row():
     assert as_columns == accuracy_difference(right, other, singles(100))
 
 
-def draw_trainings(rng, noise, n=300, trainings=4):
-    """Return whether each image is right in each training; the trainings and the images differ in how well they do."""
-    images, effects = rng.normal(size=(n, 1)), rng.normal(scale=noise, size=(1, trainings))
-    return rng.random((n, trainings)) < 1 / (1 + np.exp(-(1 + images + effects)))
-
-
-def test_two_settings_that_differ_in_chance_alone_are_rarely_told_apart():
-    rng = np.random.default_rng(0)
-    pairs = [[draw_trainings(rng, 0.2) for _ in range(2)] for _ in range(600)]
-    p = np.array([accuracy_difference(*pair, singles(300)).p for pair in pairs])
-    averaged = np.array([accuracy_difference(*(x.mean(axis=1) for x in pair), singles(300)).p for pair in pairs])
-    assert (p < 0.05).mean() <= 0.06 < (averaged < 0.05).mean()
-
-
-def test_the_interval_holds_for_other_trainings_too():
-    rng = np.random.default_rng(1)
-    truth = np.mean([draw_trainings(rng, 0.2, 20_000, 50).mean() for _ in range(5)])
-    ends = np.array([accuracy_interval(draw_trainings(rng, 0.2), singles(300)) for _ in range(600)])
-    assert ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean() >= 0.93
+def test_several_trainings_stand_for_all_that_there_could_be():
+    covered, _, told_apart, averaged = coverage.repeat(trainings=4, noise=0.05, count=300, trials=300)
+    assert covered >= 0.93
+    assert told_apart <= 0.06 < averaged
 
 
 def test_images_that_a_training_did_not_test_do_not_count():

@@ -312,7 +312,7 @@ def test_of_a_source_without_test_images_val_is_for_testing_and_val_is_drawn_fro
 
 def test_a_share_that_is_not_used_is_said():
     assert describe_given("given/20", given_index(names=SPLITS)) == [
-        "split: the source has val images of its own, so the share in given/20 is not used."
+        "split: the source has val images of its own, so the share in given/20 is not used.",
     ]
     assert describe_given("given/20", given_index()) == describe_given("70/15/15", given_index(names=SPLITS)) == []
 
@@ -465,13 +465,14 @@ def test_a_missing_index_is_named(tmp_path):
 
 
 def test_the_command_says_its_counts(project, tmp_path, monkeypatch, capsys):
-    write(tmp_path / "index.csv", given_index(names=SPLITS))
+    write(tmp_path / "index.csv", given_index(names=SPLITS).assign(author=""))
     project("split.ratios", "given/20")
     monkeypatch.setattr(sys, "argv", ["split", "index.csv", "split.csv", "leaks.csv", "folds.csv", "metrics.json"])
     main()
     assert json.loads((tmp_path / "metrics.json").read_text())["leaks"] == NO_LEAKS
     assert capsys.readouterr().out.splitlines() == [
         "split: 60 images listed = 20 train + 20 val + 20 test",
+        "split: no folds that keep apart every author, because no image has one.",
         "split: the source has val images of its own, so the share in given/20 is not used.",
     ]
 

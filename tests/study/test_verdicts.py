@@ -9,7 +9,7 @@ import pytest
 from stages.results.grouped_accuracy import accuracy_difference
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Overfits, Precise, Reaches, Setting, Unchecked
 from stages.study.result_tables import Results
-from stages.study.statistics import Evidence, Gap, needed, to_judge_best, to_judge_learning
+from stages.study.statistics import Evidence, Gap, accuracy_of, compare, needed, to_judge_best, to_judge_learning
 from stages.study.verdicts import (
     CONFIRMED,
     CONTRADICTED,
@@ -219,7 +219,7 @@ def test_settings_with_other_validation_images_are_compared_each_on_its_own():
     evidence = planted({1: 0.7, 2: 0.7})
     one, other = rights(evidence)
     low, high = evidence.difference(one.iloc[:200], other.iloc[100:])
-    gap = one.iloc[:200].mean() - other.iloc[100:].mean()
+    gap = accuracy_of(one.iloc[:200]) - accuracy_of(other.iloc[100:])
     assert low < gap < high
     whole = evidence.difference(one, other)
     assert high - low > whole[1] - whole[0]  # of fewer images
@@ -271,11 +271,13 @@ def test_too_few_groups_are_said_and_no_images_counted():
     better, worse = (Setting(network="vgg", sweep="rate", value=value) for value in (1, 2))
     result = verdict_on(Beats(**WORDS, check="beats", split="val", better=better, worse=worse), evidence)
     assert result.verdict == OPEN
-    assert result.measured.endswith(" (too few groups to tell); it takes images in more groups to decide it")
+    assert result.measured.endswith(
+        " (too few groups or seeds to tell); it takes images in more groups, or more seeds, to decide it"
+    )
     one, other = rights(evidence)
     assert evidence.difference(one.iloc[:12], other.iloc[4:]) == (-1, 1)
     overfits = verdict_on(Overfits(**SWEPT, check="overfits", value=1, gap=0.1), evidence)
-    assert overfits.measured.endswith("it takes images in more groups to decide it")
+    assert overfits.measured.endswith("it takes images in more groups, or more seeds, to decide it")
 
 
 def test_needed_images_are_told_with_two_digits():
@@ -295,6 +297,20 @@ def test_a_gain_too_small_to_count_is_no_learning():
     assert result.verdict == CONFIRMED
 
 
-def test_seeds_are_averaged_image_by_image():
-    right = planted({1: 0.5}, seeds=4).right(Setting(network="vgg", sweep="rate", value=1))
-    assert set(right.unique()) == {0, 0.25, 0.5, 0.75, 1}
+def test_each_further_seed_is_a_look_that_is_paid_for():
+    evidence = planted({1: 0.7, 2: 0.6})
+    one, other = rights(evidence)
+    twice = [pd.concat([each, each], axis=1) for each in (one, other)]
+    gap = compare(*twice, evidence)
+    assert (gap.low, gap.high) == pytest.approx(evidence.difference(one, other, 0.025))
+    assert (gap.least, gap.most) == pytest.approx(evidence.difference(one, other, 0.05))
+
+
+def test_seeds_are_drawn_from_all_that_there_could_be():
+    evidence = planted({1: 0.5}, seeds=4)
+    right = evidence.right(Setting(network="vgg", sweep="rate", value=1))
+    assert right.shape[1] == 4
+    low, high = evidence.interval(right)
+    right[right.columns[0]] = 1.0
+    shifted = evidence.interval(right)
+    assert shifted[1] - shifted[0] > 1.5 * (high - low)

@@ -39,27 +39,76 @@ def verdict(values: dict[str, Any]) -> list[str]:
 
 
 def cross_validations(networks: dict[str, dict[str, Any]]) -> list[str]:
-    """Return what cross-validation says of the networks that have one, as paragraphs."""
-    lines = [line for name, one in networks.items() for line in cross_validated(name, one.get("cross_validation", {}))]
-    once = [name for name, one in networks.items() if not one.get("cross_validation", {}).get("deals")]
-    if lines and once:
-        lines.append(f"Trained once, so that chance in the training shows in no number: {', '.join(once)}.")
-    return ["\n".join(["Cross-validation:", *lines])] if lines else []
+    """Return a table of the networks that were cross-validated, with the sentences around it; empty without any."""
+    tested = {name: one["cross_validation"] for name, one in networks.items() if is_tested(one)}
+    if not tested:
+        return []
+    one = next(iter(tested.values()))
+    header = ["network", "accuracy", "single trainings"]
+    notes = []
+    if apart := values_apart(one):
+        column = apart["column"].replace("_", " ")
+        header += [f"{column} known", f"{column} unknown", "difference"]
+        notes = [
+            f"A known {column} has other images in training: {apart['images']:,} images were tested with and without."
+        ]
+        notes += [
+            f"With no {column} known {name} is right about {with_interval(values_apart(each)['all_unknown'])} of all."
+            for name, each in tested.items()
+            if values_apart(each)
+        ]
+        if not apart["for_other_values"]:
+            notes.append(f"Few {column}s have most images: the intervals hold for these {column}s.")
+    once = [name for name in networks if name not in tested]
+    if once:
+        notes.append(f"Trained once, so that no number shows what chance in training does: {', '.join(once)}.")
+    rows = [cross_validation_row(name, values) for name, values in tested.items()]
+    about = (
+        f"Cross-validation of {one['images']:,} images, each tested {times(one['deals'])} by networks that had learned "
+        f"from about {one['training_images']:,}:"
+    )
+    table = to_markdown(rows, header, "l" + "r" * (len(header) - 1))
+    return [about, table, *(["\n".join(notes)] if notes else [])]
+
+
+def is_tested(network: dict[str, Any]) -> bool:
+    """Return whether a network was cross-validated."""
+    return bool(network.get("cross_validation", {}).get("deals"))
+
+
+def values_apart(cross_validation: dict[str, Any]) -> dict[str, Any]:
+    """Return what was found of values that a network knows and does not know; empty if nothing was."""
+    found: dict[str, Any] = cross_validation.get("apart", {})
+    return found if found.get("images") else {}
+
+
+def times(number: int) -> str:
+    """Return how often, in words."""
+    return "once" if number == 1 else f"{number} times"
+
+
+def cross_validation_row(name: str, values: dict[str, Any]) -> list[str]:
+    """Return the row of a network in the table of cross-validations."""
+    single = values["single_trainings"]
+    row = [name, with_interval(values), f"{single['lowest']:.3f}-{single['highest']:.3f}"]
+    if apart := values_apart(values):
+        row += [with_interval(apart["known"]), with_interval(apart["unknown"])]
+        row.append(f"{apart['difference']:+.3f} ({gap_ends(apart)})")
+    return row
 
 
 def cross_validated(name: str, values: dict[str, Any]) -> list[str]:
-    """Return in a line each how often a network is right in its cross-validation; empty without folds."""
+    """Return in a sentence each how often a network is right in its cross-validation; empty without folds."""
     if not values.get("deals"):
         return []
-    single, apart = values["single_trainings"], values.get("apart", {})
-    times = "once" if values["deals"] == 1 else f"{values['deals']} times"
+    single = values["single_trainings"]
     lines = [
-        f"{name} is right about {percent(values)} of {values['images']:,} images, each tested {times} by networks that "
-        f"had learned from about {values['training_images']:,} others.",
+        f"{name} is right about {percent(values)} of {values['images']:,} images, each tested {times(values['deals'])} "
+        f"by networks that had learned from about {values['training_images']:,} others.",
         f"Single trainings, each tested on one fold, are right about {100 * single['lowest']:.1f} to "
         f"{100 * single['highest']:.1f} %.",
     ]
-    if apart.get("images"):
+    if apart := values_apart(values):
         column = apart["column"].replace("_", " ")
         gap = f"{100 * apart['difference']:+.1f} points ({point_ends(apart)})"
         lines.append(

@@ -24,6 +24,9 @@ def main() -> None:
     counts = run(settings, arguments.source, arguments.review, arguments.target)
     write_json(counts, arguments.metrics)
     print(state_counts("clean", counts["listed"], {"kept": counts["kept"], **counts["rejected"]}))
+    if counts["waiting"]:
+        waiting = "1 decision waits" if counts["waiting"] == 1 else f"{counts['waiting']:,} decisions wait"
+        print(f"clean: {waiting} in {arguments.review} for images that are not among the data.")
     for line in describe_groups(read_table(arguments.target / "kept.csv")):
         print(line)
 

@@ -31,7 +31,7 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
 
     Raises:
         FileNotFoundError: The table of decisions or the table of images does not exist.
-        ValueError: No image is left, or a decision is not about these images.
+        ValueError: No image is left, or a decision does not fit its image.
     """
     listed = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
     decisions = read_decisions(review, listed)
@@ -56,7 +56,7 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
     return {
         **count_outcomes(listed, kept, rejected),
         "pairs": tally(pairs["relation"]),
-        "decisions": count_decisions(decisions),
+        **count_decisions(decisions, set(listed["image_id"])),
     }
 
 
@@ -93,6 +93,7 @@ def count_outcomes(images: pd.DataFrame, kept: pd.DataFrame, rejected: pd.DataFr
     }
 
 
-def count_decisions(decisions: dict[str, Decision]) -> dict[str, int]:
-    """Return how many decisions of each kind stand."""
-    return tally(decision.decision for decision in decisions.values())
+def count_decisions(decisions: dict[str, Decision], image_ids: set[str]) -> dict[str, Any]:
+    """Return how many decisions of each kind stand, and how many wait for an image that is not among the data."""
+    fitting = [decision.decision for image_id, decision in decisions.items() if image_id in image_ids]
+    return {"decisions": tally(fitting), "waiting": len(decisions) - len(fitting)}

@@ -1,4 +1,8 @@
-"""The table of a person's decisions on single images: it only grows, one row per decision, and is read strictly."""
+"""The table of a person's decisions on single images: it only grows, one row per decision, and is read strictly.
+
+A decision on an image that is not among the data stands too: it waits until the image comes back. The image may have
+been deleted, or not have come this time, or the data may be others.
+"""
 
 import csv
 from collections.abc import Iterator
@@ -48,14 +52,16 @@ def collect_classes(images: pd.DataFrame) -> Collected:
 def read_decisions(path: Path, images: pd.DataFrame) -> dict[str, Decision]:
     """Return the standing decisions by image_id, in the order of the file, without the decisions that were undone.
 
+    Those that wait for their image are among them.
+
     Args:
         path: The table of decisions.
         images: The images of the data, with the columns `image_id` and `class`.
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: A line is not a decision on one of the images, contradicts a standing decision, or was not written
-            to its end.
+        ValueError: A line is not a decision, names a class that its image cannot have, contradicts a standing
+            decision, or was not written to its end.
     """
     return {image_id: decision for image_id, (_, decision) in read_standing(path, collect_classes(images)).items()}
 
@@ -139,23 +145,17 @@ def check_decision(decision: Decision, standing: Standing, images: Collected, wh
     """Check that a decision fits the images and the standing decisions.
 
     Raises:
-        ValueError: The image or the class is unknown, the undo has nothing to undo, or the decision contradicts a
-            standing decision.
+        ValueError: The image cannot have the class, the undo has nothing to undo, or another decision stands.
     """
     image_id, class_ = decision.image_id, decision.class_
-    if image_id not in images.classes:
-        raise ValueError(
-            f"{where}: expected an image of the data, got {image_id!r}. "
-            "Decisions of another data set, or on classes that collect.classes leaves out, belong in a review file of "
-            "its own."
-        )
     line, before = standing.get(image_id, (0, None))
     if decision.decision == "undo":
         if before is None:
             raise ValueError(f"{where}: expected a standing decision to undo, got none on {image_id}.")
         return
-    classes = images.names if decision.decision == "move" else sorted(images.classes[image_id])
-    if class_ not in classes:
+    own = images.classes.get(image_id, set())
+    classes = images.names if decision.decision == "move" else sorted(own)
+    if own and class_ not in classes:
         raise ValueError(f"{where}: expected a class of {', '.join(classes)} to {decision.decision}, got {class_!r}.")
     if before and (before.decision, before.class_) != (decision.decision, class_):
         raise ValueError(

@@ -100,8 +100,8 @@ class Gallery:
         return {"": rows} | {str(class_): rows[inside] for class_, inside in positions.items()}
 
     def find(self, image_ids: Iterable[str]) -> Rows:
-        """Return the rows of the images."""
-        return np.array([row for image_id in image_ids for row in self.rows_of[image_id]], dtype=np.intp)
+        """Return the rows of the images; an image that is not among the data has none."""
+        return np.array([row for image_id in image_ids for row in self.rows_of.get(image_id, ())], dtype=np.intp)
 
     def starts(self, name: str, rows: Rows) -> list[int]:
         """Return the position in a listing where each page begins.

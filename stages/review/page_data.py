@@ -29,6 +29,7 @@ def overview(session: Session, name: str, class_: str) -> dict[str, Any]:
             "total": len(rows),
             "decided": int(session.is_decided[rows].sum()),
             "standing": len(session.standing),
+            "waiting": session.waiting,
             "reasons": sorted({decision.reason for _, decision in session.standing.values()} - {""}),
             "missing": [str(path) for path in session.missing()],
             "problem": problem,

@@ -111,6 +111,7 @@ class Session:
         self.images, self.gallery, self.standing, self.stamps = images, gallery, standing, stamps
         self.is_decided = np.zeros(len(gallery.entries), dtype=bool)
         self.is_decided[gallery.find(standing)] = True
+        self.waiting = sum(image_id not in images.classes for image_id in standing)
 
     def decide(self, image_id: str, decision: str, class_: str, reason: str) -> Decision:
         """Write a decision, and before it an undo if another decision stands on the image; return what now stands.
@@ -127,6 +128,8 @@ class Session:
             raise ValueError(f"class: expected a name of one line, as a decision is one, got {class_!r}.")
         with self.writing():
             new = Decision(image_id, decision, class_, " ".join(reason.split()), now())
+            if image_id not in self.images.classes:
+                raise ValueError(f"decision: expected an image of the data, got {image_id!r}.")
             check_decision(new, {}, self.images, "decision")
             _, old = self.standing.get(image_id, (0, None))
             if old and (old.decision, old.class_, old.reason) == (decision, class_, new.reason):
@@ -135,14 +138,15 @@ class Session:
             return new
 
     def undo(self, image_id: str = "") -> Decision:
-        """Undo the decision on an image, or without an image_id the last decision; return the undone decision.
+        """Undo the decision on an image, or without an image_id the last decision on an image that is shown; return it.
 
         Raises:
             ValueError: There is no decision to undo.
             OSError: The undo could not be written.
         """
         with self.writing():
-            row = Decision(image_id or next(reversed(self.standing), ""), "undo", "", "", now())
+            shown = [each for each in self.standing if each in self.images.classes]
+            row = Decision(image_id or next(reversed(shown), ""), "undo", "", "", now())
             if not row.image_id:
                 raise ValueError("undo: expected a standing decision, got none.")
             check_decision(row, self.standing, self.images, "undo")

@@ -77,7 +77,7 @@ def clean(tmp_path):
 def test_different_images_are_all_kept_each_in_its_own_group(clean, draw):
     counts, kept, rejected = clean([("cat", encode(draw(n))) for n in range(4)] + [("NA", encode(draw(9)))])
     assert counts == {
-        "listed": 5, "kept": 5, "rejected": {}, "pairs": {}, "decisions": {}, "groups": 5,
+        "listed": 5, "kept": 5, "rejected": {}, "pairs": {}, "decisions": {}, "waiting": 0, "groups": 5,
         "largest_groups": [1, 1, 1, 1, 1], "classes": {"NA": 1, "cat": 4},
     }  # fmt: skip
     assert kept["group"].tolist() == kept["image_id"].tolist() == sorted(kept["image_id"])
@@ -395,6 +395,14 @@ def test_a_known_placeholder_is_rejected_at_its_first_copy(clean, draw):
     digits = clean(images)[1].set_index("image_id")["phash"][id_of(images[0][1])]
     _, _, rejected = clean(images, placeholder_hashes=[digits])
     assert rejected[["image_id", "reason"]].to_numpy().tolist() == [[id_of(images[0][1]), "placeholder"]]
+
+
+def test_decisions_on_images_that_are_gone_wait_and_are_counted(clean, draw):
+    images = [(name, encode(draw(n))) for n, name in enumerate(("cat", "dog"))]
+    decisions = [("f" * 64, "move", "owl", ""), (id_of(images[0][1]), "reject", "cat", "")]
+    counts, kept, _ = clean(images, decisions)
+    assert (counts["decisions"], counts["waiting"]) == ({"reject": 1}, 1)
+    assert kept["class"].tolist() == ["dog"]
 
 
 def test_a_person_rejects_and_moves(clean, draw):

@@ -94,7 +94,7 @@ def test_the_decision_on_one_image_is_undone_by_name(api, paths):
             {"image_id": "bird", "decision": "keep", "class": "cat"},
             "decision: expected an image of the data, got 'bird'",
         ),
-        ({"image_id": "bird", "decision": "undo"}, "undo: expected an image of the data, got 'bird'"),
+        ({"image_id": "bird", "decision": "undo"}, "undo: expected a standing decision to undo, got none on bird"),
         ({"image_id": "", "decision": "keep", "class": "cat"}, "decision: expected an image of the data, got ''"),
         (
             {"image_id": "cat1", "decision": "kep", "class": "cat"},

@@ -82,13 +82,20 @@ def test_new_tables_of_clean_are_noticed(api, paths):
     assert [tile["reason"] for tile in api.page("rejected", **{"class": "cat"})["tiles"]] == ["blurred", "conflict"]
 
 
-def test_where_new_images_lack_a_decided_one_the_page_says_so_and_stays(api, paths):
+def test_where_new_images_lack_a_decided_one_its_decision_waits_and_can_be_undone(api, paths):
     api.decide("dog2", "keep", "dog")
     images = paths.raw / "images.csv"
     images.write_text("".join(line for line in images.read_text().splitlines(True) if not line.startswith("dog2")))
+    for name in ("kept", "rejected"):
+        table = paths.cleaned / f"{name}.csv"
+        table.write_text("".join(line for line in table.read_text().splitlines(True) if not line.startswith("dog2")))
     page = api.page("decided")
-    assert "line 2: expected an image of the data, got 'dog2'. Decisions of another data set" in page["problem"]
-    assert [tile["image_id"] for tile in page["tiles"]] == ["dog2"]
+    assert (page["problem"], page["standing"], page["waiting"], page["tiles"]) == ("", 1, 1, [])
+    api.decide("cat1", "keep", "cat")
+    assert api.decide("", "undo")["undone"]["image_id"] == "cat1"
+    assert api.post({"decision": "undo"}).json == {"error": "undo: expected a standing decision, got none."}
+    assert api.decide("dog2", "undo")["waiting"] == 0
+    assert rows(paths)[-1] == "dog2,undo,,"
 
 
 def test_a_missing_table_of_decisions_is_begun(paths):
@@ -97,7 +104,7 @@ def test_a_missing_table_of_decisions_is_begun(paths):
     assert paths.reviews.read_text() == HEADER
 
 
-@pytest.mark.parametrize("content", ["", "image_id\n", HEADER + f"bird,keep,cat,,{NOON}\n"])
+@pytest.mark.parametrize("content", ["", "image_id\n", HEADER + f"cat1,keep,dog,,{NOON}\n"])
 def test_a_table_that_is_wrong_from_the_start_is_an_error_and_stays_as_it_is(paths, content):
     paths.reviews.write_text(content)
     with pytest.raises(ValueError, match=r"review\.csv line \d: expected"):

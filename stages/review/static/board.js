@@ -76,7 +76,7 @@ function tabs(id, entries, chosen, key, everything = "") {
 }
 
 export function renderAround() {
-  const { classes, filters, decided, total, page, pages, problem, dropped, reasons } = board.answer;
+  const { classes, filters, decided, total, page, pages, problem, dropped, waiting, reasons } = board.answer;
   tabs("classes", classes, board.class, "class", "All classes");
   tabs("filters", filters, board.filter, "filter");
   find("bar").max = Math.max(1, total);
@@ -89,6 +89,8 @@ export function renderAround() {
   find("problem").textContent = `${problem} Until this is mended, no decision is taken, and the page shows the state before it.`;
   find("dropped").hidden = !dropped;
   find("dropped").textContent = `The last row was not written to its end, so it was dropped: ${dropped}`;
+  find("waiting").hidden = !waiting;
+  find("waiting").textContent = `${waiting === 1 ? "A decision waits" : `${waiting} decisions wait`} for images that are not among the data.`;
   find("reasons").replaceChildren(...reasons.map((value) => element("option", { value })));
   document.title = `${decided}/${total} ${board.class || "all"} · Review`;
   board.changed();

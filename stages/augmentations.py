@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stages.core.files import read_table, replacing
+from stages.core.files import read_table, replacing_folder
 from stages.core.params import load
 from stages.core.terminal import command
 from stages.images.sheets import INK, SheetSection, Tile, draw_sheet
@@ -29,8 +29,7 @@ def run(presets: dict[str, Augmentation], source: Path, target: Path) -> None:
     """
     images, names = take_batch(source)
     sections = [draw_preset(name, amounts, images, names) for name, amounts in presets.items()]
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "augmentations") as folder:
         draw_sheet(sections, folder / SHEET, SIDE, 1 + VERSIONS)
 
 

@@ -4,7 +4,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from stages.core.files import read_json, replacing
+from stages.core.files import read_json, replacing_folder
 from stages.core.terminal import command
 
 MODEL = ("model.keras", "network.json")
@@ -21,8 +21,7 @@ def run(summary: Path, models: Path, pretrained: Path, target: Path) -> str:
     files = [models / name / file for file in MODEL]
     if read_json(models / name / "network.json")["backbone"]:
         files.append(pretrained / name / BACKBONE_WEIGHTS)
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "champion") as folder:
         for file in files:
             if not file.is_file():
                 raise FileNotFoundError(f"{file}: expected a file of the champion, got none.")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from stages.core import params
-from stages.core.files import read_table, replacing, write_table
+from stages.core.files import read_table, replacing_folder, write_table
 from stages.core.terminal import command
 from stages.images.sheets import draw_sheet
 from stages.images.tiles import SIDE, image_section
@@ -41,8 +41,8 @@ def run(settings: CollectionReport, raw: Path, target: Path) -> None:
     if extents.empty:
         raise ValueError(f"{raw / 'images.csv'}: expected images with a width and a height, got {len(images)} without.")
     smaller = count_smaller(extents, sorted(settings.input_sizes))
-    with replacing(target) as folder:
-        (folder / "sheets").mkdir(parents=True)
+    with replacing_folder(target, "collection_report") as folder:
+        (folder / "sheets").mkdir()
         write_table(smaller, folder / "smaller.csv")
         draw_extents(extents, smaller, folder / "extents.png")
         for name, rows in images.groupby("class"):

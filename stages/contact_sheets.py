@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from stages.core.files import read_table, replacing
+from stages.core.files import read_table, replacing_folder
 from stages.core.terminal import command
 from stages.images.sheets import SheetSection, Tile, draw_sheet
 from stages.images.tiles import SIDE, file_name, image_section, read_squares, spread
@@ -26,8 +26,7 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
     """
     kept, rejected, pairs = (read_table(cleaned / f"{name}.csv") for name in ("kept", "rejected", "pairs"))
     images = pd.concat([kept, rejected]).drop_duplicates("image_id").set_index("image_id")
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "contact_sheets") as folder:
         by_class = [(name, "kept", rows, PER_CLASS) for name, rows in kept.groupby("class")]
         by_reason = [(name, "rejected", rows, PER_REASON) for name, rows in rejected.groupby("reason")]
         draw_sheet([image_section(*group, raw) for group in by_class], folder / "kept.png", SIDE, COLUMNS)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from stages import models
 from stages.core import params
-from stages.core.files import read_json, replacing, write_json
+from stages.core.files import read_json, replacing_folder, write_json
 from stages.core.terminal import command
 from stages.networks.backbone_parts import TAIL_WEIGHTS, cut, on_pixels
 from stages.networks.determinism import fix
@@ -59,8 +59,7 @@ def run(
     backbone = network.make_backbone(inputs.shape)
     backbone.load_weights(weights / "backbone.weights.h5")
     frozen, tail = cut(backbone, boundary.trainable_layers)
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "features") as folder:
         model = on_pixels(frozen, boundary.scaling, inputs.shape)
         np.save(folder / FEATURES, activate(model, inputs.array, settings))
         if settings.views:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from stages.core import params
 from stages.core.counts import state_counts, tally
-from stages.core.files import read_table, replacing, write_json, write_table
+from stages.core.files import read_table, replacing_folder, write_json, write_table
 from stages.core.terminal import command, progress
 from stages.images.faces import NO_FACE, Box, Face, outline
 from stages.images.preprocessing import Preprocessing, Reader, dump_settings, open_reader
@@ -43,8 +43,7 @@ def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str
         ValueError: No image can be read, or the cascade for faces cannot be used.
     """
     kept = read_table(source).sort_values("image_id", kind="stable")
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "preprocess") as folder:
         shape = (len(kept), *settings.shape, 3)
         images = np.lib.format.open_memmap(folder / "all.npy", mode="w+", dtype=np.uint8, shape=shape)
         kept = kept.join(read_all(kept, raw, settings, images))

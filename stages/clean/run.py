@@ -10,7 +10,7 @@ from stages.clean.groups import SAME, name_groups, name_originals
 from stages.clean.inspection import apply_decisions, inspect_all
 from stages.clean.settings import Clean
 from stages.core.counts import tally
-from stages.core.files import read_table, replacing, write_table
+from stages.core.files import read_table, replacing_folder, write_table
 from stages.images.decisions import Decision, read_decisions
 
 REJECTED_COLUMNS = ["image_id", "class", "source_id", "file", "reason", "detail", "twin", "distance"]
@@ -48,8 +48,7 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
     if kept.empty:
         raise ValueError(f"{source}: expected an image that passes `clean`, got {describe_reasons(rejected)}.")
     kept, rejected = sort_rows(kept), sort_rows(rejected)
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "clean") as folder:
         write_table(kept.drop(columns=["reason", "detail", "decision"]), folder / "kept.csv")
         write_table(rejected.reindex(columns=REJECTED_COLUMNS).astype({"distance": "Int64"}), folder / "rejected.csv")
         write_table(name_pairs(pairs, usable), folder / "pairs.csv")

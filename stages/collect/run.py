@@ -15,7 +15,7 @@ from stages.collect.counts_by_source import count_by_source
 from stages.collect.source import source_of
 from stages.core import params
 from stages.core.cache import cache_folder
-from stages.core.files import replacing, write_table
+from stages.core.files import replacing_folder, write_table
 from stages.core.terminal import progress_by_reason
 from stages.downloads.download import Bounds
 from stages.downloads.store import Store, forget_failures
@@ -57,8 +57,7 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
     path = Path(settings.source)
     listed = take_classes(list(source_of(path).listing(path)), settings.classes)
     images, failures = [], []
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "collect") as folder:
         for image, content in progress_by_reason(fetch(listed, settings), len(listed), "collect", reason_of):
             if isinstance(content, Failure):
                 failures.append(failure_row(image, path, content))

@@ -13,6 +13,8 @@ import pandas as pd
 
 from stages.core.locks import locked
 
+MARK = ".written_by"  # the file in a step's folder with the name of the step
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
@@ -36,6 +38,43 @@ def replacing(target: Path) -> Iterator[Path]:
             unfinished.replace(target)
         finally:
             remove(unfinished)
+
+
+@contextmanager
+def replacing_folder(target: Path, step: str) -> Iterator[Path]:
+    """Yield a new folder that replaces the target as `replacing` does; a step replaces only a folder that it wrote.
+
+    The step leaves its name in the folder's file MARK, which DVC does not see.
+
+    Raises:
+        ValueError: The target holds anything that the step did not write, or another process is writing it.
+    """
+    check_own(target, step)
+    with replacing(target) as folder:
+        folder.mkdir()
+        yield folder
+        (folder / MARK).write_text(f"{step}\n", encoding="utf-8")
+
+
+def check_own(target: Path, step: str) -> None:
+    """Check that a step may replace a folder: it is new or empty, or the step itself wrote it.
+
+    Raises:
+        ValueError: The target is a file, or a folder of something else.
+    """
+    expected = f"{target}: expected a new or empty folder, or one that `{step}` wrote"
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"{expected}, got a file. Nothing was changed.")
+    held = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
+    if MARK in held:
+        writer = (target / MARK).read_text(encoding="utf-8", errors="replace").strip()
+        if writer != step:
+            raise ValueError(f"{expected}, got one that `{writer}` wrote. Nothing was changed.")
+    elif held:
+        raise ValueError(
+            f"{expected}, got one that holds {held[0]}{', and more' * (len(held) > 1)}. Nothing was changed; delete it "
+            "first if it may go. `dvc repro` does that with its own folders."
+        )
 
 
 def remove(path: Path) -> None:

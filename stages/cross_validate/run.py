@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stages import models
-from stages.core.files import read_table, replacing, write_json, write_table
+from stages.core.files import check_own, read_table, replacing_folder, write_json, write_table
 from stages.core.terminal import progress
 from stages.cross_validate.accuracies import Outcome, summarise
 from stages.cross_validate.head_trainings import HeadTrainer
@@ -46,13 +46,13 @@ def run(
     classes = sorted(table["class"].unique())
     labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
     trainings = plan_trainings(table, labels, settings.seed)
+    check_own(target, "cross_validate")  # before hours of work
     fix(settings.seed, settings.threads)
     with open_folder(identify(name, settings, amounts, inputs, source, folds)) as folder:
         trainer = make_trainer(name, settings, amounts, inputs, source, len(classes), folder)
         outcomes = list(test_all(trainings, trainer, folder, f"cross_validate {name}"))
         metrics = summarise(outcomes, table, labels, classes)
-        with replacing(target) as unfinished:
-            unfinished.mkdir()
+        with replacing_folder(target, "cross_validate") as unfinished:
             write_table(as_table(outcomes, table, classes), unfinished / "predictions.csv")
             write_json(metrics, unfinished / "metrics.json")
     return metrics

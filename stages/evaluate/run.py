@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from stages.core import params
-from stages.core.files import read_json, read_table, replacing, write_json, write_table
+from stages.core.files import read_json, read_table, replacing_folder, write_json, write_table
 from stages.evaluate.calibration import calibration_error, calibration_interval, error_by_chance, make_bins
 from stages.evaluate.curves import per_class_bars, precision_recall_points, reliability, roc_points
 from stages.evaluate.thresholds import choose_threshold, images_needed, precision_recall_at
@@ -78,8 +78,7 @@ def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Pa
     predictions = Predictions(probabilities, labels, table["group"].to_numpy(), classes)
     metrics = count_costs(model, network) | score_splits(settings, predictions, parts)
     metrics |= undo_calibration(predictions, parts, network.get("temperature", 1.0))
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "evaluate") as folder:
         write_table(as_table(predictions, table, read_table(source / "index.csv")), folder / "predictions.csv")
         write_plots(predictions.of_split(parts["test"]), folder)
         write_json(metrics, folder / "metrics.json")

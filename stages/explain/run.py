@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
 from stages.core import params
-from stages.core.files import read_json, read_table, replacing, write_table
+from stages.core.files import read_json, read_table, replacing_folder, write_table
 from stages.explain.embedding import NAMES, Method, draw_embedding, embed
 from stages.images.sheets import CAPTION, INK, SheetSection, Tile, draw_sheet
 from stages.networks.determinism import fix
@@ -70,8 +70,7 @@ def run(settings: Explain, source: Path, pixels: Path, trained: Path, prediction
     features = predict(last_features(model), inputs.array, settings.batch_size)
     points = embed(features, settings.embedding, settings.perplexity, settings.seed).round(3)
     placed = table[["image_id", "class", "split", "predicted"]].assign(x=points[:, 0], y=points[:, 1])
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "explain") as folder:
         fooled = pair_up((f"{name} mistook", "worst"), mistakes, test[~is_right], test, views)
         draw_sheet(fooled, folder / "mistakes.png", SIDE, COLUMNS)
         sure = pair_up((f"{name} recognised", "surest"), surest, test[is_right], test, views)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from stages import models
 from stages.core import params
-from stages.core.files import replacing, write_json
+from stages.core.files import replacing_folder, write_json
 from stages.networks.backbone_parts import sha256_of
 from stages.pretrained.weights import MIRRORS, load_from, load_pinned
 
@@ -72,8 +72,7 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
     keras.utils.set_random_seed(settings.seed)
     backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
     is_pretrained = load_first(name, network, backbone, settings)
-    with replacing(target) as folder:
-        folder.mkdir()
+    with replacing_folder(target, "pretrained") as folder:
         backbone.save_weights(folder / "backbone.weights.h5")
         write_json({"pretrained": is_pretrained, "sha256": sha256_of(backbone)}, folder / "weights.json")
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from stages import models
-from stages.core.files import read_table, replacing, sha256, write_json, write_table
+from stages.core.files import check_own, read_table, replacing_folder, sha256, write_json, write_table
 from stages.networks.backbone_parts import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, divide, read_inputs
@@ -40,6 +40,7 @@ def run(
     check_settings(name, network, inputs, settings, amounts)
     classes, splits = divide(inputs, read_table(split))
     check_batches(splits, settings)
+    check_own(target, "train")  # before hours of work
     fix(settings.seed, settings.threads)
     keras.config.set_dtype_policy(settings.precision)
     identity = identify(name, network, settings, amounts, inputs, source, split)
@@ -48,8 +49,7 @@ def run(
         data = feed(inputs, splits, settings, amounts, len(classes))
         history = fit(name, model, tail, data, settings, checkpoints, live)
         temperature = calibrate(model, data.validation)
-        with replacing(target) as folder:
-            folder.mkdir()
+        with replacing_folder(target, "train") as folder:
             save(model, folder / "model.keras")
             facts = model_facts(name, model, inputs, classes)
             facts |= {"kept_epoch": best_epoch(history, settings.monitor), "temperature": temperature}

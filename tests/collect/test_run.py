@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stages.collect.run import FAILURE_COLUMNS, IMAGE_COLUMNS, Collect, run
-from stages.core.files import read_table
+from stages.core.files import MARK, read_table, replacing_folder
 from stages.manifest.listing import relist
 from stages.manifest.purge import purge
 from stages.web.client import Fetch
@@ -248,8 +248,8 @@ def test_a_tables_class_never_leads_out_of_the_target(tmp_path, target, draw, cl
 
 @pytest.mark.parametrize("files", [{}, {"loose.png": b"x"}, {"cat/": None}, {"cat/.hidden.png": b"x"}])
 def test_a_source_without_an_image_is_refused_and_the_old_target_stays(tmp_path, target, files):
-    target.mkdir()
-    (target / "old").touch()
+    with replacing_folder(target, "collect") as folder:
+        (folder / "old").touch()
     (tmp_path / "empty").mkdir()
     for name, content in files.items():
         path = tmp_path / "empty" / name
@@ -259,7 +259,7 @@ def test_a_source_without_an_image_is_refused_and_the_old_target_stays(tmp_path,
     message = r"empty: expected images in a folder per class, got [01] files and no image\.$"
     with pytest.raises(ValueError, match=message):
         collect(tmp_path / "empty", target)
-    assert os.listdir(target) == ["old"]  # noqa: PTH208
+    assert sorted(os.listdir(target)) == [MARK, "old"]  # noqa: PTH208
 
 
 def test_listed_is_kept_and_failed(source, target, draw):
@@ -498,3 +498,12 @@ def test_a_purge_removes_what_is_gone_from_manifest_and_store(server, target, tm
     assert read_table(path)["url"].tolist() == [server.url(f"/{number}") for number in (0, 2, 3)]
     assert len(list(cache.glob("*/downloads/??/*"))) == 3
     assert run(settings(path), target)["listed"] == 3
+
+
+def test_the_source_itself_is_never_replaced(source, target):
+    before = sorted(path.name for path in source.rglob("*"))
+    with pytest.raises(
+        ValueError, match=r"expected a new or empty folder, or one that `collect` wrote, got one that holds"
+    ):
+        collect(source, source)
+    assert sorted(path.name for path in source.rglob("*")) == before

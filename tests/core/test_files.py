@@ -4,7 +4,17 @@ import multiprocessing
 import pandas as pd
 import pytest
 
-from stages.core.files import read_json, read_table, remove, replacing, sha256, write_json, write_table
+from stages.core.files import (
+    MARK,
+    read_json,
+    read_table,
+    remove,
+    replacing,
+    replacing_folder,
+    sha256,
+    write_json,
+    write_table,
+)
 
 
 def names(folder):
@@ -199,3 +209,51 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
     content = bytes(range(256)) * 5000
     (tmp_path / "file").write_bytes(content)
     assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+# --- folders that a step may replace
+
+
+def write_folder(target, step="clean", name="new.csv"):
+    with replacing_folder(target, step) as folder:
+        (folder / name).write_text("new")
+
+
+def test_a_step_replaces_its_own_folder_and_one_that_is_new_or_empty(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        write_folder(tmp_path / name)
+        write_folder(tmp_path / name, name="newer.csv")
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == [MARK, "newer.csv"]
+
+
+def test_a_folder_of_a_person_stays_as_it_is(tmp_path):
+    photos = tmp_path / "photos"
+    (photos / "holiday").mkdir(parents=True)
+    (photos / "notes.txt").write_text("mine")
+    message = (
+        r"photos: expected a new or empty folder, or one that `clean` wrote, got one that holds holiday, and more\."
+    )
+    with pytest.raises(ValueError, match=message):
+        write_folder(photos)
+    assert sorted(path.name for path in photos.iterdir()) == ["holiday", "notes.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_a_folder_of_another_step_and_a_file_stay_as_they_are(tmp_path):
+    write_folder(tmp_path / "raw", "collect")
+    with pytest.raises(ValueError, match=r"raw: expected .* that `clean` wrote, got one that `collect` wrote\."):
+        write_folder(tmp_path / "raw")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match=r"file: expected .*, got a file\."):
+        write_folder(tmp_path / "file")
+    assert (tmp_path / "raw" / "new.csv").exists()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_of_which_the_step_fails_stays_and_is_still_its_own(tmp_path):
+    write_folder(tmp_path / "raw")
+    with pytest.raises(OSError, match="full"), replacing_folder(tmp_path / "raw", "clean"):
+        raise OSError("full")
+    write_folder(tmp_path / "raw", name="newer.csv")
+    assert (tmp_path / "raw" / "newer.csv").exists()

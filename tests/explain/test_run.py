@@ -11,7 +11,7 @@ from keras import layers
 from PIL import Image
 
 from stages.core import params
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import MARK, read_json, read_table, write_json
 from stages.evaluate import run as evaluate
 from stages.explain import __main__ as explain_command
 from stages.explain import run as explain
@@ -128,7 +128,7 @@ def test_writes_its_figures_and_a_thumbnail_of_each_mistake(explained):
     mistakes = mistakes_in(out)
     assert mistakes
     thumbnails = [f"heat/{row['image_id'][:16]}.jpg" for row in mistakes]
-    assert sorted(files_of(out)) == sorted(FIGURES + thumbnails)
+    assert sorted(files_of(out)) == sorted([*FIGURES, *thumbnails, MARK])
     for name in thumbnails:
         with Image.open(out / name) as thumbnail:
             assert thumbnail.size == (120, 160) and thumbnail.format == "JPEG"

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from stages.collect.advice import advise
+from stages.collect.folder_notes import describe_folders
 from stages.collect.run import Collect, run
 from stages.core import params
 from stages.core.counts import state_counts
@@ -17,9 +18,12 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="the folder of raw images to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
-    counts = run(params.read(Collect, "collect"), arguments.target)
+    settings = params.read(Collect, "collect")
+    counts = run(settings, arguments.target)
     write_json(counts, arguments.metrics)
     print(state_counts("collect", counts["listed"], {"kept": counts["kept"], **counts["failed"]}))
+    for line in describe_folders(Path(settings.source), arguments.target):
+        print(line)
     for line in advise(arguments.target):
         print(line)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from stages.collect.member_names import decode_name, relative
 from stages.core.files import parse_table
 from stages.sources.listed_image import TABLE, Failure, Listed, list_table, list_tree
 
@@ -49,7 +50,7 @@ class Members:
                 raise ValueError(f"more than {MAX_MEMBERS} members")
             if size < 0 or unpacked > most:
                 raise ValueError(f"members of more than {most} bytes")
-            member = str(PurePosixPath(name.encode("utf-8", "replace").decode()))
+            member = str(PurePosixPath(relative(name)))
             if member in self.entries:
                 self.faults[member] = TWICE
             elif not is_file:
@@ -74,7 +75,7 @@ class _Zip:
     @staticmethod
     def _describe(info: zipfile.ZipInfo) -> tuple[str, int, bool, zipfile.ZipInfo]:
         kind = info.external_attr >> 28  # the file type of the Unix mode: 8 is a regular file, 0 is not stored
-        return info.filename, info.file_size, kind in (0, 8), info
+        return decode_name(info), info.file_size, kind in (0, 8), info
 
     def read(self, name: str, at_most: int) -> bytes:
         content = bytearray()
@@ -109,10 +110,21 @@ class _Tar:
         try:
             stream: Any = self.stream
             self.archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 (`_opened` closes it)
-            self.members = Members(path, ((i.name, i.size, i.isfile(), i) for i in self.archive if not i.isdir()))
+            self.members = Members(path, self._describe())
         except BaseException:
             self.stream.close()
             raise
+
+    def _describe(self) -> Iterator[tuple[str, int, bool, tarfile.TarInfo]]:
+        """Yield the files; a hard link to an earlier member, as tar writes equal files, is that member."""
+        seen: dict[str, tarfile.TarInfo] = {}
+        for info in self.archive:
+            if info.isdir():
+                continue
+            target = seen.get(info.linkname, info) if info.islnk() else info
+            if target.isfile():
+                seen[info.name] = target
+            yield info.name, target.size, target.isfile(), target
 
     def read(self, name: str, at_most: int) -> bytes:
         self.stream.most = at_most + tarfile.RECORDSIZE

@@ -1,22 +1,75 @@
 """A folder on this machine: `<class>/…`, `<train|test>/<class>/…`, or any files with a table `images.csv`."""
 
+import io
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from stages.core.files import read_table
-from stages.sources.listed_image import TABLE, Failure, Listed, list_table, list_tree
+from stages.images.reading import UnusableImage, open_image
+from stages.sources.listed_image import TABLE, Failure, Listed, is_hidden, list_table, list_tree
 
 
 def listing(path: Path) -> Iterator[Listed]:
     """Yield the folder's files, sorted by path; if it holds a table of images, yield the table's rows.
 
     Raises:
+        OSError: A folder inside cannot be read.
         ValueError: The table is wrong.
     """
-    files = [str(file.relative_to(path).as_posix()) for file in path.rglob("*") if file.is_file()]
+    files = [file for folder, names in walk(path) for file in (join(folder, name) for name in names)]
     if (path / TABLE).is_file():
-        return list_table(read_table(path / TABLE), files, str(path / TABLE))
+        return list_table(with_relative(read_table(path / TABLE), path), files, str(path / TABLE))
     return list_tree(files)
+
+
+def walk(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder inside, relative to the path and sorted, with the names of its files.
+
+    Linked folders are followed, but for those that lead back to a folder around them.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise OSError(f"{error.filename}: expected a folder that can be read, got: {error.strerror}.") from error
+
+    for root, folders, names in os.walk(path, onerror=refuse, followlinks=True):
+        here = Path(root).resolve()
+        around = {here, *here.parents}
+        folders[:] = sorted(name for name in folders if Path(root, name).resolve() not in around)
+        yield Path(root).relative_to(path).as_posix(), sorted(names)
+
+
+def join(folder: str, name: str) -> str:
+    """Return the path of a file in a folder, which is `.` for the source itself."""
+    return name if folder == "." else f"{folder}/{name}"
+
+
+def with_relative(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return a table of images in which full paths of files inside the folder are relative to it."""
+    if "file" not in table:
+        return table
+    starts = [f"{start.as_posix()}/" for start in (path.absolute(), path.resolve())]
+    return table.assign(
+        file=[next((file.removeprefix(s) for s in starts if file.startswith(s)), file) for file in table["file"]]
+    )
+
+
+def empty_folders(path: Path) -> list[str]:
+    """Return the folders inside that hold no file at any depth, hidden ones aside; of nested ones the outermost."""
+    filled: set[str] = {"."}
+    folders = []
+    for folder, names in walk(path):
+        folders.append(folder)
+        if any(not is_hidden(join(folder, name)) for name in names):
+            parts = folder.split("/")
+            filled |= {"/".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    empty = [folder for folder in folders if folder not in filled and not is_hidden(folder)]
+    return [folder for folder in empty if folder.rpartition("/")[0] not in empty]
 
 
 def fetching(path: Path, listed: Iterable[Listed], max_bytes: int) -> Iterator[tuple[Listed, bytes | Failure]]:
@@ -26,13 +79,34 @@ def fetching(path: Path, listed: Iterable[Listed], max_bytes: int) -> Iterator[t
 
 
 def read_bytes(path: Path, member: str, max_bytes: int) -> bytes | Failure:
-    """Return the bytes of one file inside the folder, or the reason why they cannot be taken."""
+    """Return the bytes of one file inside the folder, or the reason why they cannot be taken.
+
+    A link may lead out of the folder, as those of DVC, git-annex and DataLad do, but only to an image: whoever made the
+    folder must not have other files of this machine collected, and shared.
+    """
     file = path / member
-    if not file.is_file():
-        return Failure("missing", f"{member} is listed in {TABLE} only")
-    if not file.resolve().is_relative_to(path.resolve()):
+    if Path(member).is_absolute() or ".." in Path(member).parts:
         return Failure("outside the source", member)
+    if not file.is_file():
+        if file.is_symlink():
+            return Failure("missing", f"{member} is a link to no file")
+        only = Failure("missing", f"{member} is listed in {TABLE} only")
+        return Failure("no regular file", member) if file.exists() else only
     size = file.stat().st_size
     if size > max_bytes:
         return Failure("too many bytes", f"{size} of at most {max_bytes}")
-    return file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        return Failure("unreadable file", f"{member}: {error.strerror}")
+    is_inside = file.resolve().is_relative_to(path.resolve())
+    return content if is_inside or is_image(content) else Failure("outside the source", member)
+
+
+def is_image(content: bytes) -> bool:
+    """Return whether the bytes begin as those of an image do."""
+    try:
+        with open_image(io.BytesIO(content)):
+            return True
+    except UnusableImage:
+        return False

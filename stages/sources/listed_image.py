@@ -1,6 +1,8 @@
 """A listed image: its class and provenance, before its bytes are fetched."""
 
+import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
@@ -8,18 +10,12 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from stages.core.counts import SPLITS
+from stages.sources.tree_layout import find_layout
 
 TABLE = "images.csv"
 OUTSIDE = ("/", ".", "..")  # parts of a path that leads out of its tree; they cannot be names of classes
+SYSTEM_FOLDERS = ("__MACOSX", "@eaDir")  # of macOS's archives and of Synology's thumbnails
 TABLES = (TABLE, "failures.csv")  # the files that `collect` writes beside the folders of its classes
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 
 
 @dataclass(frozen=True)
@@ -65,19 +61,18 @@ def one_line(text: str) -> str:
 
 
 def list_tree(files: Iterable[str]) -> Iterator[Listed]:
-    """Yield the files of a tree `<class>/…`, or of `<train|val|test>/<class>/…` if every first folder is a split.
+    """Yield the files of a tree of class folders, which splits or other folders may be around (see `tree_layout`).
 
     Hidden files are left out. A file in no class folder, or outside the tree, is listed with an empty class.
 
     Args:
         files: Paths relative to the tree's root, with forward slashes.
     """
-    paths = sorted(PurePosixPath(file) for file in files if not is_hidden(file))
-    is_split = all(path.parts[0].lower() in SPLIT_FOLDERS for path in paths if len(path.parts) > 1)
+    paths = visible_paths(files)
+    layout = find_layout(paths)
     for path in paths:
-        folders = path.parts[:-1]
-        given_split = SPLIT_FOLDERS[folders[0].lower()] if is_split and folders else ""
-        class_ = next(iter(folders[1:] if is_split else folders), "")
+        class_, given_split = layout.place(path)
+        class_ = clean_class(class_)
         is_outside = any(part in OUTSIDE for part in path.parts)
         yield Listed(
             source_id=str(path),
@@ -87,9 +82,25 @@ def list_tree(files: Iterable[str]) -> Iterator[Listed]:
         )
 
 
+def visible_paths(files: Iterable[str]) -> list[PurePosixPath]:
+    """Return the paths of the files that are not hidden, sorted."""
+    return sorted(PurePosixPath(file) for file in files if not is_hidden(file))
+
+
+def clean_class(name: str) -> str:
+    """Return the name of a class as it is meant: composed (NFC), without spaces around it, and as Unicode.
+
+    Python reads a name that is not UTF-8, such as one of an old archive in Latin-1, with a surrogate for each odd byte.
+    """
+    if any("\udc80" <= letter <= "\udcff" for letter in name):
+        name = os.fsencode(name).decode("latin-1")
+    return unicodedata.normalize("NFC", name).strip()
+
+
 def is_hidden(file: str) -> bool:
-    """Return whether the file, or a folder that holds it, has a name with a leading dot."""
-    return any(part.startswith(".") and part not in OUTSIDE for part in PurePosixPath(file).parts)
+    """Return whether the file, or a folder that holds it, has a leading dot or is what systems keep beside images."""
+    parts = PurePosixPath(file).parts
+    return any((part.startswith(".") and part not in OUTSIDE) or part in SYSTEM_FOLDERS for part in parts)
 
 
 def names_folder(class_: str) -> bool:
@@ -111,14 +122,19 @@ def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterato
         given_split = row.pop("split", "")
         if given_split not in (*SPLITS, ""):
             raise ValueError(f"{where} line {line}: expected a split of {', '.join(SPLITS)}, got {given_split}.")
-        member, class_ = row.pop("file"), row.pop("class")
+        member, class_ = normalise(row.pop("file")), clean_class(row.pop("class"))
         if class_ and not names_folder(class_):
             raise ValueError(f"{where} line {line}: expected a class that can name a folder, got {class_!r}.")
         source_id = row.pop("source_id", "") or member
         yield Listed(source_id=source_id, class_=class_, given_split=given_split, member=member, **row)
-    for file in sorted(set(files) - set(table["file"]) - {TABLE}):
+    for file in sorted(set(files) - set(table["file"].map(normalise)) - {TABLE}):
         if not is_hidden(file):
             yield Listed(source_id=file, class_="", member=file)
+
+
+def normalise(file: str) -> str:
+    """Return a path of a table as the listing of its folder has it: without `./` and double slashes."""
+    return str(PurePosixPath(file)) if file else file
 
 
 def _check_columns(table: pd.DataFrame, where: str) -> None:

@@ -177,7 +177,7 @@ HOSTILE = {
         "no class",
     ),
     "tar, outside": ("a.tar", tar_of("../../evil.png", "cat/../../evil.png"), "no class"),
-    "tar, absolute": ("a.tar", tar_of("/tmp/evil.png"), "no class"),
+    "tar, absolute": ("a.tar", tar_of("/tmp/evil.png", "//evil.png"), "no class"),
     "tar, link": ("a.tar", links_in_a_tar(tarfile.SYMTYPE, "/etc/passwd"), "no regular file"),
     "tar, hard link": ("a.tar", links_in_a_tar(tarfile.LNKTYPE, "../../secret"), "no regular file"),
     "tar, behind a link": ("a.tar", a_link_and_a_file_behind_it, "no regular file"),

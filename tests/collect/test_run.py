@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stages.collect.folder_notes import describe_folders
 from stages.collect.run import FAILURE_COLUMNS, IMAGE_COLUMNS, Collect, run
 from stages.core.files import MARK, read_table, replacing_folder
 from stages.manifest.listing import relist
@@ -270,7 +271,7 @@ def test_listed_is_kept_and_failed(source, target, draw):
     draw(0).save(stream, "JPEG")
     (source / "dog" / "copy.jpg").write_bytes(stream.getvalue()[:500])
     counts = collect(source, target)
-    assert counts["failed"] == {"no class": 1, "too many bytes": 1}
+    assert counts["failed"] == {"missing": 1, "no class": 1, "too many bytes": 1}
     assert counts["listed"] == counts["kept"] + sum(counts["failed"].values())
     assert len(read_table(target / "images.csv")) == counts["kept"] == sum(counts["classes"].values())
     assert len(read_table(target / "failures.csv")) == sum(counts["failed"].values())
@@ -507,3 +508,26 @@ def test_the_source_itself_is_never_replaced(source, target):
     ):
         collect(source, source)
     assert sorted(path.name for path in source.rglob("*")) == before
+
+
+def test_what_the_folders_of_a_source_mean_is_said_and_only_of_a_tree(tmp_path, target, write_tree):
+    source = tmp_path / "source"
+    write_tree(source, {"birds/robin": 1, "birds/wren": 1})
+    (source / "birds" / "tit" / "young").mkdir(parents=True)
+    (source / ".cache" / "thumbs").mkdir(parents=True)
+    assert collect(source, target)["classes"] == {"robin": 1, "wren": 1}
+    assert describe_folders(source, target) == [
+        "collect: the folder birds is around all others, so it is no class.",
+        "collect: no images in birds/tit.",
+    ]
+    (source / "images.csv").write_text("file,class\nbirds/robin/0.png,a\nbirds/wren/0.png,b\n")
+    collect(source, target)
+    assert describe_folders(source, target) == []
+
+
+@pytest.mark.parametrize("name", ["caf\u00e9", "cafe\u0301", " caf\u00e9 ", b"caf\xe9"])
+def test_a_class_has_one_name_however_its_folder_is_written(tmp_path, target, draw, name):
+    folder = tmp_path / "source" / os.fsdecode(name)
+    folder.mkdir(parents=True)
+    draw(0).save(folder / "1.png")
+    assert collect(tmp_path / "source", target)["classes"] == {"caf\u00e9": 1}

@@ -1,10 +1,14 @@
 import io
+import itertools
+import os
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from stages.collect import archive, folder
+from stages.collect.member_names import decode_name
 from stages.collect.source import source_of
 from stages.sources.listed_image import Failure
 
@@ -129,8 +133,14 @@ def test_members_whose_names_could_be_shorter_are_read(tmp_path, name, member):
     assert list(fetch(tmp_path / name).values()) == [("cat", b"one")]
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-@pytest.mark.parametrize("target", ["secret", "../secret", "cat/1.png"])
+LINKS = [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+TARGETS = ["secret", "../secret", "cat/1.png", "cat/link.png"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [pair for pair in itertools.product(LINKS, TARGETS) if pair != (tarfile.LNKTYPE, "cat/1.png")],
+)
 def test_links_and_devices_in_a_tar_are_not_followed(tmp_path, kind, target):
     (tmp_path / "secret").write_bytes(b"secret")
     with tarfile.open(tmp_path / "files.tar", "w") as stream:
@@ -141,6 +151,77 @@ def test_links_and_devices_in_a_tar_are_not_followed(tmp_path, kind, target):
         link.type, link.linkname = kind, target
         stream.addfile(link)
     assert fetch(tmp_path / "files.tar") == {"cat/1.png": ("cat", b"one"), "cat/link.png": ("cat", "no regular file")}
+
+
+def test_a_hard_link_in_a_tar_is_the_file_that_came_before_it(tmp_path):
+    (tmp_path / "tree" / "cat").mkdir(parents=True)
+    (tmp_path / "tree" / "cat" / "1.png").write_bytes(b"one")
+    (tmp_path / "tree" / "cat" / "2.png").hardlink_to(tmp_path / "tree" / "cat" / "1.png")
+    with tarfile.open(tmp_path / "files.tar", "w") as stream:
+        stream.add(tmp_path / "tree", ".")
+    assert fetch(tmp_path / "files.tar") == {"cat/1.png": ("cat", b"one"), "cat/2.png": ("cat", b"one")}
+
+
+ODD_NAMES = {
+    "backslashes": ["cat\\1.png", "dog\\2.png"],
+    "roots and drives": ["/cat/1.png", "C:/dog/2.png"],
+    "decomposed": ["cat/1.png", "dog/2.png", "do\u0308g/3.png", "d\u00f6g/4.png"],
+}
+
+
+@pytest.mark.parametrize("kind", ODD_NAMES)
+def test_names_as_other_programs_write_them_are_read(tmp_path, kind):
+    WRITERS["files.zip"](tmp_path / "files.zip", {name: name.encode() for name in ODD_NAMES[kind]})
+    classes = sorted(class_ for class_, _ in fetch(tmp_path / "files.zip").values())
+    assert classes == ["cat", "dog", "d\u00f6g", "d\u00f6g"][: len(ODD_NAMES[kind])]
+
+
+def test_names_in_utf_8_without_the_flag_for_it_are_read():
+    assert decode_name(plain_info("caf\u00e9/1.png".encode().decode("cp437"))) == "caf\u00e9/1.png"
+    assert decode_name(plain_info(b"\x94".decode("cp437"))) == b"\x94".decode("cp437")
+
+
+def plain_info(name):
+    """Return the entry of a zip whose name is not said to be in UTF-8."""
+    info = zipfile.ZipInfo(name)
+    info.flag_bits = 0
+    return info
+
+
+def test_a_linked_class_folder_is_followed_and_a_link_back_is_not(tmp_path):
+    write_folder(tmp_path / "elsewhere", {"1.png": b"one"})
+    write_folder(tmp_path / "source", {"cat/2.png": b"two"})
+    (tmp_path / "source" / "dog").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "source" / "cat" / "up").symlink_to("..")
+    listed = [image.member for image in source_of(tmp_path / "source").listing(tmp_path / "source")]
+    assert listed == ["cat/2.png", "dog/1.png"]
+
+
+def test_a_folders_link_to_an_image_outside_is_followed(tmp_path, draw):
+    draw(0).save(tmp_path / "annexed.png")
+    write_folder(tmp_path / "source", {"cat/1.png": b"one"})
+    (tmp_path / "source" / "cat" / "link.png").symlink_to(tmp_path / "annexed.png")
+    assert fetch(tmp_path / "source")["cat/link.png"] == ("cat", (tmp_path / "annexed.png").read_bytes())
+
+
+def test_a_file_that_cannot_be_read_is_counted_and_a_folder_that_cannot_be_stops(tmp_path, monkeypatch):
+    write_folder(tmp_path / "source", {"cat/1.png": b"one", "cat/2.png": b"two"})
+    read = Path.read_bytes
+
+    def refuse(self):
+        if self.name == "1.png":
+            raise PermissionError(13, "Permission denied", str(self))
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert fetch(tmp_path / "source") == {"cat/1.png": ("cat", "unreadable file"), "cat/2.png": ("cat", b"two")}
+
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(OSError, match=r"source: expected a folder that can be read, got: Permission denied\.$"):
+        fetch(tmp_path / "source")
 
 
 def test_a_folders_link_to_a_file_inside_is_followed(tmp_path):
@@ -164,10 +245,16 @@ def test_a_folders_table_cannot_name_a_file_outside(tmp_path, file):
     assert fetch(tmp_path / "source") == {file: ("cat", "outside the source")}
 
 
-def test_a_broken_link_in_a_folder_is_not_listed(tmp_path):
+def test_a_broken_link_in_a_folder_is_counted(tmp_path):
     write_folder(tmp_path / "source", {"cat/1.png": b"one"})
     (tmp_path / "source" / "cat" / "link.png").symlink_to("none.png")
-    assert list(fetch(tmp_path / "source")) == ["cat/1.png"]
+    assert fetch(tmp_path / "source") == {"cat/1.png": ("cat", b"one"), "cat/link.png": ("cat", "missing")}
+
+
+def test_rows_of_a_table_name_files_in_other_ways_too(tmp_path):
+    rows = f"file,class\n./1.png,cat \n{tmp_path}/source/2.png,cafe\u0301\n"
+    write_folder(tmp_path / "source", {"images.csv": rows.encode(), "1.png": b"one", "2.png": b"two"})
+    assert fetch(tmp_path / "source") == {"1.png": ("cat", b"one"), "2.png": ("caf\u00e9", b"two")}
 
 
 @pytest.mark.parametrize("name", [*ARCHIVES, "empty.zip", "text.tar"])

@@ -44,7 +44,9 @@ def test_a_file_outside_every_class_folder_has_no_class(file):
     assert tree(file)[0][1] == ""
 
 
-@pytest.mark.parametrize("file", [".hidden.png", "cat/.hidden.png", ".git/cat/1.png", "__MACOSX/cat/._1.png"])
+@pytest.mark.parametrize(
+    "file", [".hidden.png", "cat/.hidden.png", ".git/cat/1.png", "__MACOSX/cat/1.png", "cat/@eaDir/1.png"]
+)
 def test_hidden_files_are_left_out(file):
     assert tree(file, "cat/1.png") == [("cat/1.png", "cat", "")]
 

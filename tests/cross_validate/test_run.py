@@ -122,7 +122,7 @@ RECIPES = [
 
 
 @pytest.mark.parametrize(
-    "recipe", [*RECIPES[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in RECIPES[2:])]
+    "recipe", [RECIPES[1], *(pytest.param(each, marks=pytest.mark.slow) for each in RECIPES[:1] + RECIPES[2:])]
 )
 def test_a_head_is_trained_as_the_step_train_would(activations, settings, tmp_path, recipe):
     source, folds = activations
@@ -146,27 +146,35 @@ def test_a_loss_that_is_not_finite_is_named(activations, settings):
 
 
 def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch):
+    trained, most = [], [None]
+
+    class Quick:
+        """A trainer that guesses, and is interrupted after some trainings."""
+
+        def __init__(self, *_):
+            pass
+
+        def train(self, training):
+            if len(trained) == most[0]:
+                raise KeyboardInterrupt
+            trained.append(training.name)
+            n = len(training.splits["test"].rows)
+            return np.random.default_rng(training.seed).dirichlet(np.ones(2), n).astype(np.float32)
+
+    monkeypatch.setattr(stage, "HeadTrainer", Quick)
     stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "whole")
-    trained, train = [], HeadTrainer.train
-
-    def interrupt(self, training):
-        if len(trained) == 3:
-            raise KeyboardInterrupt
-        trained.append(training.name)
-        return train(self, training)
-
-    monkeypatch.setattr(HeadTrainer, "train", interrupt)
+    whole, most[0] = len(trained), len(trained) + 3
     with pytest.raises(KeyboardInterrupt):
         stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
     assert not (tmp_path / "again").exists()
-    before = list(trained)
-    monkeypatch.setattr(HeadTrainer, "train", lambda self, one: trained.append(one.name) or train(self, one))
+    most[0] = None
     stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
-    assert len(set(trained)) == len(trained) > len(before)
+    assert trained[whole:] == trained[:whole]
     for name in ("predictions.csv", "metrics.json"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_network_that_is_fed_pixels_is_trained_whole(project, tmp_path):
     light = 120 * (np.repeat(np.arange(AUTHORS), EACH) % 2)[:, None, None, None]
     pixels = (np.random.default_rng(0).integers(0, 100, (AUTHORS * EACH, 8, 8, 3)) + light).astype(np.uint8)

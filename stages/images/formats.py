@@ -11,17 +11,26 @@ PNG, GIF, BMP = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"BM"
 OTHER_TYPES = {
     b"%PDF": "a PDF", b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip file", b"\x1aE\xdf\xa3": "a Matroska video",
     b"<!doctype html": "an HTML page", b"<html": "an HTML page", b"<svg": "an SVG drawing", b"<?xml": "an XML file",
-    b"{": "a JSON text",
+    b"{": "a JSON text", b"version https://git-lfs": "a pointer of Git LFS, whose file `git lfs pull` fetches",
 }  # fmt: skip
+# Images in containers of the kind that MP4 has, by their brand (https://mp4ra.org/registered-types/brands).
+READ_BRANDS = (b"avif", b"avis", b"mif1")
+UNREAD_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"msf1"), "HEIC, as iPhones write it"),
+    b"crx ": "CR3, Canon's raw images",
+}
 
 
 def check_type(content: bytes) -> None:
     """Check that the bytes do not begin like a type of file that is not an image.
 
     Raises:
-        UnusableImage: The bytes begin like a file of another type.
+        UnusableImage: The bytes begin like a file of another type, or of a format that is not read.
     """
-    if content[4:8] == b"ftyp" and content[8:12] not in (b"avif", b"avis", b"mif1", b"heic", b"heix"):
+    brand = content[8:12] if content[4:8] == b"ftyp" else READ_BRANDS[0]
+    if brand in UNREAD_BRANDS:
+        raise UnusableImage("unsupported", f"{UNREAD_BRANDS[brand]}; as JPEG it can be read")
+    if brand not in READ_BRANDS:
         raise UnusableImage("wrong type", "an MP4 video")
     start = content[:64].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for prefix, name in OTHER_TYPES.items():
@@ -35,7 +44,7 @@ def check_whole(content: bytes) -> None:
     Pillow decodes such files without their end or with wrong checksums, TensorFlow does not.
 
     Raises:
-        UnusableImage: A part of the file is missing or damaged, or the file has too many bytes.
+        UnusableImage: A part of the file is missing or damaged.
     """
     checks: dict[bytes | tuple[bytes, ...], Callable[[bytes], None]] = {PNG: check_png, GIF: check_gif, BMP: check_bmp}
     for signature, check in checks.items():
@@ -95,12 +104,13 @@ def colour_table_size(flags: int) -> int:
 def check_bmp(content: bytes) -> None:
     """Check that the header is followed by as many bytes of pixels as it announces, if it announces a number.
 
+    What follows them is no matter: Photoshop adds two bytes, and a colour profile may lie there.
+
     Raises:
-        UnusableImage: The file has more or fewer bytes of pixels.
+        UnusableImage: The file has fewer bytes of pixels.
         struct.error: The file ends within its header.
     """
     start, header, width, height, _, depth, compression = struct.unpack_from("<IIiiHHI", content, 10)
     expected = start + (width * depth + 31) // 32 * 4 * abs(height)
-    if header >= 40 and compression in (0, 3) and len(content) != expected:
-        reason = "truncated" if len(content) < expected else "unreadable"
-        raise UnusableImage(reason, f"BMP of {len(content)} bytes, its header says {expected}")
+    if header >= 40 and compression in (0, 3) and len(content) < expected:
+        raise UnusableImage("truncated", f"BMP of {len(content)} bytes, its header says {expected}")

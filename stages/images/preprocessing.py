@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, model_validator
 
 from stages.core import params
 from stages.images.faces import Box, Face, open_detector, read_face
-from stages.images.reading import Crop, Pixels, read_pixels
+from stages.images.reading import Pixels, read_pixels
+from stages.images.resampling import Crop
 
 Reader = Callable[[Path], tuple[Pixels, list[Box]]]
 

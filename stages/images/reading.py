@@ -1,17 +1,19 @@
 """Reading any image file into RGB pixels of a given size."""
 
-import math
+import io
 import warnings
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
-Crop = Literal["center", "letterbox", "none"]
+from stages.images.resampling import WHITE, Crop, center_on_white, reduce_decoding, resample
+
 Pixels = npt.NDArray[np.uint8]
-Edges = tuple[float, float, float, float]  # left, top, right, bottom of a part of an image, in its pixels
 
 ORIENTATION = 0x0112  # the EXIF tag; https://exiftool.org/TagNames/EXIF.html
 # How to turn an image stored in each orientation upright, as ImageOps.exif_transpose does.
@@ -20,7 +22,8 @@ UPRIGHT = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
-WHITE = (255, 255, 255)
+GREYS = {"L;2": 85, "L;4": 17}  # the step between two greys of a PNG with so many bits, in 8 bits
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value
 
 # Pillow's own limit only warns below 179 megapixels; `check_area` refuses by the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -43,7 +46,9 @@ def open_image(source: Path | IO[bytes]) -> Image.Image:
     """
     try:
         with warnings.catch_warnings(action="ignore"):
-            return Image.open(source)
+            image = Image.open(source)
+            scale_transparency(image)
+            return image
     except Exception as error:  # A hostile header can raise nearly anything; a bad image is data, not a crash.
         raise UnusableImage("unreadable", str(error).split(" <_io")[0]) from error
 
@@ -62,21 +67,83 @@ def decode(image: Image.Image) -> Image.Image:
     return image
 
 
+def scale_transparency(image: Image.Image) -> None:
+    """Bring the transparent grey or colour of an undecoded PNG, which has the file's depth, to that of its pixels."""
+    key, tiles = image.info.get("transparency"), getattr(image, "tile", [])
+    if image.format != "PNG" or not tiles:
+        return
+    arguments = tiles[0][3]
+    raw = arguments[0] if isinstance(arguments, tuple) else arguments
+    if isinstance(key, int) and raw in GREYS:
+        image.info["transparency"] = key * GREYS[raw]
+    if isinstance(key, tuple) and raw == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return the image in RGB: transparency over white, 16 bits scaled to 8; palettes, CMYK and grey converted.
+    """Return the image in sRGB: transparency over white, 16 bits scaled to 8; palettes, CMYK and grey converted.
+
+    A colour profile in the file is followed.
 
     Raises:
-        UnusableImage: The pixels are floating-point numbers, whose range no format states.
+        UnusableImage: The pixels are floating-point or 32-bit numbers, whose range the format does not state.
     """
     if image.mode == "F":
         raise UnusableImage("unsupported", "floating-point pixels")
+    if image.mode == "I" and image.format == "TIFF":
+        raise UnusableImage("unsupported", "pixels of 32 bits")
     if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image, dtype=np.int64).clip(0, 65535) // 257).astype(np.uint8))
+        image = reduce_depth(image)
     if image.has_transparency_data or image.mode in ("RGBa", "La"):
-        image = image.convert("RGBA")
+        layered = image.convert("RGBA")
+        coloured = with_profile(layered.convert("RGB"), image.info).convert("RGBA")
+        coloured.putalpha(layered.getchannel("A"))
         white = Image.new("RGBA", image.size, (*WHITE, 255))
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+        return Image.alpha_composite(white, coloured).convert("RGB")
+    return with_profile(image, image.info)
+
+
+def reduce_depth(image: Image.Image) -> Image.Image:
+    """Return a grey image of 16 bits with 8 bits, and with an alpha channel if a grey is transparent."""
+    values = np.asarray(image, dtype=np.int64).clip(0, 65535)
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        values = 65535 - values
+    grey = Image.fromarray((values // 257).astype(np.uint8))
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        grey.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def with_profile(image: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
+    """Return the image in sRGB, as the colour profile in `info` says; without one that fits, as if it were sRGB."""
+    profile = info.get("icc_profile")
+    transform = to_srgb(profile, image.mode) if isinstance(profile, bytes) else None
+    if transform is None:
+        return image.convert("RGB")
+    try:
+        converted = ImageCms.applyTransform(image, transform)
+    except (ValueError, ImageCms.PyCMSError):  # The profile is of another kind of image.
+        return image.convert("RGB")
+    return image.convert("RGB") if converted is None else converted
+
+
+@lru_cache(maxsize=32)
+def to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return the transformation from a colour profile to sRGB; None of sRGB itself and of a damaged profile."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(opened).lower():
+            return None
+        return ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (OSError, ValueError, ImageCms.PyCMSError):
+        return None
+
+
+def has_own_colours(image: Image.Image) -> bool:
+    """Return whether the colours of an image must be transformed to be sRGB."""
+    profile = image.info.get("icc_profile")
+    return isinstance(profile, bytes) and to_srgb(profile, image.mode) is not None
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -125,41 +192,3 @@ def read_orientation(image: Image.Image) -> int:
     except Exception:  # Damaged metadata says nothing about the pixels.
         return 1
     return orientation if orientation in UPRIGHT else 1
-
-
-def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
-    """Ask for a reduced decoding, and return the image's exact width and height in the pixels that decoding will give.
-
-    A JPEG decodes at 1/2, 1/4 or 1/8 for less work; twice the given size is left for the resampling (54 dB against a
-    full decode, at a quarter of the time). The decoded sides are rounded up, the exact sides are not.
-    """
-    scale = 2 * max(size[0] / image.width, size[1] / image.height)
-    asked = (math.ceil(image.width * scale), math.ceil(image.height * scale))
-    drafted = image.draft("RGB", asked) if image.mode == "RGB" and scale < 1 else None
-    return (drafted[1][2], drafted[1][3]) if drafted else (float(image.width), float(image.height))
-
-
-def resample(image: Image.Image, box: Edges, size: tuple[int, int], crop: Crop) -> Image.Image:
-    """Return the box of an RGB image at the size (width, height), cut as `read_pixels` describes.
-
-    With `letterbox` one of the sides may be shorter.
-    """
-    width, height = box[2] - box[0], box[3] - box[1]
-    if crop == "letterbox":
-        scale = min(size[0] / width, size[1] / height)
-        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return image.resize(inner, Image.Resampling.LANCZOS, box=box)
-    scale = max(size[0] / width, size[1] / height)
-    cut = (size[0] / scale, size[1] / scale) if crop == "center" else (width, height)
-    left, top = box[0] + (width - cut[0]) / 2, box[1] + (height - cut[1]) / 2
-    inside = (max(box[0], left), max(box[1], top), min(box[2], left + cut[0]), min(box[3], top + cut[1]))
-    return image.resize(size, Image.Resampling.LANCZOS, box=inside)
-
-
-def center_on_white(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return the RGB image in the middle of a white page of (width, height); an odd pixel goes right and below."""
-    if image.size == size:
-        return image
-    page = Image.new("RGB", size, WHITE)
-    page.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
-    return page

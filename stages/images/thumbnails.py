@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from stages.images.perceptual_hash import SIDE
-from stages.images.reading import UPRIGHT, decode, open_image, read_orientation, to_rgb
+from stages.images.reading import UPRIGHT, decode, has_own_colours, open_image, read_orientation, to_rgb
 
 Thumbnail = npt.NDArray[np.uint8]
 
@@ -138,13 +138,15 @@ def decode_reduced(image: Image.Image, least: float) -> Reduced:
         UnusableImage: The image cannot be decoded.
     """
     asked = (max(1, round(image.width * least)), max(1, round(image.height * least)))
-    mode = {"RGB": "YCbCr", "L": "L"}.get(image.mode)
+    modes = {"RGB": "RGB", "L": "L"} if has_own_colours(image) else {"RGB": "YCbCr", "L": "L"}
+    mode = modes.get(image.mode)
     drafted = image.draft(mode, asked) if mode and least < 1 else None
     if isinstance(image, ImageFile.ImageFile):
         image.decodermaxblock = WHOLE
     whole = decode(image)
     if drafted:
-        return whole, (drafted[1][2], drafted[1][3])
+        reduced = to_rgb(whole) if has_own_colours(image) else whole
+        return reduced, (drafted[1][2], drafted[1][3])
     converted = to_rgb(whole)
     factor = min(converted.width // asked[0], converted.height // asked[1])
     if factor < 2:

@@ -1,8 +1,10 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from stages.images.reading import (
     ORIENTATION,
@@ -12,10 +14,10 @@ from stages.images.reading import (
     read_orientation,
     read_pixels,
     read_upright,
-    reduce_decoding,
-    resample,
     to_rgb,
 )  # fmt: skip
+from stages.images.resampling import reduce_decoding, resample
+from stages.images.thumbnails import read_view
 
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -167,8 +169,6 @@ def grey16(value):
         (grey16(100 * 257), "png", (100, 100, 100)),
         (grey16(65535), "png", (255, 255, 255)),
         (grey16(65535), "tif", (255, 255, 255)),
-        (flat("I", 65536), "tif", (255, 255, 255)),
-        (flat("I", -1), "tif", (0, 0, 0)),
         (flat("CMYK", (0, 255, 255, 0)), "tif", (255, 0, 0)),
         (flat("CMYK", (0, 0, 0, 0)), "jpg", (255, 255, 255)),
         (flat("CMYK", (0, 0, 0, 255)), "jpg", (0, 0, 0)),
@@ -192,9 +192,76 @@ def test_a_colour_declared_transparent_becomes_white(tmp_path, mode, transparent
         assert (pixels[0, 0] == 255).all() == (colour == transparent)
 
 
-def test_floating_point_pixels_are_refused():
+def test_pixels_without_a_stated_range_are_refused(tmp_path):
     with pytest.raises(UnusableImage, match=r"^unsupported: floating-point pixels$"):
         to_rgb(flat("F", 0.5))
+    flat("I", 200).save(tmp_path / "image.tif")
+    with pytest.raises(UnusableImage, match=r"^unsupported: pixels of 32 bits$"):
+        read_upright(tmp_path / "image.tif")
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "key", "shown"),
+    [
+        (1, bytes([0b01110000]), 0, [255, 255, 255, 255]),
+        (2, bytes([0b01101010]), 1, [255, 170, 170, 170]),
+        (4, bytes([0x39, 0x99]), 3, [255, 153, 153, 153]),
+        (8, bytes([7, 9, 9, 9]), 7, [255, 9, 9, 9]),
+        (16, struct.pack(">4H", 7, 2570, 2570, 2570), 7, [255, 10, 10, 10]),
+    ],
+)
+def test_a_transparent_grey_of_any_depth_becomes_white(tmp_path, depth, row, key, shown):
+    header = struct.pack(">IIBBBBB", 4, 1, depth, 0, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"tRNS", struct.pack(">H", key))
+    content += chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+    (tmp_path / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    assert np.asarray(read_upright(tmp_path / "image.png"))[0, :, 0].tolist() == shown
+
+
+@pytest.mark.parametrize(("photometric", "expected"), [(0, 251), (1, 3)])
+def test_a_tiff_of_16_bits_may_count_from_white(tmp_path, photometric, expected):
+    Image.fromarray(np.full((4, 4), 1000, np.uint16)).save(tmp_path / "image.tif", tiffinfo={262: photometric})
+    content = bytearray((tmp_path / "image.tif").read_bytes())
+    entry = content.index(struct.pack("<HHI", 262, 3, 1))
+    content[entry + 8 : entry + 10] = struct.pack("<H", photometric)
+    (tmp_path / "image.tif").write_bytes(content)
+    assert np.asarray(read_upright(tmp_path / "image.tif"))[0, 0].tolist() == [expected] * 3
+
+
+def rotated_primaries():
+    """Return a profile in which green and blue have changed places, so that ignoring it cannot go unseen."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
+    green, blue = (entries[name] for name in (b"gXYZ", b"bXYZ"))
+    profile[green : green + 4], profile[blue : blue + 4] = b"bXYZ", b"gXYZ"
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "webp"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_colour_profile_is_followed(tmp_path, ending, mode):
+    if (ending, mode) == ("jpg", "RGBA"):
+        mode = "RGB"
+    colour = (250, 40, 120, 255)[: len(mode)]
+    for name, profile in (("own", rotated_primaries()), ("none", None), ("broken", b"no profile")):
+        Image.new(mode, (64, 64), colour).save(tmp_path / f"{name}.{ending}", icc_profile=profile, quality=95)
+    own, none, broken = (
+        np.asarray(read_pixels(tmp_path / f"{name}.{ending}", (8, 8), "none"))[4, 4].astype(int)
+        for name in ("own", "none", "broken")
+    )
+    assert np.abs(own - none[[0, 2, 1]]).max() <= 4
+    assert np.array_equal(broken, none)
+    views = [read_view(tmp_path / f"{name}.{ending}") for name in ("own", "none")]
+    assert np.abs(views[0].chroma.astype(int) - views[1].chroma).max() > 20
+
+
+def test_a_profile_of_another_kind_of_image_is_no_matter(tmp_path):
+    Image.new("L", (8, 8), 90).save(tmp_path / "image.png", icc_profile=rotated_primaries())
+    assert np.asarray(read_upright(tmp_path / "image.png"))[0, 0].tolist() == [90, 90, 90]
 
 
 @crops

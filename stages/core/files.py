@@ -65,7 +65,8 @@ def check_own(target: Path, step: str) -> None:
     expected = f"{target}: expected a new or empty folder, or one that `{step}` wrote"
     if target.exists() and not target.is_dir():
         raise ValueError(f"{expected}, got a file. Nothing was changed.")
-    held = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
+    # Locks stay behind where DVC deletes the outputs of a folder one by one.
+    held = sorted(path.name for path in target.iterdir() if path.suffix != ".lock") if target.is_dir() else []
     if MARK in held:
         writer = (target / MARK).read_text(encoding="utf-8", errors="replace").strip()
         if writer != step:

@@ -18,7 +18,7 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 NETWORKS = ("vgg", "xception")  # one that learns from pixels, and one from the activations of a backbone
 LEFT_OUT = ("alexnet", "peetznet")
 EVALUATIONS = [f"evaluate@{name}" for name in NETWORKS]
-N_STAGES = 8 + 2 + 3 * len(NETWORKS) + 3
+N_STAGES = 8 + 2 + 3 * len(NETWORKS) + 1 + 3
 
 
 def warm_environment():
@@ -69,6 +69,7 @@ def shrink(params):
         params["networks"].pop(name, None)
     for name in NETWORKS:
         params["train"][name] |= {"epochs": 1, "width": 0.02}
+    params["cross_validation"] |= {"folds": 3, "deals": 1}
     params["pretrained"]["allow_random"] = True
     params["pretrained"]["networks"]["xception"]["mirrors"] = ["random"]
     params["collect"]["source"] = "data/own"

@@ -235,7 +235,7 @@ def test_without_mistakes_it_writes_an_empty_list_and_a_page_of_the_key_alone(tr
     change(trained[3], right_all)
     explain.run(SETTINGS, *trained, tmp_path / "out")
     assert mistakes_in(tmp_path / "out") == []
-    assert sorted(files_of(tmp_path / "out")) == FIGURES
+    assert sorted(files_of(tmp_path / "out")) == sorted([*FIGURES, MARK])
     with Image.open(tmp_path / "out" / "mistakes.png") as page:
         assert page.height < 2 * MARGIN + 3 * TITLE + explain.SIDE + 5 * CAPTION
 

@@ -9,6 +9,8 @@ from stages.core.files import read_table
 from stages.sources.listed_image import clean_class, visible_paths
 from stages.sources.tree_layout import describe_layout, find_layout, join
 
+PROVENANCE = ("title", "url", "page_url", "author", "licence", "licence_url")  # only a table or a manifest has any
+
 
 def describe_folders(source: Path, target: Path) -> list[str]:
     """Return in a line each what the folders of a source mean that is easily missed; nothing of other sources.
@@ -22,7 +24,8 @@ def describe_folders(source: Path, target: Path) -> list[str]:
     paths = visible_paths(rows["source_id"])
     layout = find_layout(paths)
     named = {str(path): clean_class(layout.place(path)[0]) for path in paths}
-    if [named.get(source_id) for source_id in images["source_id"]] != list(images["class"]):
+    is_named_so = [named.get(source_id) for source_id in images["source_id"]] == list(images["class"])
+    if not is_named_so or (images[list(PROVENANCE)] != "").any(axis=None):
         return []  # the classes are those of a table or of a manifest
     empty = empty_folders(source) if source.is_dir() else []
     without = [f"collect: no images in {join(empty)}."] if empty else []

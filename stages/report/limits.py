@@ -4,6 +4,7 @@ from collections import Counter
 
 from stages.report.report_data import ReportData
 from stages.report.wording import joined, percent, plural, points, span, whole
+from stages.results.comparison import values_apart
 
 GAP = 0.1  # the difference of training and test accuracy from which the report mentions it
 
@@ -27,8 +28,8 @@ def chance(data: ReportData) -> list[tuple[str, str]]:
 
 def unknown_values(data: ReportData) -> list[tuple[str, str]]:
     """Return how much the champion owes to knowing the authors, if cross-validation shows that it does."""
-    apart = data.cross_validation.get("apart", {})
-    if not apart.get("images") or apart["low"] <= 0:
+    apart = values_apart(data.cross_validation)
+    if not apart or apart["low"] <= 0:
         return []
     column = apart["column"].replace("_", " ")
     text = (

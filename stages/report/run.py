@@ -16,7 +16,7 @@ from stages.report.exhibits import show_figure, show_mistakes, show_pairs, show_
 from stages.report.limits import list_limits
 from stages.report.model_card import write_card
 from stages.report.report_data import ReportData, Sources, read_report_data
-from stages.results.comparison import cross_validated
+from stages.results.comparison import cross_validated, values_apart
 
 TEMPLATES = Path(__file__).with_name("templates")
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test", "dropped": "Dropped"}
@@ -69,6 +69,7 @@ def render(data: ReportData) -> str:
         shares={name: {SPLITS[split]: by.get(name, 0) for split, by in splits.items()} for name in data.classes},
         wrong={name: count_mistakes(network.predictions) for name, network in data.networks.items()},
         decisions=sum(data.counts["clean"]["decisions"].values()),
+        apart=values_apart(data.cross_validation),
         crossed_lines=cross_validated(data.champion.name, data.cross_validation),
         **show_exhibits(data),
         data=data,

@@ -520,9 +520,11 @@ def test_what_the_folders_of_a_source_mean_is_said_and_only_of_a_tree(tmp_path, 
         "collect: the folder birds is around all others, so it is no class.",
         "collect: no images in birds/tit.",
     ]
-    (source / "images.csv").write_text("file,class\nbirds/robin/0.png,a\nbirds/wren/0.png,b\n")
-    collect(source, target)
-    assert describe_folders(source, target) == []
+    for rows in ("file,class\nbirds/robin/0.png,a\nbirds/wren/0.png,b\n",
+                 "file,class,title\nbirds/robin/0.png,robin,A robin\nbirds/wren/0.png,wren,\n"):  # fmt: skip
+        (source / "images.csv").write_text(rows)
+        collect(source, target)
+        assert describe_folders(source, target) == []
 
 
 @pytest.mark.parametrize("name", ["caf\u00e9", "cafe\u0301", " caf\u00e9 ", b"caf\xe9"])

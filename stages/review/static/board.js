@@ -90,7 +90,8 @@ export function renderAround() {
   find("dropped").hidden = !dropped;
   find("dropped").textContent = `The last row was not written to its end, so it was dropped: ${dropped}`;
   find("waiting").hidden = !waiting;
-  find("waiting").textContent = `${waiting === 1 ? "A decision waits" : `${waiting} decisions wait`} for images that are not among the data.`;
+  find("waiting").textContent = waiting === 1 ? "A decision waits for an image that is not among the data."
+    : `${waiting.toLocaleString("en")} decisions wait for images that are not among the data.`;
   find("reasons").replaceChildren(...reasons.map((value) => element("option", { value })));
   document.title = `${decided}/${total} ${board.class || "all"} · Review`;
   board.changed();

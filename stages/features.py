@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ from stages.networks.backbone_parts import TAIL_WEIGHTS, cut, on_pixels
 from stages.networks.determinism import fix
 from stages.networks.inputs import BACKBONE_FACTS, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
 from stages.networks.layer_graph import first_kernels
+from stages.networks.network_params import Scaling
 from stages.networks.operations import count_multiply_adds
 from stages.networks.predicting import predict
 from stages.transforms.affine import Augmentation, augment, read_augmentation
@@ -35,7 +35,7 @@ class Features(params.Section):
 class Boundary(params.Section, extra="ignore"):
     """The keys of `train.<network>` that say where the frozen part ends, and how its images are scaled."""
 
-    scaling: Literal["unit", "signed", "imagenet_bgr"]
+    scaling: Scaling
     trainable_layers: int = Field(ge=0)
 
 

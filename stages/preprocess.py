@@ -14,8 +14,9 @@ from stages.core.counts import state_counts, tally
 from stages.core.files import read_table, replacing_folder, write_json, write_table
 from stages.core.terminal import command, progress
 from stages.images.faces import NO_FACE, Box, Face, outline
-from stages.images.preprocessing import Preprocessing, Reader, dump_settings, open_reader
-from stages.images.reading import Pixels, UnusableImage, read_upright
+from stages.images.opening import UnusableImage
+from stages.images.preprocessing import Preprocessing, Reader, Size, dump_settings, open_reader
+from stages.images.reading import Pixels, read_upright
 from stages.images.sheets import SheetSection, Tile, draw_sheet
 from stages.networks.inputs import PREPROCESSING
 
@@ -28,6 +29,29 @@ class Preprocess(Preprocessing):
 
     face: Face
     per_class: Annotated[int, Field(ge=1)] | None
+
+
+class Inputs(params.Section, extra="allow"):
+    """The section `inputs` of params.yaml: further sizes, by their names."""
+
+    __pydantic_extra__: dict[Annotated[str, Field(pattern=r"^\w+$")], Size]
+
+
+def with_sizes(settings: Preprocess, inputs: Inputs) -> dict[str, Preprocess]:
+    """Return the settings with each further size, by the size's name.
+
+    Raises:
+        ValueError: A size has other proportions than `preprocess.size`, so that what is at one place in the one image
+            would be at another place in the other.
+    """
+    height, width = settings.shape
+    for name, size in (inputs.model_extra or {}).items():
+        if height * size[1] != width * size[0]:
+            raise ValueError(
+                f"params.yaml inputs.{name}: expected the proportions of preprocess.size, {height} to {width}, got "
+                f"{size[0]} to {size[1]}."
+            )
+    return {name: settings.model_copy(update={"size": size}) for name, size in (inputs.model_extra or {}).items()}
 
 
 def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str, Any]:
@@ -64,6 +88,17 @@ def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str
         "failed": tally(failed["reason"]),
         "classes": tally(taken["class"]),
     }
+
+
+def run_others(others: dict[str, Preprocess], raw: Path, source: Path, target: Path) -> None:
+    """Write what `run` writes for each of the settings into a folder of its name in the target.
+
+    Raises:
+        ValueError: No image can be read, or the cascade for faces cannot be used.
+    """
+    with replacing_folder(target, "preprocess") as folder:
+        for name, settings in others.items():
+            run(settings, raw, source, folder / name)
 
 
 def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, images: Pixels) -> pd.DataFrame:
@@ -127,10 +162,13 @@ def main() -> None:
     parser.add_argument("raw", type=Path, help="the folder of raw images")
     parser.add_argument("kept", type=Path, help="the table of images to take")
     parser.add_argument("target", type=Path, help="the folder of pixels to write")
+    parser.add_argument("further", type=Path, help="the folder of the same images in the sizes of `inputs`, to write")
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
     settings = params.read(Preprocess, "preprocess")
+    others = with_sizes(settings, params.read(Inputs, "inputs"))
     counts = run(settings, arguments.raw, arguments.kept, arguments.target)
+    run_others(others, arguments.raw, arguments.kept, arguments.further)
     write_json(counts, arguments.metrics)
     print(state_counts("preprocess", counts["listed"], {"kept": counts["kept"], **counts["failed"]}))
 

@@ -274,7 +274,7 @@ def test_rows_for_the_sheet_are_spread_evenly(number, most):
     assert not shown or (shown[0], shown[-1]) == (0, number - 1)
 
 
-ARGUMENTS = ["raw", "cleaned/kept.csv", "pixels", "metrics.json"]
+ARGUMENTS = ["raw", "cleaned/kept.csv", "pixels", "inputs", "metrics.json"]
 
 
 def call(root):
@@ -309,4 +309,50 @@ def test_a_cascade_that_cannot_be_had_is_one_line_and_leaves_nothing(project, tm
     assert "\n" not in line
     assert cascade in line
     assert "expected " in line
-    assert not [path for name in ("pixels", "metrics.json") for path in tmp_path.glob(f"{name}*")]
+    assert not [path for name in ("pixels", "inputs", "metrics.json") for path in tmp_path.glob(f"{name}*")]
+
+
+def test_the_same_images_are_written_in_further_sizes(project, tmp_path, cleaned, monkeypatch):
+    project("inputs", {"small": 8, "large": [256, 256]})
+    monkeypatch.setattr(sys, "argv", ["preprocess", *ARGUMENTS])
+    main()
+    index = (tmp_path / "pixels" / "index.csv").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "inputs").glob("[a-z]*")) == ["large", "small"]
+    for name, side in (("small", 8), ("large", 256)):
+        assert np.load(tmp_path / "inputs" / name / "images.npy").shape == (5, side, side, 3)
+        assert (tmp_path / "inputs" / name / "index.csv").read_bytes() == index
+        assert read_json(tmp_path / "inputs" / name / "preprocessing.json")["size"] == [side, side]
+    raw = {row["image_id"]: row["file"] for row in read_table(tmp_path / "cleaned" / "kept.csv").to_dict("records")}
+    first = read_table(tmp_path / "pixels" / "index.csv")["image_id"][0]
+    wanted = read_pixels(tmp_path / "raw" / raw[first], (256, 256), "letterbox")
+    np.testing.assert_array_equal(np.load(tmp_path / "inputs" / "large" / "images.npy")[0], wanted)
+
+
+def test_without_further_sizes_their_folder_is_empty(project, tmp_path, cleaned, monkeypatch):
+    project("inputs", {})
+    monkeypatch.setattr(sys, "argv", ["preprocess", *ARGUMENTS])
+    main()
+    assert not [*(tmp_path / "inputs").glob("[a-z]*")]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (
+            {"large": [192, 256]},
+            "inputs.large: expected the proportions of preprocess.size, 128 to 128, got 192 to 256",
+        ),
+        ({"large": 0}, "inputs.large: expected an integer >= 1, or [height, width], got 0"),
+        ({"../large": 64}, "inputs"),
+    ],
+)
+def test_a_further_size_that_cannot_be_is_one_line_and_leaves_nothing(
+    project, tmp_path, cleaned, monkeypatch, inputs, message
+):
+    project("inputs", inputs)
+    monkeypatch.setattr(sys, "argv", ["preprocess", *ARGUMENTS])
+    with pytest.raises(SystemExit) as caught:
+        command(main)
+    assert message in caught.value.code
+    assert "\n" not in caught.value.code
+    assert not (tmp_path / "pixels").exists()

@@ -1,7 +1,7 @@
 """The facts of a trained model: where its folder is, and what its `network.json` says."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cv2.data import haarcascades
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -11,6 +11,7 @@ from stages.core.params import Section
 from stages.core.validation import first_problem
 from stages.images.faces import Face
 from stages.images.preprocessing import Preprocessing
+from stages.networks.network_params import Scaling
 
 MAX_SIDE = 4096  # pixels of a network's input; a file from elsewhere can ask for any number
 MAX_BATCH = 4096
@@ -20,7 +21,7 @@ Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 class Backbone(Section, extra="ignore"):
     """The facts that `features` wrote of the frozen part whose activations the model was trained on."""
 
-    scaling: Literal["unit", "signed", "imagenet_bgr"]
+    scaling: Scaling
     trainable_layers: int = Field(ge=0)
     batch_size: int = Field(ge=1, le=MAX_BATCH)
     sha256: str

@@ -18,9 +18,10 @@ from stages.classifier.predictions import printable
 from stages.classifier.safe_loading import load_checked, load_weights
 from stages.images.faces import Face
 from stages.images.formats import check_type
+from stages.images.opening import open_image
 from stages.images.preprocessing import Reader, open_reader
 from stages.images.quality import Limits, check_area
-from stages.images.reading import Pixels, open_image
+from stages.images.reading import Pixels
 from stages.networks.backbone_parts import cut, on_pixels, sha256_of
 from stages.networks.determinism import fix
 from stages.networks.predicting import predict

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.core.files import read_table
-from stages.images.reading import UnusableImage, open_image
+from stages.images.opening import UnusableImage, open_image
 from stages.sources.listed_image import TABLE, Failure, Listed, is_hidden, list_table, list_tree
 
 

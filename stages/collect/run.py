@@ -19,7 +19,7 @@ from stages.core.files import replacing_folder, write_table
 from stages.core.terminal import progress_by_reason
 from stages.downloads.download import Bounds
 from stages.downloads.store import Store, forget_failures
-from stages.images.reading import UnusableImage, open_image
+from stages.images.opening import UnusableImage, open_image
 from stages.sources import manifest_file
 from stages.sources.listed_image import Failure, Listed, one_line
 from stages.web.client import Fetch

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from stages.compare.choice import RULE, are_told_apart, choose, rank_networks
+from stages.compare.folds import compare_folds
 from stages.compare.significance import holm
 from stages.core import params
 from stages.core.files import read_json, read_table, replacing, write_json
@@ -34,6 +35,7 @@ def run(settings: Compare, networks: list[str], source: Path, folds: dict[str, P
     values, predictions = compare_evaluations(settings, networks, source)
     for name, one in values["networks"].items():
         one["cross_validation"] = read_json(folds[name] / "metrics.json") if name in folds else {}
+    values["fold_pairs"] = compare_folds({name: folds[name] for name in networks if name in folds})
     tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
     write_json(values, target / "summary.json")
     with replacing(target / "summary.md") as unfinished:

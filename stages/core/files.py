@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ MARK = ".written_by"  # the file in a step's folder with the name of the step
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a path for a file or folder that replaces the target when the block ends without an error.
 
+    A file takes the target's place at once and is on the disk by then, so that at any moment, also after a kill or a
+    loss of power, there is the whole old file or the whole new one.
+
     The target is locked during the block, because a killed `dvc` leaves its step running, and the step of a second
     `dvc` must not write to the same target.
 
@@ -34,8 +38,7 @@ def replacing(target: Path) -> Iterator[Path]:
         try:
             yield unfinished
             unfinished.stat()  # Raises if the block wrote nothing, so that the old target stays.
-            remove(target)
-            unfinished.replace(target)
+            put(unfinished, target)
         finally:
             remove(unfinished)
 
@@ -66,7 +69,7 @@ def check_own(target: Path, step: str) -> None:
     if target.exists() and not target.is_dir():
         raise ValueError(f"{expected}, got a file. Nothing was changed.")
     # Locks stay behind where DVC deletes the outputs of a folder one by one.
-    held = sorted(path.name for path in target.iterdir() if path.suffix != ".lock") if target.is_dir() else []
+    held = sorted(path.name for path in target.iterdir() if not is_lock(path)) if target.is_dir() else []
     if MARK in held:
         writer = (target / MARK).read_text(encoding="utf-8", errors="replace").strip()
         if writer != step:
@@ -76,6 +79,21 @@ def check_own(target: Path, step: str) -> None:
             f"{expected}, got one that holds {held[0]}{', and more' * (len(held) > 1)}. Nothing was changed; delete it "
             "first if it may go. `dvc repro` does that with its own folders."
         )
+
+
+def put(finished: Path, target: Path) -> None:
+    """Move the finished file or folder to the target, in place of what is there."""
+    if finished.is_dir() or target.is_dir():
+        remove(target)
+    else:
+        with finished.open("rb") as stream:
+            os.fsync(stream.fileno())
+    finished.replace(target)
+
+
+def is_lock(path: Path) -> bool:
+    """Return whether the path is named like one of this project's locks, which are hidden files."""
+    return path.name.startswith(".") and path.suffix == ".lock"
 
 
 def remove(path: Path) -> None:

@@ -14,8 +14,8 @@ from stages.core.validation import first_problem
 PARAMS = Path("params.yaml")
 # The sections of params.yaml. A step reads the section with its name; several steps read the last three.
 SECTIONS = (
-    "collect", "collection_report", "clean", "preprocess", "split", "cross_validation", "pretrained", "features",
-    "suggest", "train", "evaluate", "explain", "compare", "study", "networks", "backbones", "augmentations",
+    "collect", "collection_report", "clean", "preprocess", "inputs", "split", "cross_validation", "pretrained",
+    "features", "suggest", "train", "evaluate", "explain", "compare", "study", "networks", "backbones", "augmentations",
 )  # fmt: skip
 
 ABSENT = object()  # the result of `lookup` for a key that params.yaml does not have

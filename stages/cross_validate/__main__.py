@@ -2,14 +2,23 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from stages import models
+from stages.core import params
 from stages.core.files import write_json
 from stages.core.terminal import command
 from stages.cross_validate.run import run
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import read_augmentation
+
+
+class LearningCurve(params.Section, extra="ignore"):
+    """The keys of `cross_validation` in params.yaml that say of what shares of the training images to learn too."""
+
+    shares: list[Annotated[float, Field(gt=0, lt=1)]]
 
 
 def main() -> None:
@@ -24,7 +33,8 @@ def main() -> None:
     name = arguments.network
     settings = read_settings(name, models.load(name))
     amounts = read_augmentation(settings.augmentation)
-    metrics = run(name, settings, amounts, arguments.source, arguments.folds, arguments.target)
+    curve = params.read(LearningCurve, "cross_validation")
+    metrics = run(name, settings, amounts, arguments.source, arguments.folds, arguments.target, curve.shares)
     write_json(metrics, arguments.metrics)
     print(describe(name, metrics))
 

@@ -1,25 +1,18 @@
 """How often a network is right in a cross-validation: about all images, and about values it knows and does not know."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, Training, column_apart, count_deals, is_known
+from stages.cross_validate.learning_curve import learning_curve
+from stages.cross_validate.outcomes import Outcome, right_by_deal, rounded, training_images, with_interval
+from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, column_apart, count_deals, is_known
 from stages.results.grouped_accuracy import LEAST_GROUPS, accuracy_difference, accuracy_interval, count_groups
 from stages.results.scores import DIGITS, score
 
 SCORES = ("balanced_accuracy", "macro_f1", "roc_auc", "log_loss")
-Floats = npt.NDArray[np.float32]
-Shares = npt.NDArray[np.float64]
-
-
-class Outcome(NamedTuple):
-    """A training, and the probabilities `(n, n_classes)` of its test rows."""
-
-    training: Training
-    probabilities: Floats
 
 
 def summarise(
@@ -40,24 +33,16 @@ def summarise(
         "deals": deals,
         "folds": len(own) // deals,
         "images": len(folds),
-        "training_images": round(float(np.mean([len(one.training.splits["train"].rows) for one in own]))),
+        "training_images": training_images(own),
         **rounded({"accuracy": right.mean(), "low": ends[0], "high": ends[1]}),
         **score_deals(own, labels, classes, deals),
         "single_trainings": rounded({
             "lowest": min(single), "highest": max(single), "deviation": np.std(single, ddof=1)
         }),
     }  # fmt: skip
-    column = column_apart(folds)
+    column, curve = column_apart(folds), learning_curve(outcomes, right, folds, labels)
+    found |= {"learning_curve": curve} if curve else {}
     return found | ({"apart": compare_known(outcomes, folds, column, labels, deals)} if column else {})
-
-
-def right_by_deal(outcomes: list[Outcome], labels: npt.NDArray[np.int64], deals: int) -> Shares:
-    """Return whether each image was predicted right in each deal, `(n, deals)`: 1, 0, or NaN if it was not tested."""
-    right = np.full((len(labels), deals), np.nan)
-    for training, probabilities in outcomes:
-        rows = training.splits["test"].rows
-        right[rows, training.deal] = probabilities.argmax(axis=1) == labels[rows]
-    return right
 
 
 def score_deals(
@@ -95,13 +80,12 @@ def compare_known(
     all_groups = wide if for_others else narrow
     groups = all_groups[used]
     difference = accuracy_difference(known[used], unknown[used], groups)
-    learned = [len(one.training.splits["train"].rows) for one in of_series[KNOWN]]
     return {
         "column": column,
         "images": int(used.sum()),
         "values": len(np.unique(values[used])),
         "for_other_values": for_others,
-        "training_images": round(float(np.mean(learned))),
+        "training_images": training_images(of_series[KNOWN]),
         "known": with_interval(known[used], groups),
         "unknown": with_interval(unknown[used], groups),
         "difference": round(float(np.nanmean(known[used], axis=1).mean() - unknown[used].mean()), DIGITS),
@@ -111,14 +95,3 @@ def compare_known(
         "p": difference.p,
         "all_unknown": with_interval(unknown, all_groups),
     }
-
-
-def with_interval(right: Shares, groups: npt.NDArray[np.str_]) -> dict[str, float]:
-    """Return an accuracy with its 95 % interval."""
-    low, high = accuracy_interval(right, groups)
-    return rounded({"accuracy": np.nanmean(right, axis=1).mean(), "low": low, "high": high})
-
-
-def rounded(values: dict[str, Any]) -> dict[str, float]:
-    """Return the numbers as JSON holds them."""
-    return {name: round(float(value), DIGITS) for name, value in values.items()}

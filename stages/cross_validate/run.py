@@ -1,7 +1,7 @@
 """Cross-validate: how often a network is right about images it did not learn from, in many trainings and divisions."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pandas as pd
 from stages import models
 from stages.core.files import check_own, read_table, replacing_folder, write_json, write_table
 from stages.core.terminal import progress
-from stages.cross_validate.accuracies import Outcome, summarise
+from stages.cross_validate.accuracies import summarise
 from stages.cross_validate.head_trainings import HeadTrainer
+from stages.cross_validate.outcomes import Outcome
 from stages.cross_validate.trainings import Training, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
 from stages.networks.backbone_parts import TAIL_WEIGHTS
@@ -28,9 +29,17 @@ DIGITS = 6
 
 
 def run(
-    name: str, settings: Hyperparams, amounts: Augmentation, source: Path, folds: Path, target: Path
+    name: str,
+    settings: Hyperparams,
+    amounts: Augmentation,
+    source: Path,
+    folds: Path,
+    target: Path,
+    shares: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Write `predictions.csv` and `metrics.json` of all trainings to target, and return the metrics.
+
+    Further trainings learn from the given shares of the training images, for the learning curve.
 
     A run that was interrupted goes on after its last training.
 
@@ -45,7 +54,7 @@ def run(
         raise ValueError(f"{folds}: expected the {len(inputs.image_ids)} images of {source}, got {len(table)} others.")
     classes = sorted(table["class"].unique())
     labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
-    trainings = plan_trainings(table, labels, settings.seed)
+    trainings = plan_trainings(table, labels, settings.seed, shares)
     check_own(target, "cross_validate")  # before hours of work
     fix(settings.seed, settings.threads)
     with open_folder(identify(name, settings, amounts, inputs, source, folds)) as folder:
@@ -104,10 +113,10 @@ def as_table(outcomes: list[Outcome], folds: pd.DataFrame, classes: list[str]) -
     """Return a row for each tested image of each training: the predicted class and its probabilities."""
     parts = []
     for training, probabilities in outcomes:
-        rows = folds.iloc[training.splits["test"].rows][["image_id", "class"]].assign(
+        rows = folds.iloc[training.splits["test"].rows][["image_id", "class", "group"]].assign(
             series=training.series, deal=training.deal, fold=training.fold,
             predicted=[classes[i] for i in probabilities.argmax(axis=1)],
         )  # fmt: skip
         parts.append(rows.assign(**{f"p_{one}": probabilities[:, i].round(DIGITS) for i, one in enumerate(classes)}))
-    columns = ["series", "deal", "fold", "image_id", "class", "predicted", *(f"p_{one}" for one in classes)]
+    columns = ["series", "deal", "fold", "image_id", "class", "group", "predicted", *(f"p_{one}" for one in classes)]
     return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)

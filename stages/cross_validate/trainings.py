@@ -1,7 +1,7 @@
 """The trainings of a cross-validation: which images each of them learns from, chooses its epoch by, and tests."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from stages.networks.inputs import SplitRows
 # The deals that stay as they are, and the two whose trainings are cut to equal numbers of images. In `known` a column's
 # values, such as authors, may be among the training images of their test images; in `unknown` they never are.
 ALL, KNOWN, UNKNOWN = "all", "known", "unknown"
+SHARE = "share-"  # before the share of the training images, in the name of a series that learns from no more
 DEAL, APART = "deal_", "apart_"
 Rows = npt.NDArray[np.int64]
 
@@ -39,7 +40,7 @@ class Training:
         return self.seed == other.seed and all(np.array_equal(*pair) for pair in pairs)
 
 
-def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int) -> list[Training]:
+def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int, shares: Sequence[float] = ()) -> list[Training]:
     """Return all trainings, those of one deal and fold one after the other.
 
     A fold is tested by a network that learned from the others but the next one, which chooses the epoch; after the last
@@ -49,8 +50,9 @@ def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int) -> list[Trainin
         folds: The table of folds, as `split` wrote it.
         labels: The class numbers of its rows, `(n,)`.
         seed: The seed of the network's single training.
+        shares: Of the training images, for further trainings that learn from so many only.
     """
-    trainings = []
+    trainings, groups = [], folds["group"].to_numpy(dtype=str)
     for deal in range(count_deals(folds)):
         dealt, apart = numbers(folds, f"{DEAL}{deal}"), numbers(folds, f"{APART}{deal}")
         n_folds = int(dealt.max()) + 1
@@ -58,6 +60,9 @@ def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int) -> list[Trainin
             own = seed + deal * n_folds + fold
             parts = divide(dealt, fold, n_folds)
             trainings.append(Training(ALL, deal, fold, own, with_labels(parts, labels)))
+            for share in shares:
+                cut = cut_groups(parts, groups, share, own)
+                trainings.append(Training(f"{SHARE}{share:g}", deal, fold, own, with_labels(cut, labels)))
             if len(apart):
                 pair = cut_alike(parts, divide(apart, fold, n_folds), own)
                 for series, cut in zip((KNOWN, UNKNOWN), pair, strict=True):
@@ -95,6 +100,20 @@ def cut_alike(one: dict[str, Rows], other: dict[str, Rows], seed: int) -> Iterat
     for parts in (one, other):
         kept = np.random.default_rng(seed).permutation(len(parts["train"]))[:least]
         yield parts | {"train": parts["train"][np.sort(kept)]}
+
+
+def cut_groups(parts: dict[str, Rows], groups: npt.NDArray[np.str_], share: float, seed: int) -> dict[str, Rows]:
+    """Return the division with about this share of the training rows, in whole groups that are drawn by the seed.
+
+    The groups of a smaller share are among those of a larger one.
+    """
+    own = groups[parts["train"]]
+    names, sizes = np.unique(own, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    wanted = share * len(own)
+    before = np.cumsum(sizes[order]) - sizes[order] / 2  # of the last group, more than a half fits
+    kept = np.isin(own, names[order][before <= wanted])
+    return parts | {"train": parts["train"][kept]}
 
 
 def with_labels(parts: dict[str, Rows], labels: Rows) -> dict[str, SplitRows]:

@@ -16,7 +16,7 @@ from stages.core.params import Section
 from stages.downloads.placeholders import name_placeholder
 from stages.downloads.store import Store
 from stages.images.formats import check_type, check_whole
-from stages.images.reading import UnusableImage, decode, open_image
+from stages.images.opening import UnusableImage, decode, open_image
 from stages.sources.listed_image import Failure
 from stages.web.addresses import redact
 from stages.web.client import Fetch, Fetcher, Task

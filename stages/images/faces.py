@@ -12,8 +12,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stages.core import params
 from stages.images.cascades import is_url, locate, read_cascade
-from stages.images.reading import Pixels, UnusableImage, read_upright
-from stages.images.resampling import Edges, resample
+from stages.images.opening import UnusableImage
+from stages.images.reading import Edges, Pixels, read_upright, resample
 
 NO_FACE = "no face"
 CHOSEN, OTHER = "#1a9850", "#f28e2b"

@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from stages.images.reading import UnusableImage
+from stages.images.opening import UnusableImage
 
 PNG, GIF, BMP = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"BM"
 # The first bytes of files that are often saved under an image's name; of text, the first bytes after white space.

@@ -9,8 +9,7 @@ from pydantic import BeforeValidator, model_validator
 
 from stages.core import params
 from stages.images.faces import Box, Face, open_detector, read_face
-from stages.images.reading import Pixels, read_pixels
-from stages.images.resampling import Crop
+from stages.images.reading import Crop, Pixels, read_pixels
 
 Reader = Callable[[Path], tuple[Pixels, list[Box]]]
 
@@ -27,10 +26,13 @@ def check_sides(size: Any) -> Any:
     return sides
 
 
+Size = Annotated[list[int], BeforeValidator(check_sides)]
+
+
 class Preprocessing(params.Section):
     """The size and the crop of the pixels, and how faces are found if they are cut out."""
 
-    size: Annotated[list[int], BeforeValidator(check_sides)]
+    size: Size
     crop: Literal[Crop, "face"]
     face: Face | None = None
 

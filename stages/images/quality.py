@@ -10,8 +10,8 @@ from pydantic import Field
 
 from stages.core.params import Section
 from stages.images.formats import check_type, check_whole
+from stages.images.opening import UnusableImage, open_image
 from stages.images.perceptual_hash import SIDE
-from stages.images.reading import UnusableImage, open_image
 from stages.images.thumbnails import Look, Small, Thumbnail, View, look_at, read_small
 
 # Formats that hold animations. In other formats the second image is a smaller version, a depth map or a page.

@@ -1,19 +1,22 @@
 """Reading any image file into RGB pixels of a given size."""
 
 import io
-import warnings
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps
 
-from stages.images.resampling import WHITE, Crop, center_on_white, reduce_decoding, resample
+from stages.images.opening import UnusableImage, decode, open_image
 
 Pixels = npt.NDArray[np.uint8]
+Crop = Literal["center", "letterbox", "none"]
+Edges = tuple[float, float, float, float]  # left, top, right, bottom of a part of an image, in its pixels
+WHITE = (255, 255, 255)
 
 ORIENTATION = 0x0112  # the EXIF tag; https://exiftool.org/TagNames/EXIF.html
 # How to turn an image stored in each orientation upright, as ImageOps.exif_transpose does.
@@ -22,62 +25,7 @@ UPRIGHT = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
-GREYS = {"L;2": 85, "L;4": 17}  # the step between two greys of a PNG with so many bits, in 8 bits
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value
-
-# Pillow's own limit only warns below 179 megapixels; `check_area` refuses by the header, before anything is decoded.
-Image.MAX_IMAGE_PIXELS = None
-
-
-class UnusableImage(ValueError):
-    """An image that cannot be used: `reason` is one of a few words, to be counted; `detail` is about this image."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
-
-
-def open_image(source: Path | IO[bytes]) -> Image.Image:
-    """Return the image with its header read and nothing decoded.
-
-    Raises:
-        UnusableImage: Pillow does not know the format.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            image = Image.open(source)
-            scale_transparency(image)
-            return image
-    except Exception as error:  # A hostile header can raise nearly anything; a bad image is data, not a crash.
-        raise UnusableImage("unreadable", str(error).split(" <_io")[0]) from error
-
-
-def decode(image: Image.Image) -> Image.Image:
-    """Decode the image to its last pixel and return it.
-
-    Raises:
-        UnusableImage: A part of the image is missing or damaged.
-    """
-    try:
-        image.load()
-    except Exception as error:  # As above.
-        reason = "truncated" if "truncated" in str(error) else "unreadable"
-        raise UnusableImage(reason, str(error)) from error
-    return image
-
-
-def scale_transparency(image: Image.Image) -> None:
-    """Bring the transparent grey or colour of an undecoded PNG, which has the file's depth, to that of its pixels."""
-    key, tiles = image.info.get("transparency"), getattr(image, "tile", [])
-    if image.format != "PNG" or not tiles:
-        return
-    arguments = tiles[0][3]
-    raw = arguments[0] if isinstance(arguments, tuple) else arguments
-    if isinstance(key, int) and raw in GREYS:
-        image.info["transparency"] = key * GREYS[raw]
-    if isinstance(key, tuple) and raw == "RGB;16B":
-        image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -181,6 +129,44 @@ def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
     if orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[orientation])
     return np.asarray(center_on_white(small, size[::-1]))
+
+
+def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
+    """Ask for a reduced decoding, and return the image's exact width and height in the pixels that decoding will give.
+
+    A JPEG decodes at 1/2, 1/4 or 1/8 for less work; twice the given size is left for the resampling (54 dB against a
+    full decode, at a quarter of the time). The decoded sides are rounded up, the exact sides are not.
+    """
+    scale = 2 * max(size[0] / image.width, size[1] / image.height)
+    asked = (math.ceil(image.width * scale), math.ceil(image.height * scale))
+    drafted = image.draft("RGB", asked) if image.mode == "RGB" and scale < 1 else None
+    return (drafted[1][2], drafted[1][3]) if drafted else (float(image.width), float(image.height))
+
+
+def resample(image: Image.Image, box: Edges, size: tuple[int, int], crop: Crop) -> Image.Image:
+    """Return the box of an RGB image at the size (width, height), cut as `read_pixels` describes.
+
+    With `letterbox` one of the sides may be shorter.
+    """
+    width, height = box[2] - box[0], box[3] - box[1]
+    if crop == "letterbox":
+        scale = min(size[0] / width, size[1] / height)
+        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return image.resize(inner, Image.Resampling.LANCZOS, box=box)
+    scale = max(size[0] / width, size[1] / height)
+    cut = (size[0] / scale, size[1] / scale) if crop == "center" else (width, height)
+    left, top = box[0] + (width - cut[0]) / 2, box[1] + (height - cut[1]) / 2
+    inside = (max(box[0], left), max(box[1], top), min(box[2], left + cut[0]), min(box[3], top + cut[1]))
+    return image.resize(size, Image.Resampling.LANCZOS, box=inside)
+
+
+def center_on_white(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return the RGB image in the middle of a white page of (width, height); an odd pixel goes right and below."""
+    if image.size == size:
+        return image
+    page = Image.new("RGB", size, WHITE)
+    page.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
+    return page
 
 
 def read_orientation(image: Image.Image) -> int:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
+from stages.images.opening import decode, open_image
 from stages.images.perceptual_hash import SIDE
-from stages.images.reading import UPRIGHT, decode, has_own_colours, open_image, read_orientation, to_rgb
+from stages.images.reading import UPRIGHT, has_own_colours, read_orientation, to_rgb
 
 Thumbnail = npt.NDArray[np.uint8]
 

@@ -9,7 +9,8 @@ import pandas as pd
 from PIL import Image
 
 from stages.core.terminal import progress
-from stages.images.reading import UnusableImage, read_pixels
+from stages.images.opening import UnusableImage
+from stages.images.reading import read_pixels
 from stages.images.sheets import SheetSection, Tile
 
 SIDE = 112  # pixels of an image

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from stages.networks.layers import scaling_layer
+from stages.networks.network_params import Scaling
 
 TAIL_WEIGHTS = "tail.weights.h5"
 
@@ -51,7 +52,7 @@ def cut(backbone: keras.Model, trainable_layers: int) -> tuple[keras.Model, kera
     return keras.Model(backbone.input, boundary), keras.Model(boundary, backbone.output, name=f"{backbone.name}_tail")
 
 
-def on_pixels(frozen: keras.Model, scaling: str, shape: tuple[int, ...]) -> keras.Model:
+def on_pixels(frozen: keras.Model, scaling: Scaling, shape: tuple[int, ...]) -> keras.Model:
     """Return a model that scales pixels in [0, 255] and applies the frozen part, with its trained batch statistics."""
     pixels = keras.Input(shape)
     return keras.Model(pixels, frozen(scaling_layer(scaling)(pixels), training=False))

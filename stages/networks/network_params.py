@@ -6,13 +6,15 @@ from pydantic import Field
 
 from stages.core.params import Section
 
+Scaling = Literal["unit", "signed", "imagenet_bgr", "efficientnet_lite"]  # the keys of `networks.layers.SCALINGS`
+
 
 class NetworkParams(Section):
     """The keys of `train.<network>` that its layers are built from."""
 
     dropout: float = Field(ge=0, lt=1)
     width: float = Field(gt=0)
-    scaling: Literal["unit", "signed", "imagenet_bgr"]
+    scaling: Scaling
 
 
 class TransferParams(NetworkParams):

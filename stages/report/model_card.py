@@ -10,7 +10,7 @@ from stages.report.limits import list_limits
 from stages.report.model_card_tables import comparison, plain, results
 from stages.report.report_data import ReportData
 from stages.report.wording import HARD, joined, kept_together, percent, plural, short, span, whole
-from stages.results.comparison import cross_validated
+from stages.results.cross_validations import cross_validated
 from stages.results.markdown_table import to_markdown
 
 AUTHORS = 8  # the most authors that the card names for each source

@@ -16,7 +16,7 @@ from stages.report.exhibits import show_figure, show_mistakes, show_pairs, show_
 from stages.report.limits import list_limits
 from stages.report.model_card import write_card
 from stages.report.report_data import ReportData, Sources, read_report_data
-from stages.results.comparison import cross_validated, values_apart
+from stages.results.cross_validations import cross_validated, values_apart
 
 TEMPLATES = Path(__file__).with_name("templates")
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test", "dropped": "Dropped"}

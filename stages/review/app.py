@@ -9,7 +9,8 @@ from typing import Any
 from flask import Flask, Response, abort, request
 from PIL import Image
 
-from stages.images.reading import UnusableImage, read_pixels
+from stages.images.opening import UnusableImage
+from stages.images.reading import read_pixels
 from stages.pages.local_server import make_app
 from stages.review.gallery import FILTERS
 from stages.review.page_data import next_undecided, overview, page

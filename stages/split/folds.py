@@ -4,7 +4,7 @@ Each deal divides the images anew. In further deals also all images stay togethe
 as the author: a network is then tested on authors that it does not know.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import Field
@@ -18,13 +18,14 @@ LEAST = len(SPLITS)  # folds: one to test, one to choose the epoch, one to train
 
 
 class CrossValidation(params.Section):
-    """The section `cross_validation` of params.yaml; `networks` is read by dvc.yaml."""
+    """The section `cross_validation` of params.yaml; dvc.yaml reads `networks`, and `cross_validate` reads `shares`."""
 
     networks: dict[str, Any]
     folds: int = Field(ge=LEAST)
     deals: int = Field(ge=1)
     seed: int = Field(ge=0)
     apart: str | None
+    shares: list[Annotated[float, Field(gt=0, lt=1)]]
 
 
 def deal_folds(

@@ -13,7 +13,7 @@ from stages.tracking.records import Record
 from stages.tracking.run import Run, Value, in_force
 
 Choices = Mapping[tuple[str, str], Value]  # by network and sweep
-FEATURES = "data/5_features/"
+PIXELS, FEATURES = "data/3_pixels", "data/5_features/"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def initial_changes(study: Study, network: str, content: StudyNetwork, scale: Sc
         **own,
     }
     if content.input.startswith(FEATURES):
-        changes["backbones"] = [network]
+        changes.setdefault(f"backbones.{network}.pixels", PIXELS)
     if scale.size is not None:
         changes["preprocess.size"] = scale.size
     if scale.epochs is not None:

@@ -8,7 +8,8 @@ from stages import models
 from stages.core.files import read_json, read_table, write_json
 from stages.cross_validate import run as stage
 from stages.cross_validate.head_trainings import HeadTrainer
-from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, is_known, plan_trainings
+from stages.cross_validate.learning_curve import expect_from_twice
+from stages.cross_validate.trainings import ALL, KNOWN, SHARE, UNKNOWN, is_known, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
 from stages.networks.inputs import pool, read_inputs
 from stages.split.folds import CrossValidation, deal_folds
@@ -36,7 +37,7 @@ def write_inputs(folder, array, name):
 
 
 def write_folds(path, index, deals=1, folds=3, apart="author"):
-    settings = CrossValidation(networks={}, folds=folds, deals=deals, seed=0, apart=apart)
+    settings = CrossValidation(networks={}, folds=folds, deals=deals, seed=0, apart=apart, shares=[])
     table, _ = deal_folds(settings, index, index["group"], ["look-alikes"])
     table.to_csv(path, index=False)
     return path
@@ -93,6 +94,58 @@ def test_what_is_known_and_unknown_is_compared_with_equal_numbers_of_images(acti
     }
     assert sizes[KNOWN] == sizes[UNKNOWN]
     assert all(known <= full for known, full in zip(sizes[KNOWN], sizes[ALL], strict=True))
+
+
+def test_fewer_training_images_are_whole_groups_and_all_else_stays(tmp_path):
+    random = np.random.default_rng(3)
+    groups = pd.Series(random.integers(0, 40, 300).astype(str))
+    table = pd.DataFrame(
+        {"image_id": np.arange(300), "class": "cat", "group": groups, "deal_0": groups.astype(int) % 5}
+    )
+    trainings = plan_trainings(table, np.zeros(300, np.int64), 7, [0.25, 0.5])
+    largest = groups.value_counts().iloc[0]
+    for fold in range(5):
+        quarter, half, whole = (
+            next(one for one in trainings if (one.series, one.fold) == (series, fold))
+            for series in (f"{SHARE}0.25", f"{SHARE}0.5", ALL)
+        )
+        rows = [set(one.splits["train"].rows) for one in (quarter, half, whole)]
+        assert rows[0] < rows[1] < rows[2]
+        for share, own in ((0.25, rows[0]), (0.5, rows[1])):
+            assert abs(len(own) - share * len(rows[2])) <= largest / 2
+            assert not set(groups[list(own)]) & set(groups[list(rows[2] - own)])
+        for name in ("val", "test"):
+            np.testing.assert_array_equal(half.splits[name].rows, whole.splits[name].rows)
+        assert half.seed == whole.seed
+
+
+@pytest.mark.parametrize(("mistakes", "gain", "twice"), [(0.1, 0.1, 0.05), (0.3, 0.1, 0.075), (0.2, -0.1, -0.1)])
+def test_mistakes_become_fewer_by_the_same_factor_again(mistakes, gain, twice):
+    points = [{"share": 0.25, "gain": {}}, {"share": 0.5, "gain": {"difference": gain, "low": gain, "high": gain}}]
+    found = expect_from_twice(mistakes, points)["twice"]
+    assert found == pytest.approx({"difference": twice, "low": twice, "high": twice})
+
+
+def test_nothing_is_expected_where_nothing_can_be_told():
+    wide = [{"share": 0.5, "gain": {"difference": 0.1, "low": -1.0, "high": 1.0}}]
+    some = [{"share": 0.5, "gain": {"difference": 0.1, "low": 0.0, "high": 0.2}}]
+    assert expect_from_twice(0.2, wide) == expect_from_twice(0.0, some) == expect_from_twice(0.2, []) == {}
+
+
+def test_a_network_that_knows_authors_learns_more_from_more_of_them(activations, settings, tmp_path):
+    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "out", [0.2, 0.5])
+    few, half = metrics["learning_curve"]["points"]
+    assert (few["share"], half["share"]) == (0.2, 0.5)
+    assert few["training_images"] < half["training_images"] < metrics["training_images"]
+    assert few["accuracy"] < metrics["accuracy"]
+    for point in (few, half):
+        assert point["low"] <= point["accuracy"] <= point["high"]
+        assert point["gain"]["difference"] == pytest.approx(metrics["accuracy"] - point["accuracy"], abs=2e-4)
+        assert point["gain"]["low"] <= point["gain"]["difference"] <= point["gain"]["high"]
+    table = read_table(tmp_path / "out" / "predictions.csv")
+    own = table[table["series"] == f"{SHARE}0.5"]
+    assert (own["class"] == own["predicted"]).mean() == pytest.approx(half["accuracy"], abs=1e-4)
+    assert "learning_curve" not in stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "none")
 
 
 def test_a_network_that_knows_authors_alone_is_right_about_those_alone(activations, settings, tmp_path):

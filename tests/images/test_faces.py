@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 
 from stages.core import params
 from stages.images.faces import CHOSEN, OTHER, Box, Face, find_faces, grow, open_detector, outline, rank, read_face
-from stages.images.reading import ORIENTATION, UnusableImage
+from stages.images.opening import UnusableImage
+from stages.images.reading import ORIENTATION
 from stages.preprocess import Preprocess
 
 LANCZOS = Image.Resampling.LANCZOS

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from stages.images.formats import check_type, check_whole
-from stages.images.reading import UnusableImage
+from stages.images.opening import UnusableImage
 
 
 def encode(format_, image=None, **options):

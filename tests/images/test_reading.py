@@ -14,9 +14,10 @@ from stages.images.reading import (
     read_orientation,
     read_pixels,
     read_upright,
+    reduce_decoding,
+    resample,
     to_rgb,
 )  # fmt: skip
-from stages.images.resampling import reduce_decoding, resample
 from stages.images.thumbnails import read_view
 
 LANCZOS = Image.Resampling.LANCZOS

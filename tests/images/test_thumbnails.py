@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from benchmarks.scenes import draw_scene
+from stages.images.opening import open_image
 from stages.images.perceptual_hash import phash
 from stages.images.quality import Inspection, Limits, inspect_files, read_file
-from stages.images.reading import open_image
 from stages.images.thumbnails import Small, look_at, read_small, read_view
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]

@@ -15,10 +15,17 @@ from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "in_root")
 
-LARGE = ("inception_v3", "xception")  # building one takes seconds
+LARGE = ("efficientnet_lite0", "inception_v3", "xception")  # building one takes seconds
 QUICK = ("alexnet", "convnet", "peetznet", "vgg")
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in models.names()]
-SCRATCH = ["alexnet", "convnet", "peetznet", "vgg", "vgg16", "vgg19"]  # networks whose `build` has no backbone of Keras
+SCRATCH = [
+    "alexnet",
+    "convnet",
+    "peetznet",
+    "vgg",
+    "vgg16",
+    "vgg19",
+]  # networks whose `build` has no published backbone
 DEEPEST = {"vgg16": {"form": "paper"}}  # the form that needs MIN_SIDE
 N_CLASSES = 3
 
@@ -315,6 +322,7 @@ EXPECTED = {
     "unit": PIXELS / 255,
     "signed": PIXELS / 127.5 - 1,
     "imagenet_bgr": keras.applications.vgg16.preprocess_input(PIXELS.copy()),
+    "efficientnet_lite": (PIXELS - 127) / 128,
 }
 
 
@@ -338,7 +346,7 @@ def test_every_scaling_is_a_choice_of_params():
     for scaling in SCALINGS:
         values = {"dropout": 0.1, "width": 1.0, "scaling": scaling}
         assert models.load("vgg").Params.model_validate(values).scaling == scaling
-    with pytest.raises(ValueError, match="'unit', 'signed' or 'imagenet_bgr'"):
+    with pytest.raises(ValueError, match="'unit', 'signed', 'imagenet_bgr' or 'efficientnet_lite'"):
         models.load("vgg").Params.model_validate(values | {"scaling": "half"})
 
 

@@ -18,6 +18,7 @@ SIDES = {"alexnet": 128, "xception": 128, "inception_v3": 128}  # 32 for the oth
 MAPS = {
     "alexnet": (6, 6),
     "convnet": (2, 2),
+    "efficientnet_lite0": (1, 1),
     "inception_v3": (2, 2),
     "peetznet": (4, 4),
     "vgg": (8, 8),
@@ -44,7 +45,7 @@ def outline(name, monkeypatch, root):
         return models.load(name).build((side, side, 3), 3, settings.model_copy(update={"width": 0.05}))
 
 
-LARGE = ("inception_v3", "vgg19", "xception")
+LARGE = ("efficientnet_lite0", "inception_v3", "vgg19", "xception")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ def expand(name):
 
 def named(text, key):
     """The text of a stage of a foreach: over a table it names its key, over a list its item."""
-    return text.replace("${key}", key).replace("${item}", key)
+    text = text.replace("${key}", key).replace("${item}", key)
+    return text.replace("${item.pixels}", PARAMS["backbones"].get(key, {}).get("pixels", ""))
 
 
 def listed_code(definition, key):
@@ -134,7 +135,7 @@ def test_no_table_of_params_holds_a_key_that_dvcs_run_cache_ignores(name):
 
 def test_preprocess_lists_all_of_its_params():
     _, definition = expand("preprocess")[0]
-    assert definition["params"] == [f"preprocess.{key}" for key in PARAMS["preprocess"]]
+    assert definition["params"] == [*(f"preprocess.{key}" for key in PARAMS["preprocess"]), "inputs"]
 
 
 def commands():

@@ -197,6 +197,13 @@ def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xcepti
 CROSSED = {
     "deals": 5, "folds": 4, "images": 48, "training_images": 24, "accuracy": 0.71, "low": 0.65, "high": 0.77,
     "single_trainings": {"lowest": 0.5, "highest": 0.875, "deviation": 0.08},
+    "learning_curve": {
+        "points": [{
+            "share": 0.5, "training_images": 12, "accuracy": 0.66, "low": 0.6, "high": 0.72,
+            "gain": {"difference": 0.05, "low": 0.02, "high": 0.08},
+        }],
+        "twice": {"difference": 0.043, "low": 0.019, "high": 0.063},
+    },
     "apart": {
         "column": "author", "images": 40, "values": 5, "training_images": 20, "p": 0.01,
         "known": {"accuracy": 0.75, "low": 0.68, "high": 0.81},

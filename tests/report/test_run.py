@@ -112,6 +112,10 @@ def test_what_cross_validation_found_comes_first_and_in_the_limits(fresh, tmp_pa
     assert "Without the same author in training 60.0 % with: 75.0 %; difference +5.0 to +24.0 points" in answer
     for text in (answer, card):
         assert f"{champion} is right about 71.0 % (65.0 to 77.0 %) of 48 images, each tested 5 times" in text
+        assert (
+            "From 12 images it learns to be right about 66.0 % (60.0 to 72.0 %); all of them bring +5.0 points (+2.0 "
+            "to +8.0). Twice as many images may bring +4.3 points (+1.9 to +6.3), if mistakes go on to become fewer"
+        ) in text.replace("\n", " ")
         assert "it is right about 75.0 % (68.0 to 81.0 %), without about 60.0 % (50.0 to 69.0 %): +15.0 points" in text
     assert f"{champion} owes 15.0 points to other images of the same author" in limits
     assert "single trainings are right about 50.0 % to 87.5 %" in limits

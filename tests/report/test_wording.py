@@ -3,7 +3,7 @@
 import pytest
 
 from stages.report.wording import HARD, gap_span, kept_together, span
-from stages.results.comparison import with_interval
+from stages.results.interval_texts import with_interval
 
 
 def test_an_interval_of_too_few_groups_is_none():

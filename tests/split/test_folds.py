@@ -6,7 +6,7 @@ import pytest
 
 from stages.split.folds import CrossValidation, deal_folds, describe_folds
 
-SETTINGS = CrossValidation(networks={}, folds=5, deals=3, seed=0, apart="author")
+SETTINGS = CrossValidation(networks={}, folds=5, deals=3, seed=0, apart="author", shares=[])
 
 
 def index_of(groups, authors, classes=("cat", "dog")):

@@ -151,7 +151,7 @@ def test_scale_reaches_every_run_and_leaves_heads_their_width(film_genres):
     study = read_study("cars_tanks")
     heads = make_plan("cars_tanks", study, scaled(width=0.1), {}).runs["cars_tanks-xception-final-s0"]
     assert heads.changes["train.xception.width"] == 1
-    assert heads.changes["backbones"] == ["xception"]
+    assert heads.changes["backbones.xception.pixels"] == "data/3_pixels"
 
 
 @pytest.mark.parametrize(

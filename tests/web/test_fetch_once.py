@@ -6,13 +6,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from stages.web import addresses
 from stages.web import fetch_once as module
 from stages.web.fetch_once import as_ascii, fetch_once, is_url
 
 
 @contextmanager
-def serving(answer):
-    """Run a server whose `answer` writes to the handler that it gets; yield its URL."""
+def serving(answer, address="127.0.0.1"):
+    """Run a server at the address whose `answer` writes to the handler that it gets; yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -24,7 +25,7 @@ def serving(answer):
         def log_message(self, *arguments):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((address, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -102,6 +103,24 @@ def test_goes_nowhere_else(location):
         pytest.raises(ValueError, match=r"^no web address: "),
     ):
         fetch_once(url, 1)
+
+
+def redirecting_to_the_next_address(handler):
+    """Answer at 127.0.0.1 with a redirect to 127.0.0.2, the same server, and there with an image."""
+    port = handler.server.server_address[1]
+    is_there = handler.headers["Host"].startswith("127.0.0.2")
+    (send(b"inside") if is_there else send(b"", 302, Location=f"http://127.0.0.2:{port}/"))(handler)
+
+
+def test_an_address_outside_leads_not_into_the_persons_network(monkeypatch):
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    with serving(redirecting_to_the_next_address, "0.0.0.0") as url:
+        with pytest.raises(ValueError, match=r"^refused address: 127\.0\.0\.2 is 127\.0\.0\.2, which is not public"):
+            fetch_once(url, 1)
+        assert fetch_once(url.replace("127.0.0.1", "127.0.0.2"), 1) == b"inside"
+    with serving(redirecting_to_the_next_address, "0.0.0.0") as url:
+        monkeypatch.setattr(addresses, "is_public", lambda address: False)
+        assert fetch_once(url, 1) == b"inside"
 
 
 def test_goes_not_in_circles():

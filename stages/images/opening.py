@@ -1,0 +1,91 @@
+"""How a file of an image is opened and decoded, with nothing started and in bounded time and memory."""
+
+import warnings
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+# What is read. Pillow knows more: EPS starts Ghostscript, icons hide the size of their images, and others are no
+# images that a person collects.
+FORMATS = (
+    "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "DIB", "PCX", "PPM", "QOI", "SGI", "TGA",
+)  # fmt: skip
+MOST_MEGAPIXELS = 500  # of an image that is decoded, whatever params.yaml says: 1.5 GB
+MOST_SCANS = 100  # of a progressive JPEG, each of which goes over all pixels; programs write about ten
+SCAN = b"\xff\xda"
+GREYS = {"L;2": 85, "L;4": 17}  # the step between two greys of a PNG with so many bits, in 8 bits
+
+# Pillow's own limit only warns below 179 megapixels; `check_area` refuses by the header, before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class UnusableImage(ValueError):
+    """An image that cannot be used: `reason` is one of a few words, to be counted; `detail` is about this image."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def open_image(source: Path | IO[bytes]) -> Image.Image:
+    """Return the image with its header read and nothing decoded.
+
+    Raises:
+        UnusableImage: The file is of no format in FORMATS, or its header is damaged.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            image = Image.open(source, formats=FORMATS)
+            scale_transparency(image)
+            return image
+    except Exception as error:  # A hostile header can raise nearly anything; a bad image is data, not a crash.
+        raise UnusableImage("unreadable", str(error).split(" <_io")[0]) from error
+
+
+def decode(image: Image.Image) -> Image.Image:
+    """Decode the image to its last pixel and return it.
+
+    Raises:
+        UnusableImage: A part of the image is missing or damaged, or decoding it takes too much time or memory.
+    """
+    check_effort(image)
+    try:
+        image.load()
+    except Exception as error:  # As above.
+        reason = "truncated" if "truncated" in str(error) else "unreadable"
+        raise UnusableImage(reason, str(error)) from error
+    return image
+
+
+def check_effort(image: Image.Image) -> None:
+    """Check that an image can be decoded in bounded time and memory.
+
+    Raises:
+        UnusableImage: The image has too many pixels, or is a JPEG of too many scans.
+    """
+    width, height = image.size
+    if width * height > MOST_MEGAPIXELS * 1e6:
+        raise UnusableImage("too large", f"{width}x{height}, expected at most {MOST_MEGAPIXELS} megapixels")
+    stream = getattr(image, "fp", None)
+    if image.info.get("progressive") and stream is not None:
+        position = stream.tell()
+        stream.seek(0)
+        scans = stream.read().count(SCAN)
+        stream.seek(position)
+        if scans > MOST_SCANS:
+            raise UnusableImage("unsupported", f"a JPEG of {scans} scans, expected at most {MOST_SCANS}")
+
+
+def scale_transparency(image: Image.Image) -> None:
+    """Bring the transparent grey or colour of an undecoded PNG, which has the file's depth, to that of its pixels."""
+    key, tiles = image.info.get("transparency"), getattr(image, "tile", [])
+    if image.format != "PNG" or not tiles:
+        return
+    arguments = tiles[0][3]
+    raw = arguments[0] if isinstance(arguments, tuple) else arguments
+    if isinstance(key, int) and raw in GREYS:
+        image.info["transparency"] = key * GREYS[raw]
+    if isinstance(key, tuple) and raw == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in key)

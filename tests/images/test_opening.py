@@ -1,0 +1,120 @@
+"""What a file may do when it is opened and decoded: start nothing, and take bounded time and memory."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from PIL import Image, features
+
+from stages.images.opening import FORMATS, MOST_SCANS, SCAN, UnusableImage, decode, open_image
+from stages.images.reading import read_pixels
+
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 20 20
+%%EndComments
+showpage
+%%EOF
+"""
+
+
+@pytest.fixture
+def ghostscript(tmp_path, monkeypatch):
+    """Put a stand-in for Ghostscript first on PATH; return the file that it writes if it is started."""
+    folder, trace = tmp_path / "bin", tmp_path / "started"
+    folder.mkdir()
+    for name in ("gs", "gswin64c"):
+        (folder / name).write_text(f"#!/bin/sh\ntouch {trace}\nexit 1\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # what Pillow remembers of an earlier search
+    return trace
+
+
+def test_the_stand_in_is_what_pillow_would_start(ghostscript):
+    with pytest.raises((OSError, subprocess.CalledProcessError)), Image.open(io.BytesIO(EPS)) as image:
+        image.load()
+    assert ghostscript.exists()
+
+
+@pytest.mark.parametrize("name", ["drawing.eps", "photo.jpg", "photo.png"])
+def test_a_drawing_in_postscript_starts_nothing_whatever_its_name(name, ghostscript, tmp_path):
+    (tmp_path / name).write_bytes(EPS)
+    with pytest.raises(UnusableImage, match="unreadable: cannot identify image file"):
+        read_pixels(tmp_path / name, (8, 8), "none")
+    assert not ghostscript.exists()
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_each_format_that_is_read_is_read_again(format_, draw):
+    if format_ not in Image.SAVE or (format_ == "AVIF" and not features.check("avif")):
+        Image.init()
+    if format_ not in Image.SAVE:
+        assert format_ in Image.OPEN  # Pillow reads it and cannot write it
+        return
+    stream = io.BytesIO()
+    draw(1, (24, 16)).save(stream, format_)
+    with open_image(stream) as image:
+        assert decode(image).size == (24, 16)
+
+
+def icon_of(png, format_):
+    """Return an icon whose table says 64x64, and that holds this PNG."""
+    if format_ == "ICNS":
+        return b"icns" + (16 + len(png)).to_bytes(4, "big") + b"ic12" + (8 + len(png)).to_bytes(4, "big") + png
+    return b"\0\0\1\0\1\0" + bytes([64, 64, 0, 0, 1, 0, 32, 0]) + len(png).to_bytes(4, "little") + b"\x16\0\0\0" + png
+
+
+@pytest.mark.parametrize("format_", ["ICO", "ICNS"])
+def test_an_icon_that_hides_a_huge_image_is_not_opened(format_):
+    stream = io.BytesIO()
+    Image.new("1", (64, 64)).save(stream, "PNG")
+    content = icon_of(stream.getvalue(), format_)
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.format == format_
+    with pytest.raises(UnusableImage, match="cannot identify"):
+        open_image(io.BytesIO(content))
+
+
+def test_an_image_of_more_than_500_megapixels_is_not_decoded():
+    stream = io.BytesIO()
+    Image.new("1", (26_000, 26_000)).save(stream, "PNG")
+    with (
+        open_image(stream) as image,
+        pytest.raises(UnusableImage, match="too large: 26000x26000"),
+    ):
+        decode(image)
+
+
+def progressive(draw, scans):
+    """Return a progressive JPEG with so many scans more than it had, copies of its last."""
+    stream = io.BytesIO()
+    draw(1, (64, 64)).save(stream, "JPEG", progressive=True)
+    content = stream.getvalue()
+    return content[:-2] + content[content.rindex(SCAN) : -2] * scans + content[-2:]
+
+
+def test_a_jpeg_of_thousands_of_scans_is_not_decoded(draw):
+    with open_image(io.BytesIO(progressive(draw, 1000))) as image, pytest.raises(UnusableImage) as caught:
+        decode(image)
+    assert str(caught.value).startswith("unsupported: a JPEG of 10")
+    with open_image(io.BytesIO(progressive(draw, MOST_SCANS // 2))) as image:
+        assert decode(image).size == (64, 64)
+
+
+def test_a_bomb_takes_no_memory():
+    script = """
+import io, resource, zlib
+from PIL import Image
+from stages.images.opening import UnusableImage, decode, open_image
+stream = io.BytesIO()
+Image.new("1", (30_000, 30_000)).save(stream, "PNG")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    decode(open_image(stream))
+except UnusableImage as error:
+    print(error.reason, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["too", "large", "True"]

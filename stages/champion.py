@@ -4,15 +4,19 @@ import argparse
 import shutil
 from pathlib import Path
 
-from stages.core.files import read_json, replacing_folder
+import pandas as pd
+
+from stages.core.files import read_json, read_table, replacing_folder, write_table
 from stages.core.terminal import command
 
 MODEL = ("model.keras", "network.json")
-BACKBONE_WEIGHTS = "backbone.weights.h5"
+BACKBONE_WEIGHTS, LEARNED = "backbone.weights.h5", "learned_from.csv"
 
 
-def run(summary: Path, models: Path, pretrained: Path, target: Path) -> str:
+def run(summary: Path, models: Path, pretrained: Path, kept: Path, split: Path, target: Path) -> str:
     """Copy the champion's model and, if it is fed activations, its backbone to the target, and return its name.
+
+    `learned_from.csv` there has the training images with their perceptual hashes, so that `predict` knows them again.
 
     Raises:
         FileNotFoundError: A file of the champion does not exist.
@@ -26,7 +30,14 @@ def run(summary: Path, models: Path, pretrained: Path, target: Path) -> str:
             if not file.is_file():
                 raise FileNotFoundError(f"{file}: expected a file of the champion, got none.")
             shutil.copyfile(file, folder / file.name)
+        write_table(training_images(read_table(kept), read_table(split)), folder / LEARNED)
     return name
+
+
+def training_images(kept: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
+    """Return `image_id`, `class` and `phash` of the training images, sorted by image_id."""
+    learned = split.loc[split["split"] == "train", "image_id"]
+    return kept.loc[kept["image_id"].isin(learned), ["image_id", "class", "phash"]].sort_values("image_id")
 
 
 def main() -> None:
@@ -35,9 +46,11 @@ def main() -> None:
     parser.add_argument("summary", type=Path, help="the summary of the comparison, as JSON")
     parser.add_argument("models", type=Path, help="the folder of all models")
     parser.add_argument("pretrained", type=Path, help="the folder of all backbones' weights")
+    parser.add_argument("kept", type=Path, help="the table of kept images")
+    parser.add_argument("split", type=Path, help="the table of the split")
     parser.add_argument("target", type=Path, help="the folder to write")
-    arguments = parser.parse_args()
-    name = run(arguments.summary, arguments.models, arguments.pretrained, arguments.target)
+    values = vars(parser.parse_args())
+    name = run(**values)
     print(f"champion: {name}")
 
 

@@ -1,7 +1,8 @@
+import pandas as pd
 import pytest
 
 from stages import champion
-from stages.core.files import write_json
+from stages.core.files import read_table, write_json
 
 
 @pytest.fixture
@@ -15,10 +16,16 @@ def data(tmp_path):
     weights = tmp_path / "pretrained" / "xception" / "backbone.weights.h5"
     weights.parent.mkdir(parents=True)
     weights.write_text("published")
+    ids = ["ba", "aa", "ca", "da"]
+    kept = pd.DataFrame({"image_id": ids, "class": ["cat", "dog", "cat", "dog"], "phash": ["0" * 16] * 4, "file": "x"})
+    kept.to_csv(tmp_path / "kept.csv", index=False)
+    split = pd.DataFrame({"image_id": ids, "split": ["train", "train", "test", "dropped"]})
+    split.to_csv(tmp_path / "split.csv", index=False)
 
     def choose(name):
         write_json({"champion": name}, tmp_path / "summary.json")
-        return tmp_path / "summary.json", tmp_path / "models", tmp_path / "pretrained", tmp_path / "champion"
+        folders = tmp_path / "summary.json", tmp_path / "models", tmp_path / "pretrained"
+        return (*folders, tmp_path / "kept.csv", tmp_path / "split.csv", tmp_path / "champion")
 
     return choose
 
@@ -29,15 +36,21 @@ def names(folder):
 
 def test_one_fed_pixels_needs_no_more_than_its_model(data, tmp_path):
     assert champion.run(*data("vgg")) == "vgg"
-    assert names(tmp_path / "champion") == ["model.keras", "network.json"]
+    assert names(tmp_path / "champion") == ["learned_from.csv", "model.keras", "network.json"]
     assert (tmp_path / "champion" / "model.keras").read_text() == "model of vgg"
 
 
 def test_one_fed_activations_comes_with_its_backbone(data, tmp_path):
     champion.run(*data("vgg"))
     assert champion.run(*data("xception")) == "xception"
-    assert names(tmp_path / "champion") == ["backbone.weights.h5", "model.keras", "network.json"]
+    assert names(tmp_path / "champion") == ["backbone.weights.h5", "learned_from.csv", "model.keras", "network.json"]
     assert (tmp_path / "champion" / "backbone.weights.h5").read_text() == "published"
+
+
+def test_the_images_that_it_learned_from_come_with_it(data, tmp_path):
+    champion.run(*data("vgg"))
+    table = read_table(tmp_path / "champion" / "learned_from.csv")
+    assert table.to_dict("list") == {"image_id": ["aa", "ba"], "class": ["dog", "cat"], "phash": ["0" * 16] * 2}
 
 
 def test_a_missing_file_is_named_and_the_champion_before_stays(data, tmp_path):

@@ -22,7 +22,7 @@ FEATURES = features.Features(batch_size=4, threads=1, views=0, augmentation="non
 
 def write_weights(name, folder):
     """Write random weights as the step `pretrained` does."""
-    source = pretrained.Source(sha256="0" * 64, mirrors=["random"])
+    source = pretrained.Source(credit="by somebody", sha256="0" * 64, mirrors=["random"])
     pretrained.run(name, pretrained.Pretrained(allow_random=True, seed=0, networks={name: source}), folder)
     return folder
 

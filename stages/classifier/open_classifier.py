@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from stages.classifier.learned_images import LearnedImages, read_learned
 from stages.classifier.model_facts import Backbone, check_cascade, read_facts
 from stages.classifier.model_facts import Facts as Facts
 from stages.classifier.predictions import printable
@@ -42,7 +43,8 @@ class Use(Limits, extra="ignore"):
 class Classifier:
     """A trained model, together with the steps that turn an image file into the model's input.
 
-    `model` takes rows: pixels in [0, 255], or the activations that `frozen` computes from pixels.
+    `model` takes rows: pixels in [0, 255], or the activations that `frozen` computes from pixels. `learned` are the
+    images that the model learned from, if they are known.
     """
 
     facts: Facts
@@ -50,6 +52,7 @@ class Classifier:
     model: keras.Model
     frozen: keras.Model | None
     reader: Reader
+    learned: LearnedImages | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -81,6 +84,10 @@ class Classifier:
             file.write(content)
             file.flush()
             return self.read(Path(file.name))
+
+    def recognise(self, content: bytes) -> str:
+        """Return in words which training image a file shows again; an empty text if none, or if they are not known."""
+        return self.learned.recognise(content) if self.learned else ""
 
     def rows(self, pixels: Pixels) -> npt.NDArray[Any]:
         """Return the rows that `model` takes for images, uint8 `(n, height, width, 3)`."""
@@ -145,7 +152,7 @@ def open_classifier(folder: Path, pretrained: Path, load: Callable[[str], Module
         raise ValueError(
             f"{folder}: expected a model of the classes {classes} of network.json, got one of {model.output_shape[1]}."
         )
-    return Classifier(facts, use, model, frozen, open_reader(facts.preprocessing))
+    return Classifier(facts, use, model, frozen, open_reader(facts.preprocessing), read_learned(folder))
 
 
 def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: Path, pretrained: Path) -> keras.Model:

@@ -12,12 +12,16 @@ GAP = "   "
 
 @dataclass(frozen=True)
 class Prediction:
-    """The probabilities of one file's classes, the highest first; or only `error`, the reason why there are none."""
+    """The probabilities of one file's classes, the highest first; or only `error`, the reason why there are none.
+
+    `learned` says in words if the network learned from the image, which then shows nothing of how good it is.
+    """
 
     file: str
     probabilities: dict[str, float] = field(default_factory=dict)
     explanation: str = ""
     error: str = ""
+    learned: str = ""
 
     @property
     def predicted(self) -> str:
@@ -35,13 +39,14 @@ def as_values(prediction: Prediction, model: dict[str, str]) -> dict[str, Any]:
     if prediction.error:
         return {"file": prediction.file, "error": prediction.error}
     values = {"file": prediction.file, "predicted": prediction.predicted, "probabilities": prediction.probabilities}
-    return values | ({"explanation": prediction.explanation} if prediction.explanation else {}) | model
+    further = {"explanation": prediction.explanation, "learned": prediction.learned}
+    return values | {name: text for name, text in further.items() if text} | model
 
 
 def as_csv(predictions: list[Prediction], model: dict[str, str], classes: list[str]) -> str:
     """Return a CSV table with a row for each file and the columns of `predictions.csv`; a missing value is empty."""
     stream = io.StringIO()
-    columns = ["file", "predicted", *(f"p_{name}" for name in classes), "explanation", *model, "error"]
+    columns = ["file", "predicted", *(f"p_{name}" for name in classes), "explanation", "learned", *model, "error"]
     table = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
     table.writeheader()
     for prediction in predictions:
@@ -53,9 +58,10 @@ def as_csv(predictions: list[Prediction], model: dict[str, str], classes: list[s
 
 
 def as_table(predictions: list[Prediction], network: str) -> str:
-    """Return a line for each file, in columns: the most probable class and its probability, then the other classes."""
+    """Return a line for each file, in columns: the most probable class, its probability, the other classes, a note."""
     rows = [as_cells(prediction) for prediction in predictions]
-    rows.insert(0, ("file", f"{network} says", "", "then" if any(row[3] for row in rows) else ""))
+    titles = ("then" if any(row[3] for row in rows) else "", "note" if any(row[4] for row in rows) else "")
+    rows.insert(0, ("file", f"{network} says", "", *titles))
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     lines = (GAP.join(map(pad, row, widths)).rstrip() for row in rows)
     return "".join(f"{line}\n" for line in lines)
@@ -66,14 +72,14 @@ def pad(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
-def as_cells(prediction: Prediction) -> tuple[str, str, str, str]:
-    """Return a prediction as the four cells of a line."""
+def as_cells(prediction: Prediction) -> tuple[str, str, str, str, str]:
+    """Return a prediction as the five cells of a line."""
     file = printable(prediction.file)
     if prediction.error:
-        return (file, "failed", "", printable(prediction.error))
+        return (file, "failed", "", printable(prediction.error), "")
     (first, highest), *others = prediction.probabilities.items()
     rest = ", ".join(f"{printable(name)} {percent(probability)}" for name, probability in others)
-    return (file, printable(first), f"{percent(highest):>6}", rest)
+    return (file, printable(first), f"{percent(highest):>6}", rest, printable(prediction.learned))
 
 
 def percent(probability: float) -> str:

@@ -53,7 +53,11 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
             predicted = predict_image(content)
         order = np.argsort(-predicted.probabilities, kind="stable")
         probabilities = [[classifier.classes[i], float(predicted.probabilities[i])] for i in order]
-        return {"probabilities": probabilities, "image": encode_png(Image.fromarray(predicted.pixels))}
+        return {
+            "probabilities": probabilities,
+            "image": encode_png(Image.fromarray(predicted.pixels)),
+            "learned": classifier.recognise(content),
+        }
 
     def post_heat() -> dict[str, Any]:
         name = request.args.get("class", "")

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -51,37 +52,46 @@ def predict_batch(
 ) -> Iterator[Prediction]:
     """Yield the predictions of a few files, which are held in memory together."""
     work = (joblib.delayed(read_image)(classifier, file) for file in files)
-    found: list[Pixels | str] = joblib.Parallel(n_jobs=-1, prefer="threads")(work)
-    images = np.array([image for image in found if not isinstance(image, str)], np.uint8)
+    found: list[ReadImage] = joblib.Parallel(n_jobs=-1, prefer="threads")(work)
+    images = np.array([one.pixels for one in found if one.pixels is not None], np.uint8)
     rows = classifier.rows(images.reshape(-1, *classifier.facts.image_shape))
     probabilities = classifier.predict_rows(rows)
-    is_image = [not isinstance(image, str) for image in found]
-    shown = [target for target, is_read in zip(targets, is_image, strict=True) if target and is_read]
+    shown = [target for target, one in zip(targets, found, strict=True) if target and one.pixels is not None]
     if shown:
         heats = heatmaps(classifier.model, rows, probabilities.argmax(axis=1), classifier.use.batch_size)
         for image, heat, path in zip(images, heats, shown, strict=True):
             write_explanation(image, heat, path)
     remaining = iter(probabilities)
-    for file, image_or_error, target in zip(files, found, targets, strict=True):
-        if isinstance(image_or_error, str):
-            yield Prediction(file, error=image_or_error)
+    for file, one, target in zip(files, found, targets, strict=True):
+        if one.pixels is None:
+            yield Prediction(file, error=one.error)
         else:
-            yield Prediction(file, rank_classes(next(remaining), classifier.classes, top), str(target or ""))
+            ranked = rank_classes(next(remaining), classifier.classes, top)
+            yield Prediction(file, ranked, str(target or ""), learned=one.learned)
 
 
-def read_image(classifier: Classifier, file: str) -> Pixels | str:
-    """Return the pixels of the image, or a text that says why there is no image."""
+class ReadImage(NamedTuple):
+    """The pixels of an image and whether the network learned from it; or only `error`, why there are no pixels."""
+
+    pixels: Pixels | None = None
+    learned: str = ""
+    error: str = ""
+
+
+def read_image(classifier: Classifier, file: str) -> ReadImage:
+    """Read the image in a file or at a URL."""
     try:
-        if is_url(file):
-            return classifier.read_bytes(fetch_once(file, MAX_MEGABYTES))
         path = Path(file)
+        if is_url(file):
+            content = fetch_once(file, MAX_MEGABYTES)
+            return ReadImage(classifier.read_bytes(content), classifier.recognise(content))
         if not path.is_file():
-            return "a folder without files" if path.is_dir() else "no such file"
-        return classifier.read(path)
+            return ReadImage(error="a folder without files" if path.is_dir() else "no such file")
+        return ReadImage(classifier.read(path), classifier.recognise(path.read_bytes()) if classifier.learned else "")
     except OSError as error:
-        return error.strerror or str(error)
+        return ReadImage(error=error.strerror or str(error))
     except ValueError as error:
-        return str(error)
+        return ReadImage(error=str(error))
 
 
 def rank_classes(probabilities: npt.NDArray[np.float32], classes: list[str], top: int) -> dict[str, float]:

@@ -28,13 +28,14 @@ def check_mirror(mirror: str) -> str:
 
 
 class Source(params.Section):
-    """The mirrors of one network's weights, and the SHA-256 hash of the weights' tensors.
+    """The mirrors of one network's weights, the SHA-256 hash of the weights' tensors, and who made them.
 
     Without a hash this step cannot know whether it gets the right weights. Then `keras` must be the only mirror,
     because Keras checks the MD5 hash that it publishes for its file. `weights.json` records the hash that was found, so
     that it can be copied to params.yaml.
     """
 
+    credit: str = Field(min_length=1)
     sha256: str | None = Field(pattern="^[0-9a-f]{64}$")
     mirrors: list[Annotated[str, AfterValidator(check_mirror)]] = Field(min_length=1)
 
@@ -74,7 +75,12 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
     is_pretrained = load_first(name, network, backbone, settings)
     with replacing_folder(target, "pretrained") as folder:
         backbone.save_weights(folder / "backbone.weights.h5")
-        write_json({"pretrained": is_pretrained, "sha256": sha256_of(backbone)}, folder / "weights.json")
+        facts = {
+            "pretrained": is_pretrained,
+            "sha256": sha256_of(backbone),
+            "credit": settings.networks[name].credit if is_pretrained else "",
+        }
+        write_json(facts, folder / "weights.json")
 
 
 def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrained) -> bool:

@@ -121,7 +121,8 @@ def published_weights(facts: dict[str, Any]) -> str:
         return ""
     origin = "ImageNet weights" if backbone["pretrained"] else "random weights"
     name, digest = plain(backbone["network"]), backbone["sha256"]
-    return f"\n\nThe frozen part is {name} with {origin}. SHA-256 of its tensors: `{digest}`."
+    credit = f" {plain(backbone['credit'])}." if backbone.get("credit") else ""
+    return f"\n\nThe frozen part is {name} with {origin}.{credit} SHA-256 of its tensors: `{digest}`."
 
 
 def attribution(data: ReportData) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -65,7 +66,8 @@ def draw_cost(values: dict[str, Any], path: Path) -> None:
     axes.axhline(values["baseline"]["test"]["accuracy"], color=ACCENT, linestyle="--", label="largest class")
     axes.set(
         xscale="log",
-        ylim=(0, 1),
+        ylim=(0, 1.18),  # room above 1 for the names
+        yticks=np.linspace(0, 1, 6),
         xlabel="GFLOP per image",
         ylabel="test accuracy, 95 %",
         title="What accuracy costs (M: millions of parameters)",

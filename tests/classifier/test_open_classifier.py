@@ -78,7 +78,7 @@ def study(tmp_path_factory, tiny_networks, root, draw):
         settings = params.read(preprocess.Preprocess, "preprocess").model_copy(update={"size": [SIDE, SIDE]})
         preprocess.run(settings, folder / "raw", folder / "kept.csv", folder / "pixels")
         run_train(folder, "tiny", folder / "pixels")
-        source = pretrained.Source(sha256="0" * 64, mirrors=["random"])
+        source = pretrained.Source(credit="by somebody", sha256="0" * 64, mirrors=["random"])
         settings = pretrained.Pretrained(allow_random=True, seed=0, networks={"tiny_transfer": source})
         pretrained.run("tiny_transfer", settings, folder / "pretrained" / "tiny_transfer")
         settings = features.Features(batch_size=5, threads=1, views=0, augmentation="none", seed=0)

@@ -2,8 +2,9 @@
 
 import io
 import os
+import struct
 import subprocess
-import sys
+import zlib
 
 import pytest
 from PIL import Image, features
@@ -78,13 +79,12 @@ def test_an_icon_that_hides_a_huge_image_is_not_opened(format_):
 
 
 def test_an_image_of_more_than_500_megapixels_is_not_decoded():
-    stream = io.BytesIO()
-    Image.new("1", (26_000, 26_000)).save(stream, "PNG")
-    with (
-        open_image(stream) as image,
-        pytest.raises(UnusableImage, match="too large: 26000x26000"),
-    ):
-        decode(image)
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", 26_000, 26_000, 1, 0, 0, 0, 0)
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    with open_image(io.BytesIO(header + struct.pack(">I", 0) + b"IDAT")) as image:
+        assert image.size == (26_000, 26_000)
+        with pytest.raises(UnusableImage, match="too large: 26000x26000, expected at most 500 megapixels"):
+            decode(image)
 
 
 def progressive(draw, scans):
@@ -101,20 +101,3 @@ def test_a_jpeg_of_thousands_of_scans_is_not_decoded(draw):
     assert str(caught.value).startswith("unsupported: a JPEG of 10")
     with open_image(io.BytesIO(progressive(draw, MOST_SCANS // 2))) as image:
         assert decode(image).size == (64, 64)
-
-
-def test_a_bomb_takes_no_memory():
-    script = """
-import io, resource, zlib
-from PIL import Image
-from stages.images.opening import UnusableImage, decode, open_image
-stream = io.BytesIO()
-Image.new("1", (30_000, 30_000)).save(stream, "PNG")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-try:
-    decode(open_image(stream))
-except UnusableImage as error:
-    print(error.reason, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["too", "large", "True"]

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 import re
 import shutil
@@ -16,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from stages import models
+from stages.classifier.learned_images import LEARNED
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
 from stages.core.files import write_json
@@ -69,9 +71,11 @@ RED_AND_BLUE = squares(red=(2, 2, 14, 14), blue=(22, 22, 30, 30))
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, root):
-    """A project with a champion of three classes, and one of twelve."""
+    """A project with a champion of three classes that learned from one image, and one of twelve."""
     folder = tmp_path_factory.mktemp("study")
     write_model(folder / "data" / "8_champion", ["blue", "green", "red"])
+    image_id = hashlib.sha256(RED_AND_BLUE).hexdigest()
+    (folder / "data" / "8_champion" / LEARNED).write_text(f"image_id,class,phash\n{image_id},blue,{'f' * 16}\n")
     many = [f"a rather long name of a class, number {number}" for number in range(9)]
     write_model(folder / "many", [*many, "blue", "green", "red"])
     shutil.copy(root / "params.yaml", folder)
@@ -125,6 +129,8 @@ def test_an_image_is_answered_with_its_probabilities_and_what_the_network_sees(a
     seen = np.asarray(Image.open(io.BytesIO(RED_AND_BLUE)))
     np.testing.assert_array_equal(pixels(answer["image"]), seen)
     assert [name for name, _ in answer["probabilities"]] == ["red", "blue", "green"]
+    assert answer["learned"] == "it learned from this file, as blue"
+    assert api.post("/api/prediction", squares(green=(0, 0, 20, 20))).json["learned"] == ""
     expected = api.classifier.probabilities(seen[np.newaxis])[0]
     assert dict(answer["probabilities"]) == dict(zip(["blue", "green", "red"], map(float, expected), strict=True))
 
@@ -355,6 +361,7 @@ def test_a_chosen_image_is_seen_judged_and_explained(server, open_page, study):
         page.get_by_role("button", name="Choose an image").click()
     chooser.value.set_files(study / "a.png")
     expect_answer(page, "a.png", "red")
+    expect(page.locator("#learned")).to_contain_text("Note: it learned from this file, as blue.")
     np.testing.assert_array_equal(canvas(page, "image"), np.asarray(Image.open(study / "a.png")))
     assert hottest(canvas(page, "heat")) == pytest.approx((8, 8), abs=1.5)
     rows = page.locator(".class")

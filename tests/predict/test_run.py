@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import io
 import json
 import os
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stages.classifier.learned_images import LEARNED
 from stages.classifier.predictions import Prediction, as_csv, as_json, as_table, width
 from stages.core import params
 from stages.core.files import read_table, write_json
@@ -145,10 +147,23 @@ def test_json_has_each_files_classes_and_the_model(ask):
 def test_csv_has_the_columns_of_predictions_csv(ask):
     output = ask("photos", "--csv")[1]
     table = pd.read_csv(io.StringIO(output))
-    columns = ["file", "predicted", "p_blue", "p_green", "p_red", "explanation", "model", "network", "error"]
+    columns = ["file", "predicted", "p_blue", "p_green", "p_red", "explanation", "learned", "model", "network", "error"]
     assert list(table.columns) == columns
     assert table["predicted"].tolist() == ["red", "green", "blue"]
     assert table.loc[0, "p_red"] == json.loads(ask("photos/a.png", "--json")[1])[0]["probabilities"]["red"]
+
+
+def test_an_image_that_the_network_learned_from_is_said_to_be_one(ask, work):
+    image_id = hashlib.sha256((work / "photos" / "a.png").read_bytes()).hexdigest()
+    table = pd.DataFrame({"image_id": [image_id], "class": ["crimson"], "phash": ["f" * 16]})
+    table.to_csv(work / "data" / "8_champion" / LEARNED, index=False)
+    note = "it learned from this file, as crimson"
+    header, first, second, _ = ask("photos")[1].splitlines()
+    assert header.endswith("note")
+    assert first.endswith(f"   {note}")
+    assert "learned" not in second
+    assert [entry.get("learned") for entry in json.loads(ask("photos", "--json")[1])] == [note, None, None]
+    assert [row["learned"] for row in csv.DictReader(io.StringIO(ask("photos", "--csv")[1]))] == [note, "", ""]
 
 
 def test_all_files_give_exactly_predictions_csv(ask, work, draw):

@@ -32,7 +32,7 @@ def kept(own_cache):
 
 
 def settings_of(sha256, mirrors, allow_random=False):
-    source = pretrained.Source(sha256=sha256, mirrors=mirrors)
+    source = pretrained.Source(credit="by somebody", sha256=sha256, mirrors=mirrors)
     return pretrained.Pretrained(allow_random=allow_random, seed=0, networks={NAME: source})
 
 
@@ -40,7 +40,11 @@ def test_takes_the_first_mirror_that_has_the_pinned_tensors(published, tmp_path,
     sha256, path = published
     mirrors = [f"file:{tmp_path / 'absent.weights.h5'}", f"file:{path}"]
     pretrained.run(NAME, settings_of(sha256, mirrors), tmp_path / "out")
-    assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
+    assert read_json(tmp_path / "out" / "weights.json") == {
+        "pretrained": True,
+        "sha256": sha256,
+        "credit": "by somebody",
+    }
     assert "absent.weights.h5: expected weights, got" in capsys.readouterr().err
 
 
@@ -94,7 +98,11 @@ def test_a_truncated_file_sends_to_the_next_mirror(published, tmp_path, capsys):
     broken = tmp_path / "broken.weights.h5"
     broken.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     pretrained.run(NAME, settings_of(sha256, [f"file:{broken}", f"file:{path}"]), tmp_path / "out")
-    assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
+    assert read_json(tmp_path / "out" / "weights.json") == {
+        "pretrained": True,
+        "sha256": sha256,
+        "credit": "by somebody",
+    }
     assert "broken.weights.h5: expected weights, got" in capsys.readouterr().err
 
 
@@ -104,7 +112,11 @@ def test_other_tensors_send_to_the_next_mirror(published, tmp_path, capsys):
     models.load(NAME).make_backbone(SHAPE).save_weights(tmp_path / "other.weights.h5")
     mirrors = [f"file:{tmp_path / 'other.weights.h5'}", f"file:{path}"]
     pretrained.run(NAME, settings_of(sha256, mirrors), tmp_path / "out")
-    assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256}
+    assert read_json(tmp_path / "out" / "weights.json") == {
+        "pretrained": True,
+        "sha256": sha256,
+        "credit": "by somebody",
+    }
     assert f"other.weights.h5: expected tensors with SHA-256 {sha256}, got" in capsys.readouterr().err
 
 
@@ -129,10 +141,14 @@ def test_without_a_pin_keras_gives_the_weights_and_their_hash_is_recorded(kept, 
     make = network.make_backbone
     path = {None: None, "imagenet": str(tmp_path / "published.weights.h5")}
     monkeypatch.setattr(network, "make_backbone", lambda image_shape, weights=None: make(image_shape, path[weights]))
-    source = pretrained.Source(sha256=None, mirrors=["keras"])
+    source = pretrained.Source(credit="by somebody", sha256=None, mirrors=["keras"])
     settings = pretrained.Pretrained(allow_random=False, seed=0, networks={NAME: source})
     pretrained.run(NAME, settings, tmp_path / "out")
-    assert read_json(tmp_path / "out" / "weights.json") == {"pretrained": True, "sha256": sha256_of(published)}
+    assert read_json(tmp_path / "out" / "weights.json") == {
+        "pretrained": True,
+        "sha256": sha256_of(published),
+        "credit": "by somebody",
+    }
     assert not kept.exists()  # Keras has a cache of its own.
 
 
@@ -152,7 +168,8 @@ def test_random_weights_must_be_allowed_and_are_recorded(published, tmp_path):
     with pytest.raises(ValueError, match=r"random: expected pretrained.allow_random to be true, got false\."):
         pretrained.run(NAME, settings_of(sha256, ["random"]), tmp_path / "out")
     pretrained.run(NAME, settings_of(sha256, ["random"], allow_random=True), tmp_path / "out")
-    assert read_json(tmp_path / "out" / "weights.json")["pretrained"] is False
+    made = read_json(tmp_path / "out" / "weights.json")
+    assert (made["pretrained"], made["credit"]) == (False, "")
 
 
 def test_random_weights_after_a_refused_mirror_are_not_its_weights(published, tmp_path):

@@ -167,7 +167,7 @@ def write_network(name, index, classes, folder, sharpness, seed, pretrained=Fals
     """Write the training, evaluation and explanation of a network; return its metrics and its predictions."""
     cost = {"parameters": 1_234_567 * (seed + 1), "multiply_adds": 45_600_000 * 10**seed, "megabytes": 4.94}
     cost["pretrained"] = pretrained
-    backbone = {"network": name, "pretrained": True, "sha256": "ab" * 32} if pretrained else {}
+    backbone = {"network": name, "pretrained": True, "sha256": "ab" * 32, "credit": CREDIT} if pretrained else {}
     write_training(name, classes, cost, folder / "models" / name, backbone)
     probabilities = make_probabilities(index, classes, sharpness, seed)
     metrics, table = write_evaluation(index, probabilities, classes, folder / "evaluations" / name, cost)
@@ -194,6 +194,7 @@ def write_inputs(folder, classes=("cat", "dog", "owl"), networks=("vgg", "xcepti
     )
 
 
+CREDIT = "weights of <b>somebody</b>, some licence"
 CROSSED = {
     "deals": 5, "folds": 4, "images": 48, "training_images": 24, "accuracy": 0.71, "low": 0.65, "high": 0.77,
     "single_trainings": {"lowest": 0.5, "highest": 0.875, "deviation": 0.08},

@@ -219,6 +219,13 @@ def test_markup_in_names_is_shown_and_does_nothing(text, expected):
     assert plain(text) == expected
 
 
+def test_who_made_published_weights_is_said(inputs, tmp_path):
+    summary = read_json(inputs.metrics / "summary.json") | {"champion": "xception"}
+    write_json(summary, tmp_path / "summary.json")
+    data = vars_with(read_report_data(inputs, SPLIT, training_of()), summary=summary)
+    assert "The frozen part is xception with ImageNet weights. weights of \\<b\\>somebody" in write_card(data)
+
+
 def test_hostile_names_make_no_markup_in_the_card(tmp_path):
     def change(index):
         index["author"], index["licence"] = "![x](http://evil/x.png)", "<script>alert(1)</script>"

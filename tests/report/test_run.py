@@ -15,7 +15,7 @@ from stages.report import run as report
 from stages.report.credits import in_order, safe_address
 from stages.report.report_data import Sources, read_report_data
 from stages.report.wording import clipped, joined, p_value, percent, plural, points, reached, short
-from tests.report.report_data import CROSSED, SPLIT, training_of, write_inputs
+from tests.report.report_data import CREDIT, CROSSED, SPLIT, training_of, write_inputs
 from tests.repositories import warm_environment
 
 HOSTILE = "<script>alert(1)</script>"
@@ -268,6 +268,7 @@ def test_every_image_shown_is_credited(inputs, page):
     for image_id, row in images.iterrows():
         if f"image-{image_id[:16]}" in anchors:
             assert f"{row['title']} {row['author']} {row['licence']} {row['page_url']}" in credits
+    assert f"The frozen part of xception: {CREDIT}" in credits
 
 
 def test_every_image_of_the_page_is_inside_it_and_has_a_text(page):

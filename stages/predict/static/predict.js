@@ -59,12 +59,14 @@ function classRow([name, probability], index) {
     element("label", { className: "class" }, radio, element("span", { title: name }, name), percent(probability), bar));
 }
 
-function showPrediction(title, { probabilities, image }) {
+function showPrediction(title, { probabilities, image, learned }) {
   const [[name, probability]] = probabilities;
   document.body.classList.add("has-result");
   find("result").hidden = false;
   find("name").textContent = title;
   find("predicted").replaceChildren(name, " ", element("small", {}, percent(probability)));
+  find("learned").hidden = !learned;
+  find("learned").textContent = learned && `Note: ${learned}. Its answer here says nothing of how good it is.`;
   find("classes").replaceChildren(...probabilities.map(classRow));
   find("all").hidden = probabilities.length <= FIRST;
   find("all").textContent = `Show all ${probabilities.length} classes`;

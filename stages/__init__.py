@@ -5,6 +5,7 @@ A step is a module or a folder and imports no other step. The layers of the shar
 """
 
 import os
+import warnings
 from importlib.util import find_spec
 
 # TensorFlow prints eight lines about the processor and the missing GPU at each start. Errors are raised all the same.
@@ -12,6 +13,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns its oneDNN kernels on by itself on some Intel processors only. Measured on an AMD EPYC with AVX2: a
 # training step of VGG takes a ninth of the time with them. Where TensorFlow turns them on, this changes nothing.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# keras_cv brings a progress bar that asks for widgets wherever a notebook imports it, and shows none.
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 # Without this check a person who forgot to activate .venv gets a traceback.
 for _package in ("numpy", "pandas", "PIL", "pydantic", "ruamel.yaml", "cv2", "sklearn", "flask", "keras", "dvclive"):

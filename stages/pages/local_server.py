@@ -1,4 +1,4 @@
-"""A page in the browser for this machine alone: no other web site can use the page, and the page can use no other."""
+"""A page in the browser for one person: no other web site or account can use the page, and the page uses no other."""
 
 import logging
 import socket
@@ -11,6 +11,8 @@ from pathlib import Path
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import make_server
+
+from stages.pages.secret_address import SecretAddress
 
 ADDRESS = "127.0.0.1"
 LOOPBACK = (ADDRESS, "localhost")
@@ -71,14 +73,16 @@ def error_as_json(error: HTTPException) -> tuple[dict[str, str | None], int]:
 
 
 def serve(app: Flask, port: int, name: str, about: str, *, is_shown: bool) -> None:
-    """Serve the page to this machine until Ctrl-C; print one line with the page's name, address and subject."""
+    """Serve the page at a secret address until Ctrl-C; print one line with the page's name, address and subject."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     with socket.create_server((ADDRESS, port)) as listener:
         port = listener.getsockname()[1]
-        server = make_server(ADDRESS, port, app, threaded=True, fd=listener.fileno())
-        print(f"{name} at http://{ADDRESS}:{port}/ {about}; Ctrl-C ends it", flush=True)
+        secret = SecretAddress(app)
+        server = make_server(ADDRESS, port, secret, threaded=True, fd=listener.fileno())
+        print(f"{name} at http://{ADDRESS}:{port}{secret.path} {about}; Ctrl-C ends it", flush=True)
         if is_shown:
-            threading.Thread(target=webbrowser.open, args=[f"http://{ADDRESS}:{port}/"], daemon=True).start()
+            address = f"http://{ADDRESS}:{port}{secret.ticket}"
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
         server.serve_forever()  # until KeyboardInterrupt, which it takes for an end
 
 

@@ -259,8 +259,8 @@ class Server:
             env=warm_environment() | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         self.first = self.process.stdout.readline()
-        self.url = re.search(r"http://127\.0\.0\.1:(\d+)/", self.first).group()
-        self.port = int(self.url.split(":")[2].strip("/"))
+        self.url = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", self.first).group()
+        self.port = int(re.search(r":(\d+)/", self.url).group(1))
 
     def stop(self, signal_=signal.SIGINT):
         self.process.send_signal(signal_)

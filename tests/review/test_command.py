@@ -31,7 +31,8 @@ class Server:
         )  # fmt: skip
         first = self.process.stdout.readline()
         assert first, self.process.communicate()
-        self.port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", first).group(1))
+        port, self.path = re.search(r"http://127\.0\.0\.1:(\d+)(/[\w-]{32}/)", first).groups()
+        self.port = int(port)
 
     def stop(self, signal_=signal.SIGINT):
         self.process.send_signal(signal_)
@@ -54,12 +55,12 @@ def serve(paths):
             server.process.kill()
 
 
-def send(server, **body):
-    """POST a decision as the page does, and return the status."""
-    data = json.dumps(body)
+def send(server, path=None, **body):
+    """POST a decision as the page does, or to another path, and return the status."""
+    data, where = json.dumps(body), f"{server.path if path is None else path}api/decisions"
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(
-            f"POST /api/decisions HTTP/1.0\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: http://127.0.0.1:{server.port}\r\n"
+            f"POST {where} HTTP/1.0\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: http://127.0.0.1:{server.port}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n{data}".encode()
         )
         return b"".join(iter(lambda: connection.recv(65536), b"")).split(b"\r\n")[0].split()[1]
@@ -73,6 +74,8 @@ def test_the_command_serves_this_machine_at_the_given_port_until_ctrl_c_and_lose
     # Another address of the same machine: a server that listens on all addresses would answer.
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", server.port))
+    for path in ("/", f"{server.path[:-2]}A/", "/../"):
+        assert send(server, path, image_id="cat2", decision="keep", **{"class": "cat"}) == b"404"
     assert send(server, image_id="cat1", decision="keep", **{"class": "cat"}) == b"200"
     assert server.stop() == (0, "1 decisions stand; `dvc repro` applies them.\n", "")
     assert rows(paths) == ["cat1,keep,cat,"]

@@ -2,7 +2,7 @@
 
 const FIRST = 8; // classes shown at first; a button shows the others
 const find = (id) => document.getElementById(id);
-const model = await fetch("/api/model").then((reply) => reply.json());
+const model = await fetch("api/model").then((reply) => reply.json());
 const latest = { file: null, number: 0, heat: 0 }; // the last image and requests; older replies are ignored
 
 const percent = (probability) => `${(100 * probability).toFixed(1)} %`;
@@ -41,7 +41,7 @@ async function showHeat(name) {
   const number = (latest.heat += 1);
   find("main").classList.add("is-waiting");
   try {
-    const { heat } = await send(`/api/heat?${new URLSearchParams({ class: name })}`, latest.file);
+    const { heat } = await send(`api/heat?${new URLSearchParams({ class: name })}`, latest.file);
     if (number !== latest.heat) return;
     await draw(find("heat"), heat, `Where the network saw ${name}: purple for nowhere, yellow for most`);
     find("heat-caption").textContent = `Where it saw ${name}`;
@@ -87,7 +87,7 @@ async function predict(files) {
   showMessage(`Looking at ${file.name} …`);
   find("main").ariaBusy = "true";
   try {
-    const prediction = await send("/api/prediction", file);
+    const prediction = await send("api/prediction", file);
     if (number !== latest.number) return;
     latest.file = file;
     latest.heat += 1; // the heat map of the image before is ignored

@@ -29,7 +29,7 @@ function moving(work) {
 // Show a page, or without a number the first page with an undecided tile; then choose the tile `where` on it.
 export function load(page = null, where = "undecided") {
   return moving(async () => {
-    board.answer = await ask(`/api/page?${query(page === null ? {} : { page })}`);
+    board.answer = await ask(`api/page?${query(page === null ? {} : { page })}`);
     history.replaceState(null, "", `#${query({ page: board.answer.page })}`);
     render();
     const { tiles } = board.answer;
@@ -161,7 +161,7 @@ export function climb(direction) {
 export function goUndecided() {
   return moving(async () => {
     const { answer } = board;
-    const { next } = await ask(`/api/next?${query({ after: answer.first + board.current })}`);
+    const { next } = await ask(`api/next?${query({ after: answer.first + board.current })}`);
     if (!next) toast("All images here are decided");
     else if (next.page === answer.page) choose(next.position - answer.first);
     else load(next.page);

@@ -52,7 +52,7 @@ async function undoChosen() {
 function send(body) {
   const asked = query();
   return inOrder(async () => {
-    const { done, undone, ...around } = await ask(`/api/decisions?${asked}`, body);
+    const { done, undone, ...around } = await ask(`api/decisions?${asked}`, body);
     const decision = done ?? undone;
     for (const tile of board.answer.tiles) {
       for (const image of [tile, tile.twin]) {

@@ -41,7 +41,7 @@ const MARKS = { keep: "✓", reject: "✕", move: "→" };
 
 // The frame with an image, or with the reason why the server cannot show the image.
 export function imageFrame(tile, size) {
-  const source = `/${size}/${tile.image_id}`;
+  const source = `${size}/${tile.image_id}`;
   const frame = element("div", { class: "image" });
   const showReason = async () => {
     const why = await fetch(source).then((answer) => answer.text()).catch(() => "the server does not answer");

@@ -163,7 +163,10 @@ def test_the_whole_model_takes_images_and_says_the_same(case):
 def test_the_champion_needs_nothing_but_its_folder(study, tmp_path):
     write_json({"champion": "tiny_transfer"}, tmp_path / "summary.json")
     folder = tmp_path / "champion"
-    champion.run(tmp_path / "summary.json", study.folder / "models", study.folder / "pretrained", folder)
+    kept = read_table(study.folder / "kept.csv").assign(phash="0" * 16)
+    kept.to_csv(tmp_path / "kept.csv", index=False)
+    tables = tmp_path / "kept.csv", study.folder / "split.csv"
+    champion.run(tmp_path / "summary.json", study.folder / "models", study.folder / "pretrained", *tables, folder)
     classifier = open_classifier(folder, tmp_path / "nothing here", models.load, study.use)
     pixels = classifier.read(study.files[0])[np.newaxis]
     expected = open_model(study, "tiny_transfer").probabilities(pixels)

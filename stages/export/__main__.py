@@ -9,7 +9,9 @@ from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
 from stages.core.terminal import command
 from stages.export.formats import FORMATS
-from stages.export.run import check_request, describe_export, run
+from stages.export.run import check_request, describe_export, find_pixels, run
+
+PIXELS, INPUTS = Path("data/3_pixels"), Path("data/3_inputs")
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def main() -> None:
     parser.add_argument("--target", type=Path, help="the file to write, if not exports/<network>.<format>")
     parser.add_argument("--models", type=Path, default="data/6_models", help="the folder of all models")
     parser.add_argument("--pretrained", type=Path, default="data/5_pretrained", help="the folder of backbones")
-    parser.add_argument("--pixels", type=Path, default="data/3_pixels", help="the folder of the images to check with")
+    parser.add_argument("--pixels", type=Path, help="the images to check with, if not those of the network's size")
     parser.add_argument("--split", type=Path, default="data/4_split/split.csv", help="the table of test images")
     arguments = parser.parse_args()
     check_request(arguments.to, arguments.target)
@@ -34,7 +36,8 @@ def main() -> None:
         find_model(arguments.network, arguments.models), arguments.pretrained, models.load, use
     )
     target = arguments.target or Path("exports") / f"{classifier.facts.network}.{arguments.to}"
-    parities = run(arguments.to, classifier, arguments.pixels, arguments.split, target)
+    pixels = arguments.pixels or find_pixels(PIXELS, INPUTS, classifier.facts)
+    parities = run(arguments.to, classifier, pixels, arguments.split, target)
     print(describe_export(target, arguments.to, classifier.facts, *parities))
 
 

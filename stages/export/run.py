@@ -60,6 +60,16 @@ def run(kind: str, classifier: Classifier, pixels: Path, split: Path, target: Pa
     return parity, measure_parity(trained, found, image_ids)
 
 
+def find_pixels(pixels: Path, others: Path, facts: Facts) -> Path:
+    """Return the folder with images of the network's size: `pixels`, or else one in the folder `others` if it is there.
+
+    Raises:
+        FileNotFoundError: A folder holds no pixels.
+    """
+    folders = [pixels, *sorted(path for path in others.glob("[!.]*") if path.is_dir())]
+    return next((folder for folder in folders if list(read_inputs(folder).shape) == facts.image_shape), pixels)
+
+
 def read_test(pixels: Path, split: Path, classifier: Classifier) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """Return the test images, uint8 `(n, height, width, 3)`, and their ids.
 

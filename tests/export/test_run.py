@@ -424,3 +424,15 @@ def test_the_command_writes_where_it_says(classifier, data, tmp_path, project, m
     told = capsys.readouterr().out
     assert told.startswith("exports/vgg.onnx: 0.0 MB, vgg for cat, dog, owl\n")
     assert "the same label for 7 of 7 test images; probabilities differ by " in told
+
+
+def test_the_images_to_check_with_are_those_of_the_networks_size(tmp_path):
+    for name, side in (("pixels", 8), ("inputs/large", 16), ("inputs/small", 4)):
+        (tmp_path / name).mkdir(parents=True)
+        np.save(tmp_path / name / "images.npy", np.zeros((1, side, side, 3), np.uint8))
+        (tmp_path / name / "index.csv").write_text("image_id\na\n")
+        write_json({"size": [side, side], "crop": "none"}, tmp_path / name / "preprocessing.json")
+    for side, name in ((8, "pixels"), (4, "inputs/small"), (16, "inputs/large"), (32, "pixels")):
+        facts = SimpleNamespace(image_shape=[side, side, 3])
+        assert export.find_pixels(tmp_path / "pixels", tmp_path / "inputs", facts) == tmp_path / name
+    assert export.find_pixels(tmp_path / "pixels", tmp_path / "none", SimpleNamespace(image_shape=[4, 4, 3])).exists()

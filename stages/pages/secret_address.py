@@ -1,7 +1,8 @@
 """An address that only one person knows: whoever else reaches the port, such as another account, gets nothing.
 
 The page lies under a path that nobody can guess. The browser is started with another address, which leads there once
-and never again, because all accounts of a machine can see what each program was started with.
+and never again, because all accounts of a machine can see what each program was started with. An account that asks with
+it before the browser does gets the page, and the browser does not.
 """
 
 import secrets

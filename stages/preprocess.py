@@ -22,6 +22,7 @@ from stages.networks.inputs import PREPROCESSING
 
 N_FACES, N_WITHOUT = 48, 24  # images on the contact sheet
 SIDE = 160  # of an image there, in pixels
+IGNORED = ("size", "nfiles")  # keys that DVC 3.67 leaves out when it hashes a table of params for its run cache
 
 
 class Preprocess(Preprocessing):
@@ -41,17 +42,19 @@ def with_sizes(settings: Preprocess, inputs: Inputs) -> dict[str, Preprocess]:
     """Return the settings with each further size, by the size's name.
 
     Raises:
-        ValueError: A size has other proportions than `preprocess.size`, so that what is at one place in the one image
-            would be at another place in the other.
+        ValueError: A name is one that DVC ignores, or a size has other proportions than `preprocess.size`, so that what
+            is at one place in the one image would be at another place in the other.
     """
-    height, width = settings.shape
-    for name, size in (inputs.model_extra or {}).items():
+    (height, width), sizes = settings.shape, inputs.model_extra or {}
+    for name, size in sizes.items():
+        if name in IGNORED:
+            raise ValueError(f"params.yaml inputs: expected a name that DVC's run cache sees, got {name}.")
         if height * size[1] != width * size[0]:
             raise ValueError(
                 f"params.yaml inputs.{name}: expected the proportions of preprocess.size, {height} to {width}, got "
                 f"{size[0]} to {size[1]}."
             )
-    return {name: settings.model_copy(update={"size": size}) for name, size in (inputs.model_extra or {}).items()}
+    return {name: settings.model_copy(update={"size": size}) for name, size in sizes.items()}
 
 
 def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str, Any]:

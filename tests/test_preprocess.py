@@ -344,6 +344,7 @@ def test_without_further_sizes_their_folder_is_empty(project, tmp_path, cleaned,
         ),
         ({"large": 0}, "inputs.large: expected an integer >= 1, or [height, width], got 0"),
         ({"../large": 64}, "inputs"),
+        ({"size": 64}, "inputs: expected a name that DVC's run cache sees, got size"),
     ],
 )
 def test_a_further_size_that_cannot_be_is_one_line_and_leaves_nothing(

@@ -8,10 +8,11 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from stages.core.files import read_table
-from stages.images.opening import decode, open_image
-from stages.images.reading import to_rgb, upright
+from stages.images.opening import UnusableImage, open_image
+from stages.images.thumbnails import look_at, read_small
 
 LEARNED = "learned_from.csv"  # in the folder of a model: image_id, class and phash of each training image
 MOST_BITS = 6  # of 64. Of the drawings that were not in training, 2 of 293 are so near to one that was.
@@ -30,15 +31,17 @@ class LearnedImages:
 
         It is one of them if it has the same bytes, and almost the same if their perceptual hashes differ in at most
         MOST_BITS bits: scaled, compressed or slightly changed, and now and then another image that looks much like it.
-
-        Raises:
-            UnusableImage: The file is no image.
+        A file that cannot be decoded shows none.
         """
         image_id = hashlib.sha256(content).hexdigest()
         if image_id in self.image_ids:
             return f"it learned from this file, as {self.classes[self.image_ids.index(image_id)]}"
-        with open_image(io.BytesIO(content)) as image:
-            own = np.uint64(int(str(imagehash.phash(to_rgb(upright(decode(image))))), 16))
+        try:
+            with open_image(io.BytesIO(content)) as image:
+                thumbnail = look_at(read_small(image)).thumbnail
+        except UnusableImage:
+            return ""
+        own = np.uint64(int(str(imagehash.phash(Image.fromarray(thumbnail))), 16))
         distances = np.bitwise_count(self.hashes ^ own)
         if not len(distances) or distances.min() > MOST_BITS:
             return ""

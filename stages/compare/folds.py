@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from stages.core.files import read_table
-from stages.results.grouped_accuracy import accuracy_difference
+from stages.results.grouped_accuracy import LEAST_GROUPS, accuracy_difference, count_groups
 
-DIGITS = 4
-SERIES = ("all", "unknown")  # of trainings: on all training images, and with no value of the column apart known
+# Of trainings: on all training images, and with no value of a column such as author known.
+SERIES = ALL, UNKNOWN = "all", "unknown"
 
 
 def compare_folds(folders: dict[str, Path]) -> list[dict[str, Any]]:
@@ -34,14 +35,21 @@ def compare_two(a: str, b: str, series: str, tables: dict[str, pd.DataFrame]) ->
     tested = right[a].index.intersection(right[b].index)
     if tested.empty:
         return {"images": 0}
-    groups = tables[a].drop_duplicates("image_id").set_index("image_id")["group"][tested].to_numpy(dtype=str)
+    groups = groups_of(tables[a], tested, series)
     one, other = (right[name].loc[tested].to_numpy() for name in (a, b))
     found = accuracy_difference(one, other, groups)
     difference = np.nanmean(one, axis=1).mean() - np.nanmean(other, axis=1).mean()
-    # With fewer digits an end near 0 could be rounded to 0, and contradict p.
-    ends = {"low": round(found.low, 9), "high": round(found.high, 9)}
-    about = {"a": a, "b": b, "series": series, "images": len(tested)}
-    return about | {"difference": round(float(difference), DIGITS), **ends, "p": found.p}
+    return {"a": a, "b": b, "series": series, "images": len(tested), **found.as_values(difference)}
+
+
+def groups_of(predictions: pd.DataFrame, tested: pd.Index, series: str) -> npt.NDArray[np.str_]:
+    """Return the groups of the tested images: of values kept apart, such as authors, where those are enough."""
+    rows = predictions.drop_duplicates("image_id").set_index("image_id").loc[tested]
+    narrow: npt.NDArray[np.str_] = rows["group"].to_numpy(dtype=str)
+    if series == ALL or "apart_group" not in rows:
+        return narrow
+    wide: npt.NDArray[np.str_] = rows["apart_group"].to_numpy(dtype=str)
+    return wide if count_groups(wide) >= LEAST_GROUPS else narrow
 
 
 def right_by_deal(predictions: pd.DataFrame, series: str) -> pd.DataFrame:

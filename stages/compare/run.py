@@ -101,11 +101,8 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame]) -> dict[str, An
         raise ValueError(f"{a} and {b}: expected evaluations of the same images and split, got others; `dvc repro`.")
     right = {name: (tables[name]["class"] == tables[name]["predicted"]).to_numpy() for name in (a, b)}
     found = accuracy_difference(right[a], right[b], tables[a]["group"].to_numpy(dtype=str))
-    gap = right[a].mean() - right[b].mean()
-    # With fewer digits an end near 0 could be rounded to 0, and contradict p.
-    ends = {"low": round(found.low, 9), "high": round(found.high, 9)}
     only = {"only_a": int((right[a] & ~right[b]).sum()), "only_b": int((right[b] & ~right[a]).sum())}
-    return {"a": a, "b": b, "difference": round(float(gap), DIGITS), **ends, **only, "p": found.p}
+    return {"a": a, "b": b, **found.as_values(right[a].mean() - right[b].mean()), **only}
 
 
 def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> dict[str, Any]:

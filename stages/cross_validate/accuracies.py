@@ -10,7 +10,7 @@ from stages.cross_validate.learning_curve import learning_curve
 from stages.cross_validate.outcomes import Outcome, right_by_deal, rounded, training_images, with_interval
 from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, column_apart, count_deals, is_known
 from stages.results.grouped_accuracy import LEAST_GROUPS, accuracy_difference, accuracy_interval, count_groups
-from stages.results.scores import DIGITS, score
+from stages.results.scores import score
 
 SCORES = ("balanced_accuracy", "macro_f1", "roc_auc", "log_loss")
 
@@ -88,10 +88,6 @@ def compare_known(
         "training_images": training_images(of_series[KNOWN]),
         "known": with_interval(known[used], groups),
         "unknown": with_interval(unknown[used], groups),
-        "difference": round(float(np.nanmean(known[used], axis=1).mean() - unknown[used].mean()), DIGITS),
-        # With fewer digits an end near 0 could be rounded to 0, and contradict p.
-        "low": round(difference.low, 9),
-        "high": round(difference.high, 9),
-        "p": difference.p,
+        **difference.as_values(np.nanmean(known[used], axis=1).mean() - unknown[used].mean()),
         "all_unknown": with_interval(unknown, all_groups),
     }

@@ -15,7 +15,7 @@ from stages.core.terminal import progress
 from stages.cross_validate.accuracies import summarise
 from stages.cross_validate.head_trainings import HeadTrainer
 from stages.cross_validate.outcomes import Outcome
-from stages.cross_validate.trainings import Training, plan_trainings
+from stages.cross_validate.trainings import Training, column_apart, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
 from stages.networks.backbone_parts import TAIL_WEIGHTS
 from stages.networks.determinism import fix
@@ -111,12 +111,15 @@ def test_all(
 
 def as_table(outcomes: list[Outcome], folds: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """Return a row for each tested image of each training: the predicted class and its probabilities."""
-    parts = []
+    parts, column = [], column_apart(folds)
+    facts = folds[["image_id", "class", "group"]]
+    if column:
+        facts = facts.assign(apart_group=folds[f"{column}_group"])
     for training, probabilities in outcomes:
-        rows = folds.iloc[training.splits["test"].rows][["image_id", "class", "group"]].assign(
+        rows = facts.iloc[training.splits["test"].rows].assign(
             series=training.series, deal=training.deal, fold=training.fold,
             predicted=[classes[i] for i in probabilities.argmax(axis=1)],
         )  # fmt: skip
         parts.append(rows.assign(**{f"p_{one}": probabilities[:, i].round(DIGITS) for i, one in enumerate(classes)}))
-    columns = ["series", "deal", "fold", "image_id", "class", "group", "predicted", *(f"p_{one}" for one in classes)]
+    columns = ["series", "deal", "fold", *facts.columns, "predicted", *(f"p_{one}" for one in classes)]
     return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)

@@ -60,13 +60,13 @@ def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int, shares: Sequenc
             own = seed + deal * n_folds + fold
             parts = divide(dealt, fold, n_folds)
             trainings.append(Training(ALL, deal, fold, own, with_labels(parts, labels)))
-            for share in shares:
-                cut = cut_groups(parts, groups, share, own)
-                trainings.append(Training(f"{SHARE}{share:g}", deal, fold, own, with_labels(cut, labels)))
             if len(apart):
                 pair = cut_alike(parts, divide(apart, fold, n_folds), own)
                 for series, cut in zip((KNOWN, UNKNOWN), pair, strict=True):
                     trainings.append(Training(series, deal, fold, own, with_labels(cut, labels)))
+            for share in shares:
+                cut = cut_groups(parts, groups, share, own)
+                trainings.append(Training(f"{SHARE}{share:g}", deal, fold, own, with_labels(cut, labels)))
     return trainings
 
 
@@ -105,14 +105,15 @@ def cut_alike(one: dict[str, Rows], other: dict[str, Rows], seed: int) -> Iterat
 def cut_groups(parts: dict[str, Rows], groups: npt.NDArray[np.str_], share: float, seed: int) -> dict[str, Rows]:
     """Return the division with about this share of the training rows, in whole groups that are drawn by the seed.
 
-    The groups of a smaller share are among those of a larger one.
+    The groups of a smaller share are among those of a larger one. At least one group is kept, and a class may lose all
+    of its groups.
     """
     own = groups[parts["train"]]
     names, sizes = np.unique(own, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(names))
     wanted = share * len(own)
     before = np.cumsum(sizes[order]) - sizes[order] / 2  # of the last group, more than a half fits
-    kept = np.isin(own, names[order][before <= wanted])
+    kept = np.isin(own, names[order][: max(1, int((before <= wanted).sum()))])
     return parts | {"train": parts["train"][kept]}
 
 

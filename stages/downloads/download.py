@@ -16,7 +16,7 @@ from stages.core.params import Section
 from stages.downloads.placeholders import name_placeholder
 from stages.downloads.store import Store
 from stages.images.formats import check_type, check_whole
-from stages.images.opening import UnusableImage, decode, open_image
+from stages.images.opening import UnusableImage, decode, draft, open_image
 from stages.sources.listed_image import Failure
 from stages.web.addresses import redact
 from stages.web.client import Fetch, Fetcher, Task
@@ -143,7 +143,7 @@ def check_image(path: Path, url: str, bounds: Bounds) -> None:
                     raise FetchError(redact(url), "too many pixels", f"{image.width}x{image.height}")
                 check_whole(content)
                 # At an eighth of its sides a JPEG is still read to its end, with a sixty-fourth of the memory.
-                image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
+                draft(image, "L", (max(1, image.width // 8), max(1, image.height // 8)))
                 with _large_decoder if pixels > LARGE_PIXELS else nullcontext():
                     decode(image)
         except UnusableImage as error:

@@ -12,7 +12,7 @@ FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "DIB", "PCX", "PPM", "QOI", "SGI", "TGA",
 )  # fmt: skip
 MOST_MEGAPIXELS = 500  # of an image that is decoded, whatever params.yaml says: 1.5 GB
-MOST_SCANS = 100  # of a progressive JPEG, each of which goes over all pixels; programs write about ten
+MOST_SCANS = 100  # of a JPEG, each of which goes over all pixels; programs write about ten
 SCAN = b"\xff\xda"
 GREYS = {"L;2": 85, "L;4": 17}  # the step between two greys of a PNG with so many bits, in 8 bits
 
@@ -59,8 +59,19 @@ def decode(image: Image.Image) -> Image.Image:
     return image
 
 
+def draft(image: Image.Image, mode: str, size: tuple[int, int]) -> tuple[str, tuple[float, float, float, float]] | None:
+    """Ask for a reduced decoding of a JPEG, as `Image.draft` does, of an image that can be decoded.
+
+    Raises:
+        UnusableImage: Decoding the image takes too much time or memory; reduced, it would not show how large it is.
+    """
+    check_effort(image)
+    drafted: tuple[str, tuple[float, float, float, float]] | None = image.draft(mode, size)
+    return drafted
+
+
 def check_effort(image: Image.Image) -> None:
-    """Check that an image can be decoded in bounded time and memory.
+    """Check that an image, not yet reduced, can be decoded in bounded time and memory.
 
     Raises:
         UnusableImage: The image has too many pixels, or is a JPEG of too many scans.
@@ -69,7 +80,7 @@ def check_effort(image: Image.Image) -> None:
     if width * height > MOST_MEGAPIXELS * 1e6:
         raise UnusableImage("too large", f"{width}x{height}, expected at most {MOST_MEGAPIXELS} megapixels")
     stream = getattr(image, "fp", None)
-    if image.info.get("progressive") and stream is not None:
+    if image.format in ("JPEG", "MPO") and stream is not None:
         position = stream.tell()
         stream.seek(0)
         scans = stream.read().count(SCAN)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps
 
-from stages.images.opening import UnusableImage, decode, open_image
+from stages.images.opening import UnusableImage, decode, draft, open_image
 
 Pixels = npt.NDArray[np.uint8]
 Crop = Literal["center", "letterbox", "none"]
@@ -139,7 +139,7 @@ def reduce_decoding(image: Image.Image, size: tuple[int, int]) -> tuple[float, f
     """
     scale = 2 * max(size[0] / image.width, size[1] / image.height)
     asked = (math.ceil(image.width * scale), math.ceil(image.height * scale))
-    drafted = image.draft("RGB", asked) if image.mode == "RGB" and scale < 1 else None
+    drafted = draft(image, "RGB", asked) if image.mode == "RGB" and scale < 1 else None
     return (drafted[1][2], drafted[1][3]) if drafted else (float(image.width), float(image.height))
 
 

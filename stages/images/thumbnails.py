@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-from stages.images.opening import decode, open_image
+from stages.images.opening import decode, draft, open_image
 from stages.images.perceptual_hash import SIDE
 from stages.images.reading import UPRIGHT, has_own_colours, read_orientation, to_rgb
 
@@ -141,7 +141,7 @@ def decode_reduced(image: Image.Image, least: float) -> Reduced:
     asked = (max(1, round(image.width * least)), max(1, round(image.height * least)))
     modes = {"RGB": "RGB", "L": "L"} if has_own_colours(image) else {"RGB": "YCbCr", "L": "L"}
     mode = modes.get(image.mode)
-    drafted = image.draft(mode, asked) if mode and least < 1 else None
+    drafted = draft(image, mode, asked) if mode and least < 1 else None
     if isinstance(image, ImageFile.ImageFile):
         image.decodermaxblock = WHOLE
     whole = decode(image)

@@ -24,11 +24,15 @@ KEPT = 2  # images kept in memory, so that the heat map of another class needs n
 
 
 class PredictedImage(NamedTuple):
-    """An image `(height, width, 3)`, its row for the model `(1, …)`, and the probability of each class."""
+    """An image `(height, width, 3)`, its row for the model `(1, …)`, the probability of each class, and a note.
+
+    The note `learned` says if the network learned from the image.
+    """
 
     pixels: Pixels
     rows: npt.NDArray[Any]
     probabilities: npt.NDArray[np.float32]
+    learned: str
 
 
 def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
@@ -40,7 +44,7 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
     def predict_image(content: bytes) -> PredictedImage:
         pixels = classifier.read_bytes(content)
         rows = classifier.rows(pixels[np.newaxis])
-        return PredictedImage(pixels, rows, classifier.predict_rows(rows)[0])
+        return PredictedImage(pixels, rows, classifier.predict_rows(rows)[0], classifier.recognise(content))
 
     def get_model() -> dict[str, Any]:
         facts = classifier.facts
@@ -53,11 +57,8 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
             predicted = predict_image(content)
         order = np.argsort(-predicted.probabilities, kind="stable")
         probabilities = [[classifier.classes[i], float(predicted.probabilities[i])] for i in order]
-        return {
-            "probabilities": probabilities,
-            "image": encode_png(Image.fromarray(predicted.pixels)),
-            "learned": classifier.recognise(content),
-        }
+        seen = encode_png(Image.fromarray(predicted.pixels))
+        return {"probabilities": probabilities, "image": seen, "learned": predicted.learned}
 
     def post_heat() -> dict[str, Any]:
         name = request.args.get("class", "")

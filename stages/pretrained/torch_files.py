@@ -2,39 +2,37 @@
 
 Such a file is five pickles (a magic number, a version, facts about the machine, the tensors by name, and the keys of
 their storages), and then the storages: for each its number of elements and the elements. A pickle is a program. Only
-the operations that PyTorch writes are carried out here, and only the four globals that tensors need are known.
+the operations that PyTorch writes are carried out here, only the four globals that tensors need are known, and none can
+be changed.
 """
 
 import io
 import pickle
-import pickletools
 from collections import OrderedDict
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
-MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001  # of `torch.save` in the file format before 1.6
-OPERATIONS = frozenset({
-    "PROTO", "STOP", "MARK", "EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "NONE",
-    "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "GLOBAL", "BINPERSID", "REDUCE",
-    "BUILD", "SETITEM", "SETITEMS", "APPEND", "APPENDS", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
-})  # fmt: skip
-MOST_OPERATIONS = 1_000_000  # of a pickle; a network of 300 tensors takes some thousands
-COUNTER = "num_batches_tracked"  # of a batch normalisation; Keras has none
+from stages.pretrained.pickle_operations import Refused, check_operations
 
+MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001  # of `torch.save` in the file format before 1.6
 Array = npt.NDArray[Any]
 
 
-class Refused(ValueError):
-    """The reason why a file is not read, in a line of ours."""
+class Fixed:
+    """What a pickle can name or make, and cannot change."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        """Refuse the state that a pickle sets."""
+        raise Refused("expected a pickle of tensors, got one that changes them.")
 
 
-@dataclass
-class Storage:
+@dataclass(eq=False)
+class Storage(Fixed):
     """The elements that tensors are views of; they come after all pickles."""
 
     dtype: str
@@ -42,8 +40,8 @@ class Storage:
     values: Array | None = None
 
 
-@dataclass(frozen=True)
-class View:
+@dataclass(frozen=True, eq=False)
+class View(Fixed):
     """The tensor of a shape whose element [i, j, …] is element `offset + i * strides[0] + …` of its storage."""
 
     storage: Storage
@@ -61,7 +59,7 @@ class View:
         numbers = (self.offset, *self.shape, *self.strides)
         are_numbers = all(isinstance(number, int) and number >= 0 for number in numbers)
         if values is None or len(self.shape) != len(self.strides) or not are_numbers:
-            raise Refused(f"{name}: expected a tensor with a storage, sizes and strides, got {numbers}.")
+            raise Refused(f"{name}: expected a tensor with a storage, sizes and as many strides, got others.")
         last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
         if 0 in self.shape or np.prod(self.shape, dtype=object) > len(values) or last >= len(values):
             raise Refused(
@@ -72,14 +70,28 @@ class View:
         return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, steps, writeable=False)
 
 
-def make_view(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> View:
-    """Return the tensor of PyTorch's arguments, of which the further ones are about training."""
-    return View(storage, offset, shape, strides)
+class Rebuild(Fixed):
+    """PyTorch's function from a storage, and which of its elements, to a tensor."""
+
+    __slots__ = ()
+
+    def __call__(
+        self, storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *about_training: Any
+    ) -> View:
+        """Return the tensor."""
+        return View(storage, offset, shape, strides)
+
+
+class Tensors(OrderedDict[str, View]):
+    """Tensors by name; what else PyTorch's own dictionary carries is left behind."""
+
+    def __setstate__(self, state: object) -> None:
+        """Leave the state behind."""
 
 
 GLOBALS = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): make_view,
+    ("collections", "OrderedDict"): Tensors,
+    ("torch._utils", "_rebuild_tensor_v2"): Rebuild(),
     ("torch", "FloatStorage"): "<f4",
     ("torch", "LongStorage"): "<i8",
 }
@@ -99,8 +111,9 @@ class Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Storage:
         kind, dtype, key, _, count, view = pid
-        if kind != "storage" or dtype not in ("<f4", "<i8") or not isinstance(key, str) or view is not None:
-            raise Refused(f"expected the storage of a tensor, got {str(pid)[:80]}.")
+        are_of_kind = isinstance(key, str) and isinstance(count, int) and isinstance(dtype, str)
+        if kind != "storage" or not are_of_kind or dtype not in ("<f4", "<i8") or view is not None:
+            raise Refused("expected the storage of a tensor, got something else.")
         return self.storages.setdefault(key, Storage(dtype, count))
 
 
@@ -115,13 +128,21 @@ def read_tensors(content: bytes) -> dict[str, Array]:
     if head[:2] != [MAGIC, VERSION] or not isinstance(head[2], dict) or head[2].get("little_endian") is not True:
         raise Refused("expected a file that PyTorch wrote before 1.6 on a little-endian machine, got another.")
     views, keys = load_next(stream, storages), load_next(stream, storages)
-    if not isinstance(views, dict) or not all(isinstance(view, View) for view in views.values()):
+    # Whatever is no text or number is not named: nested in itself, it could be longer than any memory.
+    if not isinstance(views, dict) or not all(
+        isinstance(name, str) and isinstance(views[name], View) for name in views
+    ):
         raise Refused("expected a dictionary of tensors, got something else.")
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or sorted(keys) != sorted(storages):
         raise Refused("expected the keys of all storages, got others.")
     for key in keys:
         read_storage(stream, storages[key], key)
-    return {str(name): view.read(str(name)) for name, view in views.items()}
+    return {name: view.read(name) for name, view in views.items()}
+
+
+def is_named_view(item: tuple[Any, Any]) -> bool:
+    """Return whether an entry of a dictionary is a tensor under a text."""
+    return isinstance(item[0], str) and isinstance(item[1], View)
 
 
 def load_next(stream: io.BytesIO, storages: dict[str, Storage]) -> Any:
@@ -132,31 +153,16 @@ def load_next(stream: io.BytesIO, storages: dict[str, Storage]) -> Any:
     """
     start = stream.tell()
     try:
-        operations = list(islice(pickletools.genops(stream), MOST_OPERATIONS))
+        check_operations(stream)
         end = stream.tell()
-        check_operations(operations)
         stream.seek(start)
         loaded = Unpickler(io.BytesIO(stream.read(end - start)), storages).load()
     except Refused:
         raise
     except Exception as error:  # What damages a pickle can make any operation fail in any way.
-        raise Refused(f"expected a pickle of tensors, got a damaged one: {error}.") from error
+        raise Refused(f"expected a pickle of tensors, got a damaged one: {str(error)[:100]}.") from error
     stream.seek(end)
     return loaded
-
-
-def check_operations(operations: list[tuple[pickletools.OpcodeInfo, Any, int | None]]) -> None:
-    """Check that a pickle ends, and that it does what PyTorch's do.
-
-    Raises:
-        Refused: It goes on too long, has another operation, or reserves memory for places far off.
-    """
-    for number, (operation, argument, position) in enumerate(operations):
-        is_too_far = operation.name.endswith("BINPUT") and argument > number
-        if operation.name not in OPERATIONS or is_too_far:
-            raise Refused(f"expected a pickle of tensors, got the operation {operation.name} at {position}.")
-    if operations[-1][0].name != "STOP":
-        raise Refused(f"expected a pickle of at most {MOST_OPERATIONS} operations, got a longer one.")
 
 
 def read_storage(stream: io.BytesIO, storage: Storage, key: str) -> None:
@@ -173,28 +179,3 @@ def read_storage(stream: io.BytesIO, storage: Storage, key: str) -> None:
             f"storage {key}: expected {storage.count} elements, got {count}, of which the file has {left // size}."
         )
     storage.values = np.frombuffer(stream.read(count * size), storage.dtype)
-
-
-def fill(backbone: keras.Model, tensors: dict[str, Array]) -> None:
-    """Set the backbone's weights to the tensors, which have the same order; those of a classifier may follow.
-
-    PyTorch's kernels `(out, in, h, w)` become Keras's `(h, w, in, out)`, and of depthwise convolutions `(h, w, in, 1)`.
-
-    Raises:
-        Refused: A weight has no tensor of its shape.
-    """
-    left = iter((name, tensor) for name, tensor in tensors.items() if not name.endswith(COUNTER))
-    for layer in backbone.layers:
-        weights = []
-        for weight in layer.weights:
-            name, tensor = next(left, ("", np.zeros(0)))
-            if tensor.ndim == 4:
-                is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-                tensor = tensor.transpose((2, 3, 0, 1) if is_depthwise else (2, 3, 1, 0))
-            if tensor.shape != tuple(weight.shape):
-                raise Refused(
-                    f"{layer.name}: expected a tensor of the shape {tuple(weight.shape)}, got {name or 'none'} of the "
-                    f"shape {tensor.shape}."
-                )
-            weights.append(tensor)
-        layer.set_weights(weights)

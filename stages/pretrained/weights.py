@@ -9,18 +9,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import h5py
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from stages.core.cache import cache_folder
 from stages.core.files import replacing
 from stages.networks.backbone_parts import sha256_of
-from stages.pretrained.torch_files import fill, read_tensors
+from stages.pretrained.torch_files import read_tensors
 
 DOWNLOAD_TIMEOUT_S = 600
 CONNECT_TIMEOUT_S = 20
 MOST_BYTES = 2_000_000_000  # of a file in a package
+COUNTER = "num_batches_tracked"  # of PyTorch's batch normalisation; Keras has none
 
 
 def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256: str) -> str:
@@ -90,6 +94,31 @@ def from_file(network: ModuleType, backbone: keras.Model, address: str) -> None:
             with zipfile.ZipFile(path) as archive:
                 path = Path(archive.extract("model.weights.h5", folder))
         load_arrays(path, backbone, Path(folder, "backbone.weights.h5"))
+
+
+def fill(backbone: keras.Model, tensors: dict[str, npt.NDArray[Any]]) -> None:
+    """Set the backbone's weights to the tensors, which have the same order; those of a classifier may follow.
+
+    PyTorch's kernels `(out, in, h, w)` become Keras's `(h, w, in, out)`, and of depthwise convolutions `(h, w, in, 1)`.
+
+    Raises:
+        ValueError: A weight has no tensor of its shape.
+    """
+    left = iter((name, tensor) for name, tensor in tensors.items() if not name.endswith(COUNTER))
+    for layer in backbone.layers:
+        weights = []
+        for weight in layer.weights:
+            name, tensor = next(left, ("", np.zeros(0)))
+            if tensor.ndim == 4:
+                is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+                tensor = tensor.transpose((2, 3, 0, 1) if is_depthwise else (2, 3, 1, 0))
+            if tensor.shape != tuple(weight.shape):
+                raise ValueError(
+                    f"{layer.name}: expected a tensor of the shape {tuple(weight.shape)}, got {name or 'none'} of the "
+                    f"shape {tensor.shape}."
+                )
+            weights.append(tensor)
+        layer.set_weights(weights)
 
 
 def from_package(network: ModuleType, backbone: keras.Model, address: str) -> None:

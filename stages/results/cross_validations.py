@@ -5,8 +5,6 @@ from typing import Any
 from stages.results.interval_texts import gap, percent, point_ends, with_interval
 from stages.results.markdown_table import to_markdown
 
-SERIES = {"all": "", "unknown": ", no author known"}  # of trainings, in a sentence
-
 
 def cross_validations(networks: dict[str, dict[str, Any]], pairs: list[dict[str, Any]]) -> list[str]:
     """Return a table of the networks that were cross-validated, with the sentences around it; empty without any.
@@ -34,11 +32,7 @@ def cross_validations(networks: dict[str, dict[str, Any]], pairs: list[dict[str,
         ]
         if not apart["for_other_values"]:
             notes.append(f"Few {column}s have most images: the intervals hold for these {column}s.")
-    notes += [
-        f"{pair['a']} less {pair['b']}{SERIES[pair['series']]}: {gap(pair)} on {pair['images']:,} images, p "
-        f"{pair['p']:.2g}."
-        for pair in pairs
-    ]
+    notes += [fold_pair(pair, one) for pair in pairs]
     notes += [
         f"Twice as many images may bring {name} {gap(each['learning_curve']['twice'])}, as its learning curve goes."
         for name, each in tested.items()
@@ -54,6 +48,13 @@ def cross_validations(networks: dict[str, dict[str, Any]], pairs: list[dict[str,
     )
     table = to_markdown(rows, header, "l" + "r" * (len(header) - 1))
     return [about, table, *(["\n".join(notes)] if notes else [])]
+
+
+def fold_pair(pair: dict[str, Any], tested: dict[str, Any]) -> str:
+    """Return in a sentence how far two networks differ, in all trainings or in those that know no value of a column."""
+    column = values_apart(tested).get("column", "value").replace("_", " ")
+    which = "" if pair["series"] == "all" else f", no {column} known"
+    return f"{pair['a']} less {pair['b']}{which}: {gap(pair)} on {pair['images']:,} images, p {pair['p']:.2g}."
 
 
 def is_tested(network: dict[str, Any]) -> bool:
@@ -95,11 +96,11 @@ def cross_validated(name: str, values: dict[str, Any]) -> list[str]:
     ]
     if apart := values_apart(values):
         column = apart["column"].replace("_", " ")
-        gap = f"{100 * apart['difference']:+.1f} points ({point_ends(apart)})"
+        difference = f"{100 * apart['difference']:+.1f} points ({point_ends(apart)})"
         lines.append(
             f"With other images of the same {column} among those it learned from, it is right about "
-            f"{percent(apart['known'])}, without about {percent(apart['unknown'])}: {gap}, on {apart['images']:,} "
-            "images."
+            f"{percent(apart['known'])}, without about {percent(apart['unknown'])}: {difference}, on "
+            f"{apart['images']:,} images."
         )
         if not apart["for_other_values"]:
             lines[-1] += f" Few {column}s have most images: the intervals hold for these {column}s."

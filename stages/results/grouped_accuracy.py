@@ -21,6 +21,7 @@ PRIOR, PRIOR_IMAGES = 0.5, 20  # the correlation mixed in, and with how many mis
 ADDED = 1.0  # image right for one network and wrong for the other that is added, half each way (Agresti and Min 2005)
 LEAST_GROUPS = 10  # effective groups below which nothing is said
 LEVEL = 0.05
+DIGITS, DIGITS_OF_ENDS = 4, 9  # of a difference; an end near 0 could with fewer be rounded to 0, and contradict p
 
 Doubles = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -39,6 +40,11 @@ class Difference(NamedTuple):
     low: float
     high: float
     p: float
+
+    def as_values(self, difference: float) -> dict[str, float]:
+        """Return the difference and these numbers as JSON holds them."""
+        ends = {"low": round(self.low, DIGITS_OF_ENDS), "high": round(self.high, DIGITS_OF_ENDS)}
+        return {"difference": round(float(difference), DIGITS), **ends, "p": self.p}
 
 
 def accuracy_interval(

@@ -8,6 +8,7 @@ from stages.web.client import Fetch, Fetcher
 from stages.web.errors import FetchError
 
 SCHEMES = ("http://", "https://")
+REFUSED = "refused address"  # the reason of `find_addresses`
 PORTS = {"http": 80, "https": 443}
 TIMEOUT_S = 30
 AGENT = "dvc-image-classification"  # Some hosts refuse a request without a name.
@@ -22,7 +23,7 @@ def fetch_once(url: str, max_megabytes: float) -> bytes:
     """Return the whole body that the URL, or the address that it redirects to, answers with.
 
     A person has chosen this URL, so that an address in the person's own network is allowed, and the wish of a host
-    that nothing be trained on its images is not asked for. An address outside of it may not redirect into it.
+    that nothing be trained on its images is not asked for. Any other address may not redirect into that network.
 
     Raises:
         ValueError: The URL is not an address of the web, or its host answers too late, with an error, with more bytes
@@ -30,7 +31,7 @@ def fetch_once(url: str, max_megabytes: float) -> bytes:
     """
     settings = Fetch(
         threads=1, per_host=1, per_second=1000, timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, retries=0, max_wait_s=0,
-        max_megabytes=1, allow_private=not is_outside(url), user_agent=AGENT,
+        max_megabytes=1, allow_private=is_private(url), user_agent=AGENT,
     )  # fmt: skip
     body = io.BytesIO()
     try:
@@ -40,13 +41,14 @@ def fetch_once(url: str, max_megabytes: float) -> bytes:
     return body.getvalue()
 
 
-def is_outside(url: str) -> bool:
-    """Return whether the URL is of a machine that anybody may ask, and not of one in the person's own network."""
+def is_private(url: str) -> bool:
+    """Return whether the URL's host is known to be in the person's own network; False if there is no such host."""
     try:
         parts = split_url(as_ascii(url))
-        return bool(find_addresses(str(parts.host), parts.port or PORTS[str(parts.scheme)], allow_private=False))
-    except (FetchError, ValueError):
-        return False
+        find_addresses(str(parts.host), parts.port or PORTS[str(parts.scheme)], allow_private=False)
+    except FetchError as error:
+        return error.reason == REFUSED
+    return False
 
 
 def as_ascii(url: str) -> str:

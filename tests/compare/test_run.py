@@ -124,6 +124,24 @@ def test_networks_on_the_same_folds_are_compared_image_by_image(tmp_path):
     assert (same["difference"], same["p"]) == (0, 1)
 
 
+def test_where_no_value_is_known_the_interval_is_for_other_values_if_there_are_enough(tmp_path):
+    def widths(images_of_an_author):
+        folder = tmp_path / str(images_of_an_author)
+        folder.mkdir()
+        tables = {}
+        for seed, name in enumerate(("good", "bad")):
+            table = pd.concat([fold_predictions(0.8, seed=seed, series=series) for series in ("all", "unknown")])
+            author = table["image_id"].astype(int) // images_of_an_author
+            # Of an author a network knows all images or none.
+            right = np.random.default_rng(seed).random(120)[author] < 0.7
+            tables[name] = table.assign(apart_group=author, predicted=np.where(right, "a", "b"))
+        return {one["series"]: one["high"] - one["low"] for one in compare_folds(write_folds(folder, **tables))}
+
+    enough, few = widths(6), widths(60)
+    assert enough["unknown"] > 1.2 * enough["all"]
+    assert few["unknown"] == few["all"]  # with two authors it is for other images of theirs
+
+
 def test_one_network_alone_is_compared_with_none(tmp_path):
     assert compare_folds(write_folds(tmp_path, alone=fold_predictions(0.7))) == []
 

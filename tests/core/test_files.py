@@ -1,5 +1,6 @@
 import hashlib
 import multiprocessing
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -28,6 +29,21 @@ def test_a_finished_file_takes_the_place_of_the_old(tmp_path):
         assert (tmp_path / "out").read_text() == "old"
     assert (tmp_path / "out").read_text() == "new"
     assert names(tmp_path) == ["out"]
+
+
+def test_at_no_moment_is_there_neither_the_old_file_nor_the_new_one(tmp_path, monkeypatch):
+    (tmp_path / "out").write_text("old")
+    seen, replace = [], Path.replace
+
+    def look(path, target):
+        seen.append((Path(target).read_text(), path.read_text()))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", look)
+    with replacing(tmp_path / "out") as unfinished:
+        unfinished.write_text("new")
+    assert seen == [("old", "new")]
+    assert (tmp_path / "out").read_text() == "new"
 
 
 def test_a_finished_folder_holds_nothing_of_the_old(tmp_path):
@@ -239,6 +255,14 @@ def test_a_folder_of_a_person_stays_as_it_is(tmp_path):
         write_folder(photos)
     assert sorted(path.name for path in photos.iterdir()) == ["holiday", "notes.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_a_lock_file_of_a_person_is_not_taken_for_ours(tmp_path):
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool" / "poetry.lock").write_text("mine")
+    with pytest.raises(ValueError, match=r"tool: expected .*, got one that holds poetry\.lock\."):
+        write_folder(tmp_path / "tool")
+    assert (tmp_path / "tool" / "poetry.lock").read_text() == "mine"
 
 
 def test_a_folder_of_another_step_and_a_file_stay_as_they_are(tmp_path):

@@ -119,6 +119,26 @@ def test_fewer_training_images_are_whole_groups_and_all_else_stays(tmp_path):
         assert half.seed == whole.seed
 
 
+def test_a_share_has_at_least_one_group_also_if_that_is_large(tmp_path):
+    groups = pd.Series(["a"] * 6 + ["b", "c", "d", "e"] + ["v", "t"])
+    deal = [2] * 10 + [1, 0]
+    table = pd.DataFrame({"image_id": range(12), "class": "cat", "group": groups, "deal_0": deal})
+    sizes = set()
+    for seed in range(40):
+        [cut] = [one for one in plan_trainings(table, np.zeros(12, np.int64), seed, [0.25])
+                 if one.series != ALL and one.fold == 0]  # fmt: skip
+        sizes.add(len(cut.splits["train"].rows))
+    assert min(sizes) >= 1
+    assert 6 in sizes
+
+
+def test_trainings_that_may_be_equal_follow_each_other(activations):
+    table = read_table(activations[1])
+    labels = (table["class"] == "dog").to_numpy(dtype=np.int64)
+    series = [one.series for one in plan_trainings(table, labels, 7, [0.5])]
+    assert series[:4] == [ALL, KNOWN, UNKNOWN, f"{SHARE}0.5"]
+
+
 @pytest.mark.parametrize(("mistakes", "gain", "twice"), [(0.1, 0.1, 0.05), (0.3, 0.1, 0.075), (0.2, -0.1, -0.1)])
 def test_mistakes_become_fewer_by_the_same_factor_again(mistakes, gain, twice):
     points = [{"share": 0.25, "gain": {}}, {"share": 0.5, "gain": {"difference": gain, "low": gain, "high": gain}}]
@@ -145,6 +165,8 @@ def test_a_network_that_knows_authors_learns_more_from_more_of_them(activations,
     table = read_table(tmp_path / "out" / "predictions.csv")
     own = table[table["series"] == f"{SHARE}0.5"]
     assert (own["class"] == own["predicted"]).mean() == pytest.approx(half["accuracy"], abs=1e-4)
+    author_group = read_table(activations[1]).set_index("image_id")["author_group"]
+    assert (table["apart_group"] == table["image_id"].map(author_group)).all()
     assert "learning_curve" not in stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "none")
 
 

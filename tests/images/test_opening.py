@@ -7,10 +7,11 @@ import subprocess
 import zlib
 
 import pytest
-from PIL import Image, features
+from PIL import Image
 
 from stages.images.opening import FORMATS, MOST_SCANS, SCAN, UnusableImage, decode, open_image
 from stages.images.reading import read_pixels
+from stages.images.thumbnails import read_view
 
 EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
 %%BoundingBox: 0 0 20 20
@@ -47,13 +48,8 @@ def test_a_drawing_in_postscript_starts_nothing_whatever_its_name(name, ghostscr
     assert not ghostscript.exists()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", sorted({*FORMATS} - {"QOI"}))  # which Pillow does not write before its version 12
 def test_each_format_that_is_read_is_read_again(format_, draw):
-    if format_ not in Image.SAVE or (format_ == "AVIF" and not features.check("avif")):
-        Image.init()
-    if format_ not in Image.SAVE:
-        assert format_ in Image.OPEN  # Pillow reads it and cannot write it
-        return
     stream = io.BytesIO()
     draw(1, (24, 16)).save(stream, format_)
     with open_image(stream) as image:
@@ -87,17 +83,31 @@ def test_an_image_of_more_than_500_megapixels_is_not_decoded():
             decode(image)
 
 
-def progressive(draw, scans):
-    """Return a progressive JPEG with so many scans more than it had, copies of its last."""
+def test_a_jpeg_too_large_is_not_decoded_at_a_reduced_size_either(draw, tmp_path):
     stream = io.BytesIO()
     draw(1, (64, 64)).save(stream, "JPEG", progressive=True)
     content = stream.getvalue()
-    return content[:-2] + content[content.rindex(SCAN) : -2] * scans + content[-2:]
+    place = content.index(b"\xff\xc2") + 5  # of height and width in the header of a progressive frame
+    (tmp_path / "huge.jpg").write_bytes(content[:place] + struct.pack(">HH", 60_000, 60_000) + content[place + 4 :])
+    for read in (lambda path: read_pixels(path, (64, 64), "center"), read_view):
+        with pytest.raises(UnusableImage, match="too large: 60000x60000"):
+            read(tmp_path / "huge.jpg")
 
 
-def test_a_jpeg_of_thousands_of_scans_is_not_decoded(draw):
-    with open_image(io.BytesIO(progressive(draw, 1000))) as image, pytest.raises(UnusableImage) as caught:
+def with_scans(draw, number, progressive):
+    """Return a JPEG with so many scans more than it had, copies of its last."""
+    stream = io.BytesIO()
+    draw(1, (64, 64)).save(stream, "JPEG", progressive=progressive)
+    content = stream.getvalue()
+    return content[:-2] + content[content.rindex(SCAN) : -2] * number + content[-2:]
+
+
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_jpeg_of_thousands_of_scans_is_not_decoded(draw, progressive):
+    with (
+        open_image(io.BytesIO(with_scans(draw, 1000, progressive))) as image,
+        pytest.raises(UnusableImage, match=r"unsupported: a JPEG of 10\d\d scans"),
+    ):
         decode(image)
-    assert str(caught.value).startswith("unsupported: a JPEG of 10")
-    with open_image(io.BytesIO(progressive(draw, MOST_SCANS // 2))) as image:
+    with open_image(io.BytesIO(with_scans(draw, MOST_SCANS // 2 if progressive else 0, progressive))) as image:
         assert decode(image).size == (64, 64)

@@ -15,7 +15,8 @@ import pytest
 from stages.core.files import read_json
 from stages.networks.backbone_parts import sha256_of
 from stages.pretrained import run as pretrained
-from stages.pretrained.torch_files import COUNTER, MAGIC, VERSION, fill, read_tensors
+from stages.pretrained.torch_files import MAGIC, VERSION, read_tensors
+from stages.pretrained.weights import COUNTER, fill
 from tests.pretrained.test_run import NAME, SHAPE, settings_of
 
 INFO = {"protocol_version": VERSION, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
@@ -25,14 +26,20 @@ class Storage:
     """Stands for a storage in a pickle; the persistent id of PyTorch's own pickler."""
 
     def __init__(self, key, kind, count):
-        self.identity = ("storage", kind, key, "cpu", count, None)
+        self.key, self.kind, self.count = key, kind, count
+
+    @property
+    def identity(self):
+        return ("storage", self.kind, self.key, "cpu", self.count, None)
 
 
 class Tensor:
     """Stands for a tensor: a storage, and which of its elements."""
 
     def __init__(self, *arguments):
-        self.arguments = (*arguments, False, OrderedDict())
+        # PyTorch makes each tuple anew; equal constants here would be one tuple.
+        fresh = ((*each,) if isinstance(each, tuple) else each for each in arguments)
+        self.arguments = (*fresh, False, OrderedDict())
 
 
 @pytest.fixture
@@ -124,6 +131,15 @@ def damaged_pickle(operations):
     return lambda torch: write(torch, {}, {}).replace(pickle.dumps({}, 2), operations, 1)
 
 
+PLACE = "a place"
+
+
+def nested(depth):
+    """Return operations that make a tuple of two tuples of two tuples and so on, each kept under its depth."""
+    levels = (b"h%ch%c\x86q%c" % (level, level, level + 1) for level in range(depth))
+    return b"\x80\x02)q\x00" + b"".join(levels)
+
+
 HOSTILE = {
     "a command of the shell": lambda torch: write(torch, {"it": Runs(__import__("os").system, "touch ran")}, {}),
     "an expression": lambda torch: write(torch, {"it": Runs(eval, "open('ran', 'w')")}, {}),
@@ -162,6 +178,13 @@ HOSTILE = {
     "bytes of gigabytes": damaged_pickle(b"\x80\x05\x96\xff\xff\xff\xff\x0f\x00\x00\x00."),
     "an empty stack": damaged_pickle(b"\x80\x02."),
     "a call of a text": damaged_pickle(b"\x80\x02X\x01\x00\x00\x00a)R."),
+    "a tuple of tuples of tuples as a key": damaged_pickle(nested(40) + b"}h\x28K\x01s."),
+    "a tuple of tuples of tuples among the keys": lambda torch: write(torch, {}, {}, keys=PLACE).replace(
+        pickle.dumps(PLACE, 2), nested(40) + b"]h\x28a."
+    ),
+    "a function whose defaults are changed": damaged_pickle(
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nN}X\x0c\x00\x00\x00__defaults__K\x01K\x02\x86s\x86b."
+    ),
     "thousands of nested lists": damaged_pickle(b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b"."),
 }
 
@@ -169,6 +192,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_no_file_of_tensors_is_refused_in_one_line_and_runs_nothing(name, torch, tmp_path, monkeypatch):
     content = HOSTILE[name](torch)
+    assert content not in (write(torch, {}, {}), write(torch, {}, {}, keys=PLACE))  # it is what its name says
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"expected .*got ") as caught:
         read_tensors(content)

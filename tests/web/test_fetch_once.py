@@ -8,7 +8,7 @@ import pytest
 
 from stages.web import addresses
 from stages.web import fetch_once as module
-from stages.web.fetch_once import as_ascii, fetch_once, is_url
+from stages.web.fetch_once import as_ascii, fetch_once, is_private, is_url
 
 
 @contextmanager
@@ -121,6 +121,17 @@ def test_an_address_outside_leads_not_into_the_persons_network(monkeypatch):
     with serving(redirecting_to_the_next_address, "0.0.0.0") as url:
         monkeypatch.setattr(addresses, "is_public", lambda address: False)
         assert fetch_once(url, 1) == b"inside"
+
+
+def test_a_host_that_is_not_found_at_first_is_not_taken_for_the_persons_own(monkeypatch):
+    def fail(*arguments, **options):
+        raise socket.gaierror("no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    assert not is_private("http://images.example/a.png")
+    monkeypatch.undo()
+    assert is_private("http://127.0.0.1:8000/a.png")
+    assert is_private("http://[::1]/a.png")
 
 
 def test_goes_not_in_circles():

@@ -54,5 +54,8 @@ lint: setup  ## Check style, types and which way imports point
 	mypy
 	lint-imports --no-cache
 
-lock: setup  ## Compile requirements.in into requirements.txt
+# Not after setup, which a lock that cannot be installed would stop.
+lock:  ## Compile requirements.in into requirements.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	python -m pip install --quiet "$$(grep -o '^uv==[0-9.]*' requirements.txt)"
 	uv pip compile --quiet --universal --python-version 3.11 requirements.in --output-file requirements.txt

@@ -5,10 +5,67 @@ A step is a module or a folder and imports no other step. The layers of the shar
 """
 
 import os
+import sys
+import tempfile
+import time
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from types import ModuleType
 
-# TensorFlow prints eight lines about the processor and the missing GPU at each start. Errors are raised all the same.
+STARTED_NS = time.time_ns()  # what is edited later may be read in its old or its new form
+STDERR = 2
+
+
+class QuietImport(MetaPathFinder):
+    """A finder for `sys.meta_path` that leaves lines with the given texts out while the package is imported."""
+
+    def __init__(self, package: str, texts: tuple[str, ...]) -> None:
+        self.package, self.texts = package, texts
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the package as the other finders find it, made to be executed quietly; None for other modules."""
+        if name != self.package:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_quietly(module: ModuleType) -> None:
+            with without_lines(self.texts):
+                execute(module)
+
+        spec.loader.exec_module = execute_quietly  # type: ignore[method-assign]
+        return spec
+
+
+@contextmanager
+def without_lines(texts: tuple[str, ...]) -> Iterator[None]:
+    """Hold back what the process writes to standard error, and pass on the lines that contain none of the texts."""
+    with tempfile.TemporaryFile() as held:
+        shown = os.dup(STDERR)
+        os.dup2(held.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(shown, STDERR)
+            os.close(shown)
+            held.seek(0)
+            for line in held:
+                if not any(text.encode() in line for text in texts):
+                    os.write(STDERR, line)
+
+
+# TensorFlow prints a dozen lines about the processor and the missing GPU at each start, some of them before it reads
+# this variable. Errors are raised all the same.
+sys.meta_path.insert(0, QuietImport("tensorflow", ("cudart_stub.cc", "port.cc", "absl::InitializeLog()")))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns its oneDNN kernels on by itself on some Intel processors only. Measured on an AMD EPYC with AVX2: a
 # training step of VGG takes a ninth of the time with them. Where TensorFlow turns them on, this changes nothing.

@@ -14,8 +14,7 @@ from stages.collect import manifest_images
 from stages.collect.counts_by_source import count_by_source
 from stages.collect.source import source_of
 from stages.core import params
-from stages.core.cache import cache_folder
-from stages.core.files import replacing_folder, write_table
+from stages.core.files import cache_folder, replacing_folder, write_table
 from stages.core.terminal import progress_by_reason
 from stages.downloads.download import Bounds
 from stages.downloads.store import Store, forget_failures

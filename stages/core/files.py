@@ -1,4 +1,4 @@
-"""Tables, JSON and folders on disk, which are written completely or not at all."""
+"""Tables, JSON and folders on disk, which are written completely or not at all, and the project's cache folder."""
 
 import hashlib
 import io
@@ -11,10 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from platformdirs import user_cache_path
 
 from stages.core.locks import locked
+from stages.core.stage_inputs import check_unchanged
 
+APPLICATION = "dvc-image-classification"
 MARK = ".written_by"  # the file in a step's folder with the name of the step
+
+
+def cache_folder(name: str) -> Path:
+    """Return the folder with this name in the project's cache; the folder may not exist yet.
+
+    The cache is in `$XDG_CACHE_HOME` on every system, if that variable is set and not empty, and else where the
+    operating system keeps caches.
+    """
+    if root := os.environ.get("XDG_CACHE_HOME", "").strip():
+        return Path(root, APPLICATION, name)
+    return user_cache_path(APPLICATION, appauthor=False) / name
 
 
 @contextmanager
@@ -50,12 +64,14 @@ def replacing_folder(target: Path, step: str) -> Iterator[Path]:
     The step leaves its name in the folder's file MARK, which DVC does not see.
 
     Raises:
-        ValueError: The target holds anything that the step did not write, or another process is writing it.
+        ValueError: The target holds anything that the step did not write, another process is writing it, or an input of
+            the stage that DVC runs was edited meanwhile.
     """
     check_own(target, step)
     with replacing(target) as folder:
         folder.mkdir()
         yield folder
+        check_unchanged()
         (folder / MARK).write_text(f"{step}\n", encoding="utf-8")
 
 

@@ -8,16 +8,21 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from stages.core import stage_inputs
+
 T = TypeVar("T")
 
 
 def command(main: Callable[[], None]) -> None:
     """Run a step, and turn an error of its user into one line on standard error and exit status 1.
 
+    An edit of the inputs of a stage that DVC runs is such an error, because DVC would record it as what the stage read.
     If the environment has TRACEBACK=1, the traceback is shown instead.
     """
     try:
+        stage_inputs.remember()
         main()
+        stage_inputs.check_unchanged()
     except KeyboardInterrupt:
         sys.exit("interrupted: nothing half-written is left; the same command goes on with this step.")
     except (ValueError, TypeError, OSError) as error:

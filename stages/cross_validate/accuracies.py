@@ -64,7 +64,8 @@ def compare_known(
     The images are those that in some deal were tested by a network that knew their value. All trainings compared learn
     from the same number of images, fold by fold. `all_unknown` is the accuracy about all images, with no value known.
     Intervals are for other values if there are enough of them; if a few values have most images, for other images of
-    the same values (`for_other_values` is false).
+    the same values (`for_other_values` is false). That of `all_unknown` may be for other values where the others are
+    not, because more images are in it.
     """
     values = folds[column].to_numpy(dtype=str)
     of_series = {name: [one for one in outcomes if one.training.series == name] for name in (KNOWN, UNKNOWN)}
@@ -76,9 +77,8 @@ def compare_known(
     if not used.any():
         return {"column": column, "images": 0}
     wide, narrow = (folds[name].to_numpy(dtype=str) for name in (f"{column}_group", "group"))
-    for_others = count_groups(wide[used]) >= LEAST_GROUPS
-    all_groups = wide if for_others else narrow
-    groups = all_groups[used]
+    for_others, all_for_others = (count_groups(one) >= LEAST_GROUPS for one in (wide[used], wide))
+    groups = (wide if for_others else narrow)[used]
     difference = accuracy_difference(known[used], unknown[used], groups)
     return {
         "column": column,
@@ -89,5 +89,5 @@ def compare_known(
         "known": with_interval(known[used], groups),
         "unknown": with_interval(unknown[used], groups),
         **difference.as_values(np.nanmean(known[used], axis=1).mean() - unknown[used].mean()),
-        "all_unknown": with_interval(unknown, all_groups),
+        "all_unknown": with_interval(unknown, wide if all_for_others else narrow),
     }

@@ -6,8 +6,7 @@ from pathlib import Path
 import cv2
 from cv2.data import haarcascades
 
-from stages.core.cache import cache_folder
-from stages.core.files import replacing, sha256
+from stages.core.files import cache_folder, replacing, sha256
 from stages.web.fetch_once import fetch_once
 
 MAX_MEGABYTES = 20

@@ -13,8 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
-from stages.core.cache import cache_folder
-from stages.core.files import replacing
+from stages.core.files import cache_folder, replacing
 from stages.sources.json_answers import secret
 from stages.web.client import Fetch, Fetcher, FetchError
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.core.cache import cache_folder
+from stages.core.files import cache_folder
 from stages.core.terminal import progress_by_reason
 from stages.downloads.download import find_gone
 from stages.downloads.store import Store

@@ -16,8 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from stages.core.cache import cache_folder
-from stages.core.files import replacing
+from stages.core.files import cache_folder, replacing
 from stages.networks.backbone_parts import sha256_of
 from stages.pretrained.torch_files import read_tensors
 

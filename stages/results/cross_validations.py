@@ -31,7 +31,7 @@ def cross_validations(networks: dict[str, dict[str, Any]], pairs: list[dict[str,
             if values_apart(each)
         ]
         if not apart["for_other_values"]:
-            notes.append(f"Few {column}s have most images: the intervals hold for these {column}s.")
+            notes.append(f"Few {column}s have most of these images: the table's intervals hold for these {column}s.")
     notes += [fold_pair(pair, one) for pair in pairs]
     notes += [
         f"Twice as many images may bring {name} {gap(each['learning_curve']['twice'])}, as its learning curve goes."
@@ -103,7 +103,7 @@ def cross_validated(name: str, values: dict[str, Any]) -> list[str]:
             f"{apart['images']:,} images."
         )
         if not apart["for_other_values"]:
-            lines[-1] += f" Few {column}s have most images: the intervals hold for these {column}s."
+            lines[-1] += f" Few {column}s have most of them: the intervals hold for these {column}s."
         lines.append(f"With no {column} known it is right about {percent(apart['all_unknown'])} of all images.")
     return lines + learned_from_fewer(values.get("learning_curve", {}))
 

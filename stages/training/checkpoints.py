@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stages
-from stages.core.cache import cache_folder
+from stages.core.files import cache_folder
 from stages.core.locks import locked
 from stages.results.history import History
 

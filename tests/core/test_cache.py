@@ -1,4 +1,4 @@
-from stages.core.cache import cache_folder
+from stages.core.files import cache_folder
 
 
 def test_the_cache_is_where_the_variable_says(monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """The whole pipeline through DVC, on few small images and two networks: which stages a change runs, and clones."""
 
 import shutil
+import subprocess
 
 import pytest
 from ruamel.yaml import YAML
@@ -16,6 +17,7 @@ from tests.repositories import (
     run,
     shrink,
     stages_run,
+    warm_environment,
 )  # fmt: skip
 
 pytestmark = pytest.mark.slow
@@ -57,6 +59,29 @@ def test_a_rerun_from_scratch_gives_the_same_lock_and_metrics(repository):
 def test_a_rate_of_one_network_reruns_that_network_alone(repository):
     output = run(repository, "dvc", "exp", "run", "-S", "train.vgg.learning_rate=1e-5", *EVALUATIONS)
     assert stages_run(output) == ["train@vgg", "evaluate@vgg"]
+    restore(repository)
+
+
+def test_a_rate_that_is_edited_during_the_training_is_not_recorded(repository):
+    params, lock = ((repository / name).read_bytes() for name in ("params.yaml", "dvc.lock"))
+    edited = params.replace(b"learning_rate: 3e-4", b"learning_rate: 3e-5")
+    assert edited != params
+    command = ["dvc", "repro", "--force", "--single-item", "train@vgg"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=repository, env=warm_environment(), **pipes) as process:
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if line.startswith("2/2 - "):  # the epoch is over, and the model not yet written
+                (repository / "params.yaml").write_bytes(edited)
+    assert process.returncode != 0
+    [told] = [line for line in printed if "expected no edit while train@vgg ran" in line]
+    assert told.startswith("params.yaml train.vgg: ")
+    assert (repository / "dvc.lock").read_bytes() == lock
+    (repository / "params.yaml").write_bytes(params)
+    again = run(repository, "dvc", "repro", "--force", "--single-item", "train@vgg")
+    assert "training goes on after epoch 1" in again
+    assert (repository / "dvc.lock").read_bytes() == lock
     restore(repository)
 
 

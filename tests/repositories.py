@@ -69,6 +69,7 @@ def shrink(params):
         for table in (params["networks"], params["backbones"], params["cross_validation"]["networks"]):
             table.pop(name, None)
     params["inputs"] = {}
+    params["networks"]["vgg"]["input"] = "data/3_pixels"
     for name in NETWORKS:
         params["train"][name] |= {"epochs": 1, "width": 0.02}
     params["cross_validation"] |= {"folds": 3, "deals": 1}

@@ -25,10 +25,16 @@ def cache_folder(name: str) -> Path:
 
     The cache is in `$XDG_CACHE_HOME` on every system, if that variable is set and not empty, and else where the
     operating system keeps caches.
+
+    Raises:
+        ValueError: There is neither that variable nor a home.
     """
     if root := os.environ.get("XDG_CACHE_HOME", "").strip():
         return Path(root, APPLICATION, name)
-    return user_cache_path(APPLICATION, appauthor=False) / name
+    try:
+        return user_cache_path(APPLICATION, appauthor=False) / name
+    except RuntimeError as error:
+        raise ValueError("XDG_CACHE_HOME: expected a folder for the cache, got none, and no HOME either.") from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ POLL_S = 0.01  # between two attempts of whoever waits
 
 @contextmanager
 def locked(path: Path, refusal: str = "", *, is_inherited: bool = False, timeout_s: float = 0) -> Iterator[None]:
-    """Hold the lock file until the block ends.
+    """Hold the lock file until the block ends, and then delete it: who waits for it makes it anew.
 
     The operating system keeps the lock, and releases it when the process that holds it ends for any reason.
 
@@ -20,7 +20,7 @@ def locked(path: Path, refusal: str = "", *, is_inherited: bool = False, timeout
         path: The lock file, which is created.
         refusal: The text of the error that is raised if the lock is still held by another after `timeout_s`.
         is_inherited: Whether processes started inside the block hold the lock too, and keep it if this process is
-            killed.
+            killed. The file of such a lock stays.
         timeout_s: How long to wait for the lock; 0 does not wait, -1 waits for ever.
 
     Raises:
@@ -40,4 +40,6 @@ def locked(path: Path, refusal: str = "", *, is_inherited: bool = False, timeout
     try:
         yield
     finally:
+        if not is_inherited:
+            path.unlink(missing_ok=True)
         lock.release()

@@ -35,8 +35,10 @@ def run(classifier: Classifier, files: list[str], top: int, explanations: Path |
     The folder `explanations`, if any, gets a PNG for each image that shows where the network saw its class.
 
     Raises:
-        ValueError: An explanation would replace a file that is to be predicted.
+        ValueError: An explanation would replace a file that is to be predicted, or `explanations` is a file.
     """
+    if explanations and explanations.exists() and not explanations.is_dir():
+        raise ValueError(f"--explain: expected a folder, got the file {explanations}.")
     targets: Sequence[Path | None] = explanation_paths(files, explanations) if explanations else [None] * len(files)
     originals = {os.path.realpath(file) for file in files if explanations and not is_url(file)}
     for target in targets:
@@ -86,12 +88,19 @@ def read_image(classifier: Classifier, file: str) -> ReadImage:
             content = fetch_once(file, MAX_MEGABYTES)
             return ReadImage(classifier.read_bytes(content), classifier.recognise(content))
         if not path.is_file():
-            return ReadImage(error="a folder without files" if path.is_dir() else "no such file")
+            return ReadImage(error=what_is_there(file))
         return ReadImage(classifier.read(path), classifier.recognise(path.read_bytes()) if classifier.learned else "")
     except OSError as error:
         return ReadImage(error=error.strerror or str(error))
     except ValueError as error:
         return ReadImage(error=str(error))
+
+
+def what_is_there(name: str) -> str:
+    """Return what a name stands for that is no file."""
+    if os.path.isdir(name):  # noqa: PTH112 - a Path takes the empty name for the working directory
+        return "a folder without files"
+    return "no regular file" if Path(name).exists() else "no such file"
 
 
 def rank_classes(probabilities: npt.NDArray[np.float32], classes: list[str], top: int) -> dict[str, float]:
@@ -132,7 +141,8 @@ def list_files(given: list[str]) -> list[str]:
     files = []
     for name in given:
         folder = Path(name)
-        paths = sorted(folder.rglob("*")) if name and not is_url(name) else []
+        is_folder = os.path.isdir(name) and not is_url(name)  # noqa: PTH112 - False for a name that is too long
+        paths = sorted(folder.rglob("*")) if is_folder else []
         inside = [str(path) for path in paths if path.is_file() and not is_hidden(str(path.relative_to(folder)))]
         files += inside or [name]
     return files

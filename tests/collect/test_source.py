@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages.collect import archive, folder
-from stages.collect.member_names import decode_name
+from stages.collect.member_names import decode_name, describe_guessed
 from stages.collect.source import source_of
 from stages.sources.listed_image import Failure
 
@@ -174,6 +174,18 @@ def test_names_as_other_programs_write_them_are_read(tmp_path, kind):
     WRITERS["files.zip"](tmp_path / "files.zip", {name: name.encode() for name in ODD_NAMES[kind]})
     classes = sorted(class_ for class_, _ in fetch(tmp_path / "files.zip").values())
     assert classes == ["cat", "dog", "d\u00f6g", "d\u00f6g"][: len(ODD_NAMES[kind])]
+
+
+def test_names_in_an_unknown_encoding_are_said_aloud(tmp_path):
+    path = tmp_path / "birds.zip"
+    write_zip(path, {"robin/1.png": b"one", "XY/1.png": b"two"})
+    assert describe_guessed(path) == []
+    japanese = "\u732b".encode("cp932")
+    path.write_bytes(path.read_bytes().replace(b"XY/", japanese + b"/"))
+    [line] = describe_guessed(path)
+    assert line.startswith("collect: birds.zip does not say how its names are encoded, ")
+    path.write_bytes(path.read_bytes().replace(japanese + b"/", "\u00e9".encode() + b"/"))
+    assert describe_guessed(path) == []
 
 
 def test_names_in_utf_8_without_the_flag_for_it_are_read():

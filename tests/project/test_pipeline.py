@@ -1,9 +1,11 @@
 """The whole pipeline through DVC, on few small images and two networks: which stages a change runs, and clones."""
 
+import re
 import shutil
 import subprocess
 
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.repositories import (
@@ -11,6 +13,7 @@ from tests.repositories import (
     N_STAGES,
     NETWORKS,
     RESULTS,
+    ROOT,
     copy_working_tree,
     draw_classes,
     restore,
@@ -133,3 +136,31 @@ def test_bad_params_stop_with_one_line_and_the_results_stay(repository, change, 
 def test_the_notebooks_run_on_other_images(repository):
     notebooks = sorted(map(str, (repository / "notebooks").glob("*.ipynb")))
     run(repository, "pytest", "-p", "no:cacheprovider", "--nbmake", *notebooks)
+
+
+def read_lines(section):
+    """The commands of a section of docs/sharing.md."""
+    page = (ROOT / "docs" / "sharing.md").read_text()
+    return re.findall(r"^    (.+)$", page.split(f"\n## {section}\n")[1].split("\n## ")[0], re.MULTILINE)
+
+
+def test_a_colleague_takes_up_what_was_shared_and_nothing_runs(repository, tmp_path):
+    run(tmp_path, "git", "init", "--quiet", "--bare", "origin")
+    run(repository, "git", "remote", "add", "origin", str(tmp_path / "origin"))
+    for line in read_lines("The one who has it"):
+        run(repository, "bash", "-c", line.replace("/mnt/team/dvc", str(tmp_path / "remote")))
+    run(tmp_path, "git", "clone", "--quiet", "origin", "clone")
+    for folder in (repository, tmp_path / "clone"):
+        Image.new("RGB", (90, 80), "teal").save(folder / "photo.jpg")
+    printed = {
+        line.split("#")[0].strip(): run(tmp_path / "clone", "bash", "-c", line)
+        for line in read_lines("The one who takes it up")
+    }
+    assert stages_run(printed["dvc repro"]) == []
+    question = "python -m stages.predict photo.jpg"
+    assert printed[question] == run(repository, "bash", "-c", question)
+    assert "metrics/vgg.json" in printed["dvc metrics diff"]
+    assert "learning_rate: 1e-05" in (tmp_path / "clone" / "params.yaml").read_text()
+    (repository / "photo.jpg").unlink()
+    run(repository, "git", "remote", "remove", "origin")
+    restore(repository)

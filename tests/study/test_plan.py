@@ -124,6 +124,7 @@ def test_hydra_reads_back_what_is_written():
 
 
 def test_only_what_differs_is_set_and_the_swept_key_always(project):
+    project("networks.vgg.input", "data/3_pixels")
     run = next(iter(make_plan("birds", small([0.1, 0.2]), scaled(epochs=40), {}).runs.values()))
     assert runs.overrides(run) == [("train.vgg.dropout", 0.1)]
     assert runs.params_seen_by(run)["train"]["vgg"]["epochs"] == 40

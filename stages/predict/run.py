@@ -100,7 +100,7 @@ def what_is_there(name: str) -> str:
     """Return what a name stands for that is no file."""
     if os.path.isdir(name):  # noqa: PTH112 - a Path takes the empty name for the working directory
         return "a folder without files"
-    return "no regular file" if Path(name).exists() else "no such file"
+    return "no regular file" if os.path.exists(name) else "no such file"  # noqa: PTH110
 
 
 def rank_classes(probabilities: npt.NDArray[np.float32], classes: list[str], top: int) -> dict[str, float]:

@@ -19,7 +19,7 @@ from stages.core.files import (
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_finished_file_takes_the_place_of_the_old(tmp_path):

@@ -257,6 +257,10 @@ def test_a_folder_means_all_files_in_it_sorted_and_hidden_ones_left_out(ask, wor
         ("notes.txt", "unreadable: cannot identify image file"),
         ("page.html", "wrong type: an HTML page"),
         ("none.png", "no such file"),
+        ("", "no such file"),
+        ("x" * 300 + ".png", "File name too long"),
+        ("x/" * 3000 + "a.png", "File name too long"),
+        ("/dev/null", "no regular file"),
         ("empty", "a folder without files"),
         ("http://127.0.0.1:9/a.png", "no connection: Connection refused"),
     ],
@@ -371,6 +375,11 @@ def test_no_explanation_takes_the_place_of_an_image_that_was_given(ask, work):
     assert (status, output) == (1, "")
     assert "--explain: expected a folder without the given images, got photos/x.png in it." in errors
     assert (work / "photos" / "x.png").read_bytes() == before
+
+
+def test_a_file_in_place_of_the_folder_of_explanations_is_one_line(ask, work):
+    image = str(work / "photos" / "a.png")
+    assert ask(image, "--explain", image)[2].endswith(f"--explain: expected a folder, got the file {image}.")
 
 
 def test_a_url_that_is_none_leaves_the_others_their_answers(ask):

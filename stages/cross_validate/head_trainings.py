@@ -5,6 +5,7 @@ training; the activations stay on the device; and an epoch is one call, because 
 that computes for 1 ms. Seeds, batches, learning rates, the kept epoch and the temperature follow the same rules.
 """
 
+from threading import Lock
 from typing import Any
 
 import keras
@@ -23,15 +24,19 @@ from stages.training.phases import is_over, plan
 
 Floats = npt.NDArray[np.float32]
 Columns = list[npt.NDArray[Any]]
+SEEDING = Lock()  # The seed of new weights belongs to the whole process.
 
 
 class HeadTrainer:
-    """A head that is trained many times on rows of the same activations `(n, …)`."""
+    """A head that is trained many times on rows of the same activations, a tensor `(n, …)`.
 
-    def __init__(self, array: npt.NDArray[np.floating], n_classes: int, settings: Any) -> None:
+    Several can work side by side in threads of their own.
+    """
+
+    def __init__(self, activations: Any, n_classes: int, settings: Any) -> None:
         import tensorflow as tf  # Keras has no loop over steps inside of one call.
 
-        self.array, self.n_classes, self.settings = array, n_classes, settings
+        self.activations, self.n_classes, self.settings = activations, n_classes, settings
         self.model = self.build()
         self.model.compile(
             optimizer=make_optimizer(settings, settings.learning_rate),
@@ -40,7 +45,6 @@ class HeadTrainer:
         )
         self.model.optimizer.build(self.model.trainable_variables)
         self.at_first = [keras.ops.convert_to_numpy(each.value) for each in self.model.optimizer.variables]
-        activations = keras.ops.convert_to_tensor(array)
 
         def step(rows: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, rate: tf.Tensor) -> None:
             self.model.optimizer.learning_rate.assign(rate)
@@ -59,7 +63,7 @@ class HeadTrainer:
 
     def build(self) -> keras.Model:
         """Return a head with new weights."""
-        return heads.build(self.array.shape[1:], self.n_classes, self.settings)
+        return heads.build(tuple(self.activations.shape[1:]), self.n_classes, self.settings)
 
     def train(self, training: Training) -> Floats:
         """Return the probabilities `(n, n_classes)` of the training's test rows.
@@ -72,7 +76,7 @@ class HeadTrainer:
         settings, (phase,) = self.settings, plan(self.settings)
         weights = balanced_weights(train.labels, self.n_classes) if settings.class_weights else np.ones(self.n_classes)
         batches = Batches(
-            self.array, train, settings.batch_size, training.seed, weights, label_smoothing=settings.label_smoothing
+            np.empty(0), train, settings.batch_size, training.seed, weights, label_smoothing=settings.label_smoothing
         )
         history: History = {}
         while not is_over(history, phase, 0, settings):
@@ -97,8 +101,10 @@ class HeadTrainer:
 
     def start_anew(self, seed: int) -> None:
         """Give the model and its optimizer the state that a new model with this seed has."""
-        keras.utils.set_random_seed(seed)
-        for variable, value in zip(self.model.variables, self.build().variables, strict=True):
+        with SEEDING:
+            keras.utils.set_random_seed(seed)
+            fresh = self.build()
+        for variable, value in zip(self.model.variables, fresh.variables, strict=True):
             variable.assign(value)
         for variable, value in zip(self.model.optimizer.variables, self.at_first, strict=True):
             variable.assign(value)

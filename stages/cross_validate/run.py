@@ -1,12 +1,16 @@
 """Cross-validate: how often a network is right about images it did not learn from, in many trainings and divisions."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+import joblib
 import keras
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from stages import models
@@ -58,8 +62,8 @@ def run(
     check_own(target, "cross_validate")  # before hours of work
     fix(settings.seed, settings.threads)
     with open_folder(identify(name, settings, amounts, inputs, source, folds)) as folder:
-        trainer = make_trainer(name, settings, amounts, inputs, source, len(classes), folder)
-        outcomes = list(test_all(trainings, trainer, folder, f"cross_validate {name}"))
+        trainers = make_trainers(name, settings, amounts, inputs, source, len(classes), folder)
+        outcomes = test_all(trainings, trainers, folder, f"cross_validate {name}")
         metrics = summarise(outcomes, table, labels, classes)
         with replacing_folder(target, "cross_validate") as unfinished:
             write_table(as_table(outcomes, table, classes), unfinished / "predictions.csv")
@@ -76,37 +80,57 @@ def identify(name: str, settings: Hyperparams, amounts: Augmentation, inputs: In
     return f"{name}-folds-{fingerprint(facts, [*code, *weights, folds], [inputs.array, *views])}"
 
 
-def make_trainer(
+def make_trainers(
     name: str, settings: Any, amounts: Augmentation, inputs: Inputs, source: Path, n_classes: int, folder: Path
-) -> HeadTrainer | WholeTrainer:
-    """Return what trains the network: a head alone shares one process and one copy of the activations."""
+) -> list[HeadTrainer] | list[WholeTrainer]:
+    """Return what trains the network: one for each thread where a head alone is trained, else one.
+
+    The steps of a head are too small for several threads, and its trainings share one copy of the activations.
+    """
     is_head = bool(inputs.backbone) and not settings.trainable_layers and inputs.views is None
     if not is_head or settings.gpus > 1 or keras.backend.backend() != "tensorflow":
         print(f"cross_validate: {name} is trained whole in each fold, which takes as long as `train` each time.")
-        return WholeTrainer(name, models.load(name), inputs, source, n_classes, settings, amounts, folder)
+        return [WholeTrainer(name, models.load(name), inputs, source, n_classes, settings, amounts, folder)]
     keras.config.set_dtype_policy(settings.precision)
     array = pool(inputs.array) if settings.head == "linear" else np.asarray(inputs.array, np.float32)
-    return HeadTrainer(array, n_classes, settings)
+    activations = keras.ops.convert_to_tensor(array)
+    return [HeadTrainer(activations, n_classes, settings) for _ in range(settings.threads)]
 
 
 def test_all(
-    trainings: list[Training], trainer: HeadTrainer | WholeTrainer, folder: Path, title: str
-) -> Iterator[Outcome]:
-    """Yield the test probabilities of each training; those that an earlier run left in the folder are read."""
-    before: Outcome | None = None
-    for training in progress(trainings, len(trainings), title, unit="training"):
-        path = folder / f"{training.name}.npz"
-        if path.is_file():
-            with np.load(path) as file:
-                probabilities = file["probabilities"]
-        elif before and training.is_same_as(before.training):
-            probabilities = before.probabilities
-        else:
-            probabilities = trainer.train(training)
-            save_arrays(path, {"probabilities": probabilities})
-            shutil.rmtree(folder / training.name, ignore_errors=True)  # the checkpoints of the training
-        before = Outcome(training, probabilities)
-        yield before
+    trainings: list[Training], trainers: list[HeadTrainer] | list[WholeTrainer], folder: Path, title: str
+) -> list[Outcome]:
+    """Return the test probabilities of each training; those that an earlier run left in the folder are read."""
+    distinct = [*trainings[:1], *(now for before, now in pairwise(trainings) if not now.is_same_as(before))]
+    idle: SimpleQueue[HeadTrainer | WholeTrainer] = SimpleQueue()
+    for trainer in trainers:
+        idle.put(trainer)
+    work = (joblib.delayed(test_one)(training, idle, folder) for training in distinct)
+    found = joblib.Parallel(n_jobs=len(trainers), prefer="threads", return_as="generator")(work)
+    probabilities = dict(progress(found, len(distinct), title, unit="training"))
+    outcomes: list[Outcome] = []
+    for training in trainings:
+        own = probabilities.get(training.name)
+        outcomes.append(Outcome(training, outcomes[-1].probabilities if own is None else own))
+    return outcomes
+
+
+def test_one(
+    training: Training, idle: "SimpleQueue[HeadTrainer | WholeTrainer]", folder: Path
+) -> tuple[str, npt.NDArray[np.float32]]:
+    """Return the training's name and test probabilities, which the folder keeps for a run that is interrupted."""
+    path = folder / f"{training.name}.npz"
+    if path.is_file():
+        with np.load(path) as file:
+            return training.name, file["probabilities"]
+    trainer = idle.get()
+    try:
+        probabilities = trainer.train(training)
+    finally:
+        idle.put(trainer)
+    save_arrays(path, {"probabilities": probabilities})
+    shutil.rmtree(folder / training.name, ignore_errors=True)  # the checkpoints of the training
+    return training.name, probabilities
 
 
 def as_table(outcomes: list[Outcome], folds: pd.DataFrame, classes: list[str]) -> pd.DataFrame:

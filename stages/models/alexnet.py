@@ -9,7 +9,7 @@ network has one before each dense layer.
 import keras
 from keras import layers
 
-from stages.networks.layers import convolution, dense, probabilities, scaled, scaling_layer
+from stages.networks.layers import chain, convolution, dense, probabilities, scaled, scaling_layer
 from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 67
@@ -41,4 +41,4 @@ def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.
         stack.append(dense(scaled(units, params.width)))
     stack.append(layers.Dropout(params.dropout))
     stack.append(probabilities(n_classes))
-    return keras.Sequential(stack, name="alexnet")
+    return chain(stack, "alexnet")

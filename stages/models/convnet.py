@@ -11,7 +11,7 @@ import keras
 from keras import layers
 from pydantic import Field
 
-from stages.networks.layers import probabilities, scaled, scaling_layer
+from stages.networks.layers import chain, probabilities, scaled, scaling_layer
 from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 32
@@ -37,4 +37,4 @@ def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.
     stack.append(layers.Flatten())
     stack.append(layers.Dropout(params.dropout))
     stack.append(probabilities(n_classes))
-    return keras.Sequential(stack, name="convnet")
+    return chain(stack, "convnet")

@@ -8,7 +8,7 @@ and two classes the network has 208,609,154 parameters.
 import keras
 from keras import layers
 
-from stages.networks.layers import convolution, dense_layers, probabilities, scaled, scaling_layer
+from stages.networks.layers import chain, convolution, dense_layers, probabilities, scaled, scaling_layer
 from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 8
@@ -33,4 +33,4 @@ def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.
     stack.append(layers.Flatten())
     stack += dense_layers(DENSE, params.width, params.dropout)
     stack.append(probabilities(n_classes))
-    return keras.Sequential(stack, name="vgg")
+    return chain(stack, "vgg")

@@ -11,7 +11,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from stages.networks.layers import blocks, dense_layers, probabilities, scaling_layer
+from stages.networks.layers import blocks, chain, dense_layers, probabilities, scaling_layer
 from stages.networks.network_params import TransferParams
 
 MIN_SIDE = 32  # for the paper's five poolings; film_genres's four poolings could take 16
@@ -51,4 +51,4 @@ def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.
     stack.append(layers.Flatten())
     stack += dense_layers(DENSE, params.width, params.dropout)
     stack.append(probabilities(n_classes))
-    return keras.Sequential(stack, name="vgg16")
+    return chain(stack, "vgg16")

@@ -7,7 +7,7 @@ and gives no details; the dense layers and their dropout are the paper's.
 import keras
 from keras import layers
 
-from stages.networks.layers import blocks, dense_layers, probabilities, scaling_layer
+from stages.networks.layers import blocks, chain, dense_layers, probabilities, scaling_layer
 from stages.networks.network_params import TransferParams
 
 MIN_SIDE = 32
@@ -40,4 +40,4 @@ def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.
     stack.append(layers.Flatten())
     stack += dense_layers(DENSE, params.width, params.dropout)
     stack.append(probabilities(n_classes))
-    return keras.Sequential(stack, name="vgg19")
+    return chain(stack, "vgg19")

@@ -49,13 +49,15 @@ def cut(backbone: keras.Model, trainable_layers: int) -> tuple[keras.Model, kera
     if trainable_layers == 0:
         return backbone, None
     boundary = backbone.layers[-trainable_layers - 1].output
-    return keras.Model(backbone.input, boundary), keras.Model(boundary, backbone.output, name=f"{backbone.name}_tail")
+    frozen = keras.Model(backbone.input, boundary, name=f"{backbone.name}_frozen")
+    return frozen, keras.Model(boundary, backbone.output, name=f"{backbone.name}_tail")
 
 
 def on_pixels(frozen: keras.Model, scaling: Scaling, shape: tuple[int, ...]) -> keras.Model:
     """Return a model that scales pixels in [0, 255] and applies the frozen part, with its trained batch statistics."""
     pixels = keras.Input(shape)
-    return keras.Model(pixels, frozen(scaling_layer(scaling)(pixels), training=False))
+    activations = frozen(scaling_layer(scaling)(pixels), training=False)
+    return keras.Model(pixels, activations, name=f"{frozen.name}_on_pixels")
 
 
 def read_tail(

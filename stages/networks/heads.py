@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from stages.networks.layers import dense_layers, probabilities
+from stages.networks.layers import chain, dense_layers, probabilities
 from stages.networks.network_params import TransferParams
 
 DENSE = (1024, 1024)
@@ -24,7 +24,7 @@ def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> ker
         stack += [layers.Flatten(), layers.BatchNormalization()]
         stack += dense_layers(DENSE, params.width, params.dropout)
     stack.append(probabilities(n_classes))
-    return keras.Sequential(stack, name=f"{params.head}_head")
+    return chain(stack, f"{params.head}_head")
 
 
 def put_on(backbone: keras.Model, scaling: keras.layers.Layer, n_classes: int, params: TransferParams) -> keras.Model:

@@ -82,7 +82,7 @@ def assemble(
     if tail is None:
         return head, None
     activations = keras.Input(inputs.shape)
-    return keras.Model(activations, head(tail(activations))), tail
+    return keras.Model(activations, head(tail(activations)), name=f"{tail.name}_and_head"), tail
 
 
 def feed(

@@ -1,5 +1,9 @@
 """The step: its folds, its trainings, and what it says of values that a network knows and does not know."""
 
+import tempfile
+from pathlib import Path
+
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,20 +47,28 @@ def write_folds(path, index, deals=1, folds=3, apart="author"):
     return path
 
 
-@pytest.fixture
-def activations(tmp_path):
+def write_activations(parent):
     """Write activations that show the author of an image, and nothing else about its class."""
     random = np.random.default_rng(0)
     style = np.repeat(random.normal(size=(AUTHORS, 1, 1, 48)), EACH, axis=0)
     array = (style + 0.3 * random.normal(size=(AUTHORS * EACH, 2, 2, 48))).astype(np.float32)
-    folder, index = write_inputs(tmp_path / "features", array, "features.npy")
+    folder, index = write_inputs(parent / "features", array, "features.npy")
     facts = {"network": "tiny_transfer", "trainable_layers": 0, "image_shape": [8, 8, 3], "pretrained": True}
     write_json(facts, folder / "backbone.json")
-    return folder, write_folds(tmp_path / "folds.csv", index)
+    return folder, write_folds(parent / "folds.csv", index)
+
+
+@pytest.fixture
+def activations(tmp_path):
+    return write_activations(tmp_path)
 
 
 @pytest.fixture
 def settings(project):
+    return read_quick_settings()
+
+
+def read_quick_settings():
     # The section of a network with published weights; the tiny one has none of its own in params.yaml.
     return read_settings("xception", models.load("tiny_transfer")).model_copy(update=QUICK)
 
@@ -152,8 +164,22 @@ def test_nothing_is_expected_where_nothing_can_be_told():
     assert expect_from_twice(0.2, wide) == expect_from_twice(0.0, some) == expect_from_twice(0.2, []) == {}
 
 
-def test_a_network_that_knows_authors_learns_more_from_more_of_them(activations, settings, tmp_path):
-    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "out", [0.2, 0.5])
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory, root, tensors, tiny_networks):
+    """Cross-validate once, with a learning curve, and return the path of the folds, the metrics and the predictions."""
+    folder = tmp_path_factory.mktemp("tested")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        settings = read_quick_settings()
+    source, folds = write_activations(folder)
+    target = folder / "out"
+    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, source, folds, target, [0.2, 0.5])
+    assert read_json(target / "metrics.json") == metrics
+    return folds, metrics, read_table(target / "predictions.csv")
+
+
+def test_a_network_that_knows_authors_learns_more_from_more_of_them(tested):
+    folds, metrics, table = tested
     few, half = metrics["learning_curve"]["points"]
     assert (few["share"], half["share"]) == (0.2, 0.5)
     assert few["training_images"] < half["training_images"] < metrics["training_images"]
@@ -162,16 +188,14 @@ def test_a_network_that_knows_authors_learns_more_from_more_of_them(activations,
         assert point["low"] <= point["accuracy"] <= point["high"]
         assert point["gain"]["difference"] == pytest.approx(metrics["accuracy"] - point["accuracy"], abs=2e-4)
         assert point["gain"]["low"] <= point["gain"]["difference"] <= point["gain"]["high"]
-    table = read_table(tmp_path / "out" / "predictions.csv")
     own = table[table["series"] == f"{SHARE}0.5"]
     assert (own["class"] == own["predicted"]).mean() == pytest.approx(half["accuracy"], abs=1e-4)
-    author_group = read_table(activations[1]).set_index("image_id")["author_group"]
+    author_group = read_table(folds).set_index("image_id")["author_group"]
     assert (table["apart_group"] == table["image_id"].map(author_group)).all()
-    assert "learning_curve" not in stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "none")
 
 
-def test_a_network_that_knows_authors_alone_is_right_about_those_alone(activations, settings, tmp_path):
-    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "out")
+def test_a_network_that_knows_authors_alone_is_right_about_those_alone(tested):
+    _, metrics, table = tested
     assert (metrics["deals"], metrics["folds"], metrics["images"]) == (1, 3, AUTHORS * EACH)
     assert metrics["low"] <= metrics["accuracy"] <= metrics["high"]
     single = metrics["single_trainings"]
@@ -182,10 +206,8 @@ def test_a_network_that_knows_authors_alone_is_right_about_those_alone(activatio
     assert apart["unknown"]["accuracy"] < 0.75
     assert apart["low"] > 0
     assert apart["difference"] == pytest.approx(apart["known"]["accuracy"] - apart["unknown"]["accuracy"], abs=2e-4)
-    table = read_table(tmp_path / "out" / "predictions.csv")
     own = table[table["series"] == ALL]
     assert (own["class"] == own["predicted"]).mean() == pytest.approx(metrics["accuracy"], abs=1e-4)
-    assert read_json(tmp_path / "out" / "metrics.json") == metrics
 
 
 RECIPES = [
@@ -205,7 +227,7 @@ def test_a_head_is_trained_as_the_step_train_would(activations, settings, tmp_pa
     inputs, network = read_inputs(source), models.load("tiny_transfer")
     training = plan(folds)[1][1]
     array = pool(inputs.array) if settings.head == "linear" else inputs.array
-    quick = HeadTrainer(array, 2, settings)
+    quick = HeadTrainer(keras.ops.convert_to_tensor(array), 2, settings)
     quick.train(plan(folds)[1][0])  # a training before leaves nothing behind
     whole = WholeTrainer("tiny_transfer", network, inputs, source, 2, settings, NO_CHANGE, tmp_path)
     assert quick.train(training) == pytest.approx(whole.train(training), abs=1e-4)
@@ -213,40 +235,52 @@ def test_a_head_is_trained_as_the_step_train_would(activations, settings, tmp_pa
 
 def test_a_loss_that_is_not_finite_is_named(activations, settings):
     array = read_inputs(activations[0]).array
-    trainer = HeadTrainer(np.where(np.isnan(array), array, np.inf), 2, settings)
+    trainer = HeadTrainer(keras.ops.full_like(array, np.inf), 2, settings)
     with pytest.raises(
         ValueError, match=r"expected a learning_rate .* got a loss of nan in epoch 1 of training all-0-0"
     ):
         trainer.train(plan(activations[1])[1][0])
 
 
-def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch):
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch, n_threads):
     trained, most = [], [None]
 
     class Quick:
-        """A trainer that guesses, and is interrupted after some trainings."""
-
-        def __init__(self, *_):
-            pass
+        """A trainer that guesses, and is stopped after some trainings."""
 
         def train(self, training):
             if len(trained) == most[0]:
-                raise KeyboardInterrupt
+                raise MemoryError
             trained.append(training.name)
             n = len(training.splits["test"].rows)
             return np.random.default_rng(training.seed).dirichlet(np.ones(2), n).astype(np.float32)
 
-    monkeypatch.setattr(stage, "HeadTrainer", Quick)
-    stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "whole")
+    monkeypatch.setattr(stage, "make_trainers", lambda *_: [Quick() for _ in range(n_threads)])
+    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "whole")
+    assert "learning_curve" not in metrics
     whole, most[0] = len(trained), len(trained) + 3
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(MemoryError):
         stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
     assert not (tmp_path / "again").exists()
     most[0] = None
     stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
-    assert trained[whole:] == trained[:whole]
+    assert sorted(trained[whole:]) == sorted(trained[:whole])
     for name in ("predictions.csv", "metrics.json"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_heads_that_are_trained_side_by_side_are_those_trained_one_after_the_other(activations, settings, tmp_path):
+    array = keras.ops.convert_to_tensor(pool(read_inputs(activations[0]).array))
+    one, two = (HeadTrainer(array, 2, settings) for _ in range(2))
+    trainings = plan(activations[1])[1][:6]
+    outcomes = [
+        stage.test_all(trainings, trainers, Path(tempfile.mkdtemp(dir=tmp_path)), name)
+        for trainers, name in [([one], "alone"), ([one, two], "together")]
+    ]
+    for alone, together in zip(*outcomes, strict=True):
+        assert alone.training.name == together.training.name
+        assert (alone.probabilities == together.probabilities).all()
 
 
 @pytest.mark.slow

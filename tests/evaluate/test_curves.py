@@ -49,10 +49,11 @@ def distance(x, y, kept_x, kept_y):
     starts = np.stack([kept_x[:-1], kept_y[:-1]], axis=1)
     steps = np.stack([np.diff(kept_x), np.diff(kept_y)], axis=1)
     farthest = 0
-    for point in np.stack([x, y], axis=1):
-        along = ((point - starts) * steps).sum(axis=1) / np.maximum((steps**2).sum(axis=1), 1e-12)
-        nearest = starts + along.clip(0, 1)[:, None] * steps
-        farthest = max(farthest, np.hypot(*(point - nearest).T).min())
+    for points in np.array_split(np.stack([x, y], axis=1), 10):
+        offsets = points[:, None] - starts
+        along = (offsets * steps).sum(axis=2) / np.maximum((steps**2).sum(axis=1), 1e-12)
+        misses = offsets - along.clip(0, 1)[..., None] * steps
+        farthest = max(farthest, np.hypot(*misses.transpose(2, 0, 1)).min(axis=1).max())
     return farthest
 
 

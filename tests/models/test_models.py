@@ -200,7 +200,7 @@ def test_has_the_layers_of_its_report(name, convolutions, poolings, dropouts, de
 def test_convnets_blocks_are_those_of_its_datas_author():
     found = outline("convnet", (128, 128, 3), width=1.0)
     block = ["Conv2D", "BatchNormalization", "LeakyReLU", "MaxPooling2D"]
-    assert kinds(found) == ["Rescaling", *5 * block, "Flatten", "Dropout", "Dense"]
+    assert kinds(found) == ["InputLayer", "Rescaling", *5 * block, "Flatten", "Dropout", "Dense"]
     assert [layer.filters for layer in convolutions(found)] == [16, 32, 64, 128, 256]
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from stages.networks.layers import convolution, probabilities, scaling_layer
+from stages.networks.layers import chain, convolution, probabilities, scaling_layer
 from stages.networks.network_params import NetworkParams
 
 MIN_SIDE = 4
@@ -15,7 +15,7 @@ class Params(NetworkParams):
 
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`."""
-    return keras.Sequential([
+    return chain([
         keras.Input(shape), scaling_layer(params.scaling), convolution(8, 3, strides=2),
         layers.GlobalAveragePooling2D(), layers.Dropout(params.dropout), probabilities(n_classes),
-    ], name="tiny")  # fmt: skip
+    ], "tiny")  # fmt: skip

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -52,11 +53,19 @@ def test_unequal_work_is_refused():
         training.check_same([{"steps": 2}, {"steps": 3}], "steps")
 
 
+def with_convnet(cases):
+    """The cases with a network that TensorFlow traces quickly."""
+    assert {case.network for case in cases.values()} == {"vgg16"}
+    return {name: replace(case, network="convnet", changes={"width": 0.05}) for name, case in cases.items()}
+
+
 @pytest.mark.slow
 def test_a_tiny_run_writes_all_tables(tmp_path, root, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setattr(rounds, "RESULTS", tmp_path)
     monkeypatch.setattr(training, "KERNEL_SIZES", (3, 5))
+    with_vgg16 = training.step_cases
+    monkeypatch.setattr(training, "step_cases", lambda width: with_convnet(with_vgg16(width)))
     tiny = ["--rounds", "1", "--steps", "2", "--side", "32", "--batch-size", "4", "--width", "0.05"]
     monkeypatch.setattr("sys.argv", ["training", *tiny])
     training.main()

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from tests.protocols import bing, kaggle, openverse, reddit
 from tests.protocols import boorus as boards
 from tests.protocols.service import Answer, serving
-from tests.repositories import RESULTS, copy_working_tree, warm_environment
+from tests.repositories import RESULTS, copy_working_tree, shrink, warm_environment
 from tests.web.fault_server import FaultServer
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,7 @@ def make_repository(folder, **collect):
     copy_working_tree(folder, RESULTS)
     yaml = YAML()
     document = yaml.load(folder / "params.yaml")
-    document["preprocess"] |= {"size": 72}
+    shrink(document)
     document["collect"] |= {"source": "data/manifest.csv", **collect}
     document["collect"]["fetch"] |= QUICK
     yaml.dump(document, folder / "params.yaml")

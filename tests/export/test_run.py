@@ -115,15 +115,16 @@ def settings_of(name):
     return settings.model_copy(update={"width": 0.05})
 
 
-# Inception takes a minute to convert; `inception_block` has all that it consists of.
+# These take a minute to convert; `block` has all that they consist of.
+DEEP = ("inception_v3", "xception")
 CASES = [
     pytest.param(name, kind, marks=pytest.mark.slow if (name, kind) != ("vgg", "onnx") else ())
-    for name, kind in product(sorted({*models.names()} - {"inception_v3"}), exporting.FORMATS)
+    for name, kind in product(sorted({*models.names()} - {*DEEP}), exporting.FORMATS)
 ]
 
 
-def inception_block(shape):
-    """A network of one block of Inception: its kinds of layer, once each, and its poolings."""
+def block(shape):
+    """A network with each kind of layer that Inception and Xception have, and their poolings."""
 
     def convolve(x, kernel):
         x = keras.layers.Conv2D(4, kernel, padding="same", use_bias=False)(x)
@@ -133,6 +134,7 @@ def inception_block(shape):
     x = convolve(scaling_layer("signed")(pixels), 3)
     pooled = keras.layers.AveragePooling2D(3, strides=1, padding="same")(x)
     x = keras.layers.Concatenate()([convolve(x, (1, 7)), convolve(x, (7, 1)), convolve(pooled, 1)])
+    x = keras.layers.Add()([x, keras.layers.SeparableConv2D(12, 3, padding="same", use_bias=False)(x)])
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.MaxPooling2D(3, strides=2)(x))
     return keras.Model(pixels, last_layer(3)(keras.layers.Dropout(0.3)(x)))
 
@@ -165,8 +167,8 @@ def test_every_network_says_the_same_as_a_file(network, kind):
 
 
 @pytest.mark.parametrize("kind", ["onnx", pytest.param("tflite", marks=pytest.mark.slow)])
-def test_a_block_of_inception_says_the_same_as_a_file(kind, images):
-    model = decide(inception_block(SHAPE), images)
+def test_a_block_of_deep_networks_says_the_same_as_a_file(kind, images):
+    model = decide(block(SHAPE), images)
     _, predict = exporting.convert(model, FACTS, kind)
     np.testing.assert_allclose(
         predict(images.astype("float32")), model(images, training=False), rtol=0, atol=export.TOLERANCE
@@ -174,9 +176,10 @@ def test_a_block_of_inception_says_the_same_as_a_file(kind, images):
 
 
 @pytest.mark.slow
-def test_the_block_has_each_kind_of_layer_that_inception_has():
-    whole = models.load("inception_v3").build((75, 75, 3), 3, settings_of("inception_v3"))
-    assert kinds_of_layer(inception_block(SHAPE)) >= kinds_of_layer(whole) - {"Dense"}
+@pytest.mark.parametrize("name", DEEP)
+def test_the_block_has_each_kind_of_layer_that_a_deep_network_has(name):
+    whole = models.load(name).build((75, 75, 3), 3, settings_of(name))
+    assert kinds_of_layer(block(SHAPE)) >= kinds_of_layer(whole) - {"Dense"}
 
 
 @pytest.mark.parametrize(

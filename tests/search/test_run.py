@@ -202,8 +202,3 @@ def test_a_search_through_dvc_goes_on_where_it_ended(repository):  # noqa: F811
     assert {DONE, FAILED} == set(trials["status"])
     names = run(repository, "dvc", "exp", "list", "--all", "--name-only").split()
     assert sorted(names) == sorted(trials.loc[trials["status"] == DONE, "run"])
-    # The same search from the start, as another person would run it.
-    run(repository, "dvc", "exp", "remove", "--all-commits")
-    run(repository, "git", "clean", "--quiet", "--force", "metrics")
-    run(repository, *words, "--trials", "1")
-    assert read_table(repository / "metrics" / "searches" / "convnet" / "trials.csv").equals(first[:1])

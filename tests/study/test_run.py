@@ -16,7 +16,7 @@ from stages.study import __main__ as study_command
 from stages.study import run as study
 from stages.tracking import workspace_guard as guard
 from stages.tracking.records import Record
-from tests.repositories import RESULTS, copy_working_tree, draw_classes, run, shell, warm_environment
+from tests.repositories import RESULTS, copy_working_tree, draw_classes, run, shell, shrink, warm_environment
 
 TINY = """
 question: Bars, blobs or dots?
@@ -100,23 +100,15 @@ def test_what_cannot_be_is_said_in_one_line(say, arguments, message):
         say(*arguments)
 
 
-def shrink(path):
-    """Set the smallest runs that pass through every step; random weights, so that nothing is downloaded."""
-    yaml = YAML()
-    params = yaml.load(path)
-    params["preprocess"] |= {"size": 72}
-    params["pretrained"]["allow_random"] = True
-    params["pretrained"]["networks"]["xception"]["mirrors"] = ["random"]
-    params["collect"]["source"] = "data/own"
-    yaml.dump(params, path)
-
-
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A repository with this working tree's files, small params, few images and a tiny study; nothing has run."""
     folder = tmp_path_factory.mktemp("repository")
     copy_working_tree(folder, RESULTS)
-    shrink(folder / "params.yaml")
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    shrink(params)
+    yaml.dump(params, folder / "params.yaml")
     draw_classes(folder / "data" / "own")
     (folder / "studies" / "tiny.yaml").write_text(TINY)
     shell(folder, "git", "init", "--quiet")

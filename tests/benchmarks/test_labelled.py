@@ -62,6 +62,7 @@ def test_each_method_takes_an_image_for_liker_to_itself_than_to_another(name):
     assert METHODS[name](one, one) > METHODS[name](one, other)
 
 
+@pytest.mark.slow
 def test_a_small_run_publishes_both_tables(tmp_path, root, photographs, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setattr(rounds, "RESULTS", tmp_path)

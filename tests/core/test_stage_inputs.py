@@ -145,7 +145,10 @@ def test_every_stage_has_the_inputs_that_dvc_finds(root, monkeypatch):
 @pytest.mark.parametrize(
     ("code", "shown"),
     [
-        ("import os, stages; os.write(2, b'before\\n'); import keras; os.write(2, b'after\\n')", "before\nafter\n"),
+        pytest.param(
+            "import os, stages; os.write(2, b'before\\n'); import keras; os.write(2, b'after\\n')", "before\nafter\n",
+            marks=pytest.mark.slow,
+        ),
         ("import os; from stages import without_lines\n"
          "with without_lines(('port.cc',)): os.write(2, b'port.cc\\nelse\\n')", "else\n"),
     ],

@@ -218,9 +218,8 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "recipe", [RECIPES[1], *(pytest.param(each, marks=pytest.mark.slow) for each in RECIPES[:1] + RECIPES[2:])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_a_head_is_trained_as_the_step_train_would(activations, settings, tmp_path, recipe):
     source, folds = activations
     settings = settings.model_copy(update=recipe)
@@ -273,7 +272,7 @@ def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch
 def test_heads_that_are_trained_side_by_side_are_those_trained_one_after_the_other(activations, settings, tmp_path):
     array = keras.ops.convert_to_tensor(pool(read_inputs(activations[0]).array))
     one, two = (HeadTrainer(array, 2, settings) for _ in range(2))
-    trainings = plan(activations[1])[1][:6]
+    trainings = plan(activations[1])[1][:4]
     outcomes = [
         stage.test_all(trainings, trainers, Path(tempfile.mkdtemp(dir=tmp_path)), name)
         for trainers, name in [([one], "alone"), ([one, two], "together")]

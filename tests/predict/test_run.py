@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stages.classifier import open_classifier
 from stages.classifier.learned_images import LEARNED
 from stages.classifier.predictions import Prediction, as_csv, as_json, as_table, width
 from stages.core import params
@@ -50,6 +51,24 @@ def model_file():
         path = Path(folder) / "model.keras"
         save(model, path)
         return path.read_bytes()
+
+
+LOADED = []  # the network, read from its file once
+
+
+@pytest.fixture(autouse=True)
+def load_once(monkeypatch):
+    """Read the network's file once for all tests, so that TensorFlow traces its graph once."""
+    load = open_classifier.load_checked
+
+    def load_or_reuse(path):
+        if path.read_bytes() != model_file():
+            return load(path)
+        if not LOADED:
+            LOADED.append(load(path))
+        return LOADED[0]
+
+    monkeypatch.setattr(open_classifier, "load_checked", load_or_reuse)
 
 
 def write_model(folder, classes=CLASSES, network="vgg"):

@@ -237,7 +237,7 @@ GIVEN_ROWS = st.lists(
 )
 
 
-@limits(max_examples=50)
+@limits(max_examples=25)
 @given(rows=GIVEN_ROWS, kinds=st.sets(st.sampled_from([*SHARED])))
 def test_the_rows_that_spoil_are_those_counted_and_dropped(rows, kinds):
     # An image_id lies in one group, however often it occurs; of each group, the even images show the same.

@@ -16,7 +16,7 @@ from tests.repositories import warm_environment
 pytestmark = pytest.mark.usefixtures("tensors", "in_root")
 
 LARGE = ("efficientnet_lite0", "inception_v3", "xception")  # building one takes seconds
-QUICK = ("alexnet", "convnet", "peetznet", "vgg")
+QUICK = ("convnet", "peetznet", "vgg")
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in models.names()]
 SCRATCH = [
     "alexnet",

@@ -72,22 +72,6 @@ def test_nothing_learned_or_chosen_depends_on_the_labels_of_test(settings, data,
         assert (tmp_path / "tiny" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def test_learns_what_can_be_learned_and_writes_what_it_did(settings, data, tmp_path, checkpoints):
-    settings = settings.model_copy(update={"epochs": 8})
-    timing = run("tiny", settings, Augmentation(), *data, tmp_path / "tiny")
-    history = read_table(tmp_path / "tiny" / "history.csv")
-    assert list(history.columns) == ["epoch", "split", "loss", "accuracy", "learning_rate"]
-    assert history["split"].tolist() == ["train", "val"] * 8
-    assert float(history["accuracy"].iloc[-1]) > 0.9
-    network = read_json(tmp_path / "tiny" / "network.json")
-    assert network["classes"] == ["dark", "light"]
-    assert network["image_shape"] == [16, 16, 3]
-    assert network["pretrained"] is False
-    assert timing["model_sha256"] == sha256(tmp_path / "tiny" / "model.keras")
-    assert timing["train_seconds"] > 0
-    assert list(checkpoints.iterdir()) == []
-
-
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_also_after_a_damaged_checkpoint_and_another_seed_another(
     settings, data, tmp_path, checkpoints, monkeypatch
@@ -104,7 +88,7 @@ def test_the_same_seed_gives_the_same_model_also_after_a_damaged_checkpoint_and_
     assert sha256(tmp_path / "first" / "history.csv") == sha256(tmp_path / "again" / "history.csv")
 
 
-def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
+def test_learns_what_can_be_learned_and_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path, checkpoints):
     # The classes of validation images are swapped, so that training makes their predictions worse.
     pixels, split = data
     table = read_table(split)
@@ -112,13 +96,24 @@ def test_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path):
     table.loc[is_val, "class"] = table.loc[is_val, "class"].map({"dark": "light", "light": "dark"})
     table.to_csv(split, index=False)
     learning = settings.model_copy(update={"epochs": 8, "monitor": "val_loss"})
-    run("tiny", learning, Augmentation(), pixels, split, tmp_path / "tiny")
-    history = read_table(tmp_path / "tiny" / "history.csv").set_index("split").loc["val"].astype(float)
-    best, last = history.iloc[history["loss"].argmin()], history.iloc[-1]
+    timing = run("tiny", learning, Augmentation(), pixels, split, tmp_path / "tiny")
+    history = read_table(tmp_path / "tiny" / "history.csv")
+    assert list(history.columns) == ["epoch", "split", "loss", "accuracy", "learning_rate"]
+    assert history["split"].tolist() == ["train", "val"] * 8
+    history = history.set_index("split").astype(float)
+    assert history.loc["train", "accuracy"].iloc[-1] > 0.9
+    best, last = history.loc["val"].iloc[history.loc["val", "loss"].argmin()], history.loc["val"].iloc[-1]
     assert last["accuracy"] < best["accuracy"]
     metrics = evaluate.run(JUDGING, pixels, split, tmp_path / "tiny", tmp_path / "e")
     assert metrics["val"]["accuracy"] == pytest.approx(best["accuracy"], abs=1e-4)
-    assert read_json(tmp_path / "tiny" / "network.json")["kept_epoch"] == best["epoch"] < 8
+    network = read_json(tmp_path / "tiny" / "network.json")
+    assert network["kept_epoch"] == best["epoch"] < 8
+    assert network["classes"] == ["dark", "light"]
+    assert network["image_shape"] == [16, 16, 3]
+    assert network["pretrained"] is False
+    assert timing["model_sha256"] == sha256(tmp_path / "tiny" / "model.keras")
+    assert timing["train_seconds"] > 0
+    assert list(checkpoints.iterdir()) == []
 
 
 @pytest.mark.slow
@@ -280,12 +275,11 @@ def test_more_gpus_than_there_are_is_one_line(settings, data, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_computes_in_it_and_keeps_32_bits(settings, data, tmp_path, precision):
-    mixed = settings.model_copy(update={"precision": precision, "epochs": 8})
+def test_mixed_precision_computes_in_it_and_keeps_32_bits(settings, data, tmp_path):
+    mixed = settings.model_copy(update={"precision": "mixed_float16", "epochs": 8})
     run("tiny", mixed, Augmentation(), *data, tmp_path / "tiny")
     model = keras.models.load_model(tmp_path / "tiny" / "model.keras", compile=False)
-    assert {layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)} == {precision[6:]}
+    assert {layer.compute_dtype for layer in model.layers if isinstance(layer, keras.layers.Conv2D)} == {"float16"}
     assert {str(weight.dtype) for weight in model.weights} == {"float32"}
     assert model.layers[-1].compute_dtype == "float32"
     assert float(read_table(tmp_path / "tiny" / "history.csv")["accuracy"].iloc[-1]) > 0.9
@@ -322,7 +316,7 @@ COMMAND = (
 
 @pytest.mark.slow
 def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path):
-    project("train.tiny", {"learning_rate": 3e-2, "dropout": 0.5, "epochs": 24, "patience": 24, "batch_size": 2,
+    project("train.tiny", {"learning_rate": 3e-2, "dropout": 0.5, "epochs": 16, "patience": 16, "batch_size": 2,
                            "width": 1, "scaling": "unit", "augmentation": "rotation"})  # fmt: skip
     pixels, split = data
     networks = str(ROOT / "tests" / "tiny_network")
@@ -340,12 +334,12 @@ def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path)
     while not (tmp_path / "killed" / "model.keras").exists():
         with start("killed") as process:
             for line in process.stdout:
-                if line.startswith("Epoch") and int(line.split()[1].split("/")[0]) >= 6 * (kills + 1) and kills < 3:
+                if line.startswith("Epoch") and int(line.split()[1].split("/")[0]) >= 5 * (kills + 1) and kills < 2:
                     process.send_signal(signal.SIGKILL)
                     kills += 1
                     break
             process.stdout.read()
-    assert kills == 3
+    assert kills == 2
     for name in ("model.keras", "history.csv"):
         assert sha256(tmp_path / "killed" / name) == sha256(tmp_path / "undisturbed" / name)
 

@@ -115,24 +115,25 @@ def test_one_step_lowers_the_loss_of_its_batch(name):
 
 @pytest.mark.slow
 def test_two_processes_give_the_same_weights(root):
-    script = """
+    names = [name for name in models.names() if name not in LARGE]
+    script = f"""
 import json, keras
 from stages import models
 from stages.networks.backbone_parts import sha256_of
 from stages.training.hyperparams import read_settings
-hashes = {}
-for name in reversed(models.names()):
+hashes = {{}}
+for name in reversed({names}):
     keras.utils.set_random_seed(0)
     network = models.load(name)
     settings = read_settings(name, network)
-    settings = settings.model_copy(update={"width": 0.05, "dropout": 0.1})
+    settings = settings.model_copy(update={{"width": 0.05, "dropout": 0.1}})
     hashes[name] = sha256_of(network.build((network.MIN_SIDE, network.MIN_SIDE, 3), 3, settings))
 print(json.dumps(hashes))
 """
     ran = subprocess.run(
         ["python", "-c", script], cwd=root, env=warm_environment(), capture_output=True, text=True, check=True
     )
-    assert json.loads(ran.stdout.splitlines()[-1]) == {name: sha256_of(build(name)) for name in models.names()}
+    assert json.loads(ran.stdout.splitlines()[-1]) == {name: sha256_of(build(name)) for name in names}
 
 
 def test_a_trained_models_file_holds_no_optimizer(tmp_path):

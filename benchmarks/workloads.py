@@ -15,7 +15,7 @@ from benchmarks.rounds import Cost
 from stages import models
 from stages.networks.determinism import fix
 from stages.networks.inputs import SplitRows
-from stages.training.batches import Batches
+from stages.training.batches import Batches, readable
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
@@ -94,12 +94,13 @@ def prepare_fit(case: Case, setting: Setting) -> Work:
         keras.optimizers.Adam(settings.learning_rate), "categorical_crossentropy", metrics=["categorical_accuracy"]
     )
     data = FEEDERS[case.feeder](setting)
+    read = readable(data) if isinstance(data, Batches) else data
     # Forward once, backward twice: the gradients by a layer's inputs and by its weights.
     flops = 3 * 2 * count_multiply_adds(model) * setting.batch_size
 
     def work() -> dict[str, int]:
         before = int(model.optimizer.iterations.numpy())
-        model.fit(data, shuffle=False, verbose=0)
+        model.fit(read, shuffle=False, verbose=0)
         steps = int(model.optimizer.iterations.numpy()) - before
         return {"steps": steps, "flops": flops * steps, "parameters": model.count_params()}
 
@@ -112,7 +113,7 @@ def prepare_feed(case: Case, setting: Setting) -> Work:
 
     def feed_epoch() -> list[int]:
         if isinstance(data, Batches):
-            data.on_epoch_begin()
+            data.epoch += 1
         batches = map(data.__getitem__, range(len(data))) if isinstance(data, Batches) else data
         return [len(np.asarray(batch[0])) for batch in batches]
 

@@ -80,7 +80,7 @@ class HeadTrainer:
         )
         history: History = {}
         while not is_over(history, phase, 0, settings):
-            batches.on_epoch_begin()
+            batches.epoch += 1
             self.model.reset_metrics()
             self.run_epoch(*self.arrange(batches, history))
             loss, said = float(self.model.get_metrics_result()["loss"]), self.say(val.rows)

@@ -8,7 +8,7 @@ import keras
 from dvclive.live import Live
 
 from stages.results.history import History, count_epochs
-from stages.training.batches import Batches
+from stages.training.batches import Batches, readable
 from stages.training.checkpoints import Arrays, load_state, restore
 from stages.training.hyperparams import Hyperparams
 from stages.training.optimizers import make_optimizer
@@ -61,13 +61,11 @@ def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparam
         restore(state, model)
         print(f"training goes on after epoch {count_epochs(state.history)}, from {log.folder}")
     history = log.before if state is None else state.history
-    watch = Watch(data.training, phase, settings, log, history, state.best if state else [])
+    watch = Watch((data.training, data.validation), phase, settings, log, history, state.best if state else [])
     if state is None or not state.is_over:
-        # Validation needs the same epoch number, because the last digit of its loss depends on the order of its rows.
-        data.training.epoch = data.validation.epoch = count_epochs(history)
         model.fit(
-            data.training,
-            validation_data=data.validation,
+            readable(data.training),
+            validation_data=readable(data.validation),
             initial_epoch=count_epochs(history),
             epochs=watch.first + phase.epochs,
             shuffle=False,  # `Batches` shuffles with its own seed

@@ -33,25 +33,32 @@ class Log:
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """The callback that sets learning rates, stops at a loss that is not finite, and writes a checkpoint each epoch."""
+    """The callback that sets learning rates, stops at a loss that is not finite, and writes a checkpoint each epoch.
+
+    `batches` are those to train on and those to validate with.
+    """
 
     def __init__(
-        self, training: Batches, phase: Phase, settings: Hyperparams, log: Log, history: History, best: Arrays
-    ) -> None:
+        self, batches: tuple[Batches, Batches], phase: Phase, settings: Hyperparams, log: Log, history: History,
+        best: Arrays,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.best = best
-        self.training, self.phase, self.settings, self.log, self.history = training, phase, settings, log, history
+        self.batches, self.phase, self.settings, self.log, self.history = batches, phase, settings, log, history
         self.first = count_epochs(log.before)
         for epoch in range(self.first, count_epochs(history)):
             self.show({key: values[epoch] for key, values in history.items() if key != "seconds"})
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Take the time at which the epoch starts."""
+        """Take the time at which the epoch starts, and tell the batches its number."""
         self.start = time.perf_counter()
+        # That of validation too, because the last digit of its loss depends on the order of its rows.
+        for batches in self.batches:
+            batches.epoch = epoch + 1
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the optimizer's learning rate for the step."""
-        steps = len(self.training)
+        steps = len(self.batches[0])
         step = (count_epochs(self.history) - self.first) * steps + batch
         losses = self.history.get("val_loss", [])[self.first :]
         now = Moment(step, steps, self.phase.epochs, losses)

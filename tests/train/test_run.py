@@ -1,6 +1,7 @@
 import re
 import signal
 import subprocess
+from itertools import chain
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from stages.evaluate import run as evaluate
 from stages.models import vgg, xception
 from stages.train import run as stage
 from stages.training import watch
+from stages.training.batches import Batches
 from stages.training.checkpoints import open_folder
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
@@ -88,7 +90,22 @@ def test_the_same_seed_gives_the_same_model_also_after_a_damaged_checkpoint_and_
     assert sha256(tmp_path / "first" / "history.csv") == sha256(tmp_path / "again" / "history.csv")
 
 
-def test_learns_what_can_be_learned_and_keeps_the_weights_of_the_best_epoch(settings, data, tmp_path, checkpoints):
+@pytest.fixture
+def batches_read(monkeypatch):
+    """Return the numbers `(rows of the split, epoch, batch)` of all batches that a training reads."""
+    read, take = [], Batches.__getitem__
+
+    def watched(self, batch):
+        read.append((len(self.rows.rows), self.epoch, batch))
+        return take(self, batch)
+
+    monkeypatch.setattr(Batches, "__getitem__", watched)
+    return read
+
+
+def test_learns_what_can_be_learned_and_keeps_the_weights_of_the_best_epoch(
+    settings, data, tmp_path, checkpoints, batches_read
+):
     # The classes of validation images are swapped, so that training makes their predictions worse.
     pixels, split = data
     table = read_table(split)
@@ -97,6 +114,9 @@ def test_learns_what_can_be_learned_and_keeps_the_weights_of_the_best_epoch(sett
     table.to_csv(split, index=False)
     learning = settings.model_copy(update={"epochs": 8, "monitor": "val_loss"})
     timing = run("tiny", learning, Augmentation(), pixels, split, tmp_path / "tiny")
+    before = [(24, 0, 0), (8, 0, 0)]  # for the shapes of batches
+    epochs = [[*((24, epoch, batch) for batch in range(3)), (8, epoch, 0)] for epoch in range(1, 9)]
+    assert batches_read == [*before, *chain.from_iterable(epochs)]
     history = read_table(tmp_path / "tiny" / "history.csv")
     assert list(history.columns) == ["epoch", "split", "loss", "accuracy", "learning_rate"]
     assert history["split"].tolist() == ["train", "val"] * 8

@@ -1,8 +1,8 @@
-"""A process that has imported what the steps import, and forks for each `python -m` or `python -c` that a test runs.
+"""A process that has imported what the steps and DVC import, and forks for each `python` and `dvc` that a test runs.
 
-TensorFlow takes ten seconds to import. The test run starts this server, and its workers are forks; tests that start
-`python` put this folder first on PATH, where a `python` lies that asks here. A fork imports the project from its own
-folder; nothing of it is imported before. What a start from nothing does, `make repro` shows.
+TensorFlow takes ten seconds to import, and DVC two. The test run starts this server, and its workers are forks; tests
+that start commands put this folder first on PATH, where a `python` and a `dvc` lie that ask here. A fork imports the
+project from its own folder; nothing of it is imported before. What a start from nothing does, `make repro` shows.
 """
 
 import atexit
@@ -18,6 +18,8 @@ import threading
 import traceback
 import types
 from contextlib import suppress
+
+gc.disable()  # What imports leave is never garbage, and need not be looked through.
 
 # As stages/__init__ sets them before its imports.
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
@@ -51,6 +53,7 @@ def become(request, streams):
         os.close(stream)
     sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    gc.enable()
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

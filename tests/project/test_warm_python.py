@@ -1,4 +1,4 @@
-"""A `python` that is a fork behaves as one that starts from nothing."""
+"""A `python` or `dvc` that is a fork behaves as one that starts from nothing."""
 
 import signal
 import subprocess
@@ -22,6 +22,15 @@ def test_it_sees_and_says_what_any_python_does(tmp_path, end):
         for each in (ENVIRONMENT, warm_environment())
     )
     assert cold == warm
+
+
+def test_dvc_says_what_it_says_when_it_starts_from_nothing(tmp_path):
+    for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
+        shell(tmp_path, *command, environment=warm_environment())
+    for command, status in ((["dvc", "status"], 0), (["dvc", "repro", "x"], 255), (["dvc", "root", "--y"], 254)):
+        environments = (ENVIRONMENT, warm_environment())
+        cold, warm = (shell(tmp_path, *command, expect=status, environment=each) for each in environments)
+        assert cold == warm
 
 
 def start(tmp_path):

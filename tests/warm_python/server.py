@@ -18,22 +18,15 @@ import threading
 import traceback
 import types
 from contextlib import suppress
+from importlib import import_module
 
-gc.disable()  # What imports leave is never garbage, and need not be looked through.
+import colorama
 
-# As stages/__init__ sets them before its imports.
-os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
-
-import cv2  # noqa: F401
-import dvclive  # noqa: F401
-import keras  # noqa: F401
-import matplotlib.pyplot  # noqa: F401
-import pandas  # noqa: F401
-import pydantic  # noqa: F401
-import ruamel.yaml  # noqa: F401
-import seaborn  # noqa: F401
-import sklearn.linear_model  # noqa: F401
-
+IMPORTED = (
+    "cv2", "dvc.cli.parser", "dvc.repo.experiments.executor.local", "dvc.repo.experiments.show", "dvc.repo.reproduce",
+    "dvc.repo.status", "dvclive", "keras", "matplotlib.pyplot", "pandas", "pydantic", "ruamel.yaml", "seaborn",
+    "sklearn.linear_model",
+)  # fmt: skip
 CHECK_S = 0.02  # between two looks for processes that have ended
 
 
@@ -62,6 +55,8 @@ def become(request, streams):
     option, what, *rest = request["arguments"]
     sys.argv = [option, *rest]
     sys.executable = request["python"]
+    if what == "dvc":
+        colorama.init()  # as DVC does with the streams it finds when it is imported
     return option, what
 
 
@@ -125,7 +120,16 @@ def serve(path):
                 selector.unregister(connection)
 
 
+def import_all():
+    """Import what the steps and DVC need. It is never garbage, and need not be looked through again and again."""
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}  # as in stages/__init__
+    gc.disable()
+    for name in IMPORTED:
+        import_module(name)
+    gc.freeze()
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
+    import_all()
     run(*serve(sys.argv[1]))

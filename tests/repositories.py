@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 WARM = ROOT / "tests" / "warm_python"
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 NETWORKS = ("vgg", "xception")  # one that learns from pixels, and one from the activations of a backbone
+TRAINED = (*NETWORKS, "convnet", "vgg16")  # with those of the studies
+AUGMENTATIONS = ("none", "rotation", "clipart", "kuroko_kagami")  # of these networks
 LEFT_OUT = ("alexnet", "peetznet", "efficientnet_lite0")
 EVALUATIONS = [f"evaluate@{name}" for name in NETWORKS]
 N_STAGES = 8 + 2 + 3 * len(NETWORKS) + 1 + 3
@@ -63,7 +65,13 @@ def stages_run(output):
 
 
 def shrink(params):
-    """The smallest run that still passes through every step; random weights, so that nothing is downloaded."""
+    """The smallest run that still passes through every step; random weights, so that nothing is downloaded.
+
+    DVC reads all of params.yaml, and writes what a stage reads of it, at every stage: what no test uses is left out.
+    """
+    for table, used in ((params["augmentations"], AUGMENTATIONS), (params["train"], ("common", *TRAINED))):
+        for name in set(table) - set(used):
+            del table[name]
     params["preprocess"] |= {"size": 72}  # Xception needs 71
     for name in LEFT_OUT:
         for table in (params["networks"], params["backbones"], params["cross_validation"]["networks"]):

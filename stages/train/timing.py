@@ -13,7 +13,8 @@ import numpy as np
 from stages.networks.backbone_parts import cut, on_pixels
 
 BATCHES = (1, 32)
-SECONDS = 1.0  # the shortest time to measure a batch size for, after a warm-up
+SECONDS = 0.3  # the shortest time to measure a batch size for, after a warm-up
+REPEATS = 2  # and at least so often
 
 
 def speeds(network: ModuleType, facts: dict[str, Any], model: keras.Model) -> dict[str, float]:
@@ -40,7 +41,7 @@ def images_per_second(model: keras.Model, batch_size: int) -> float:
     images = keras.ops.convert_to_tensor(np.zeros((batch_size, *model.input_shape[1:]), np.float32))
     model.predict_on_batch(images)  # builds the graph, which takes longer
     times: list[float] = []
-    while sum(times) < SECONDS or len(times) < 3:
+    while sum(times) < SECONDS or len(times) < REPEATS:
         start = time.perf_counter()
         model.predict_on_batch(images)
         times.append(time.perf_counter() - start)

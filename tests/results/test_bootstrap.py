@@ -8,6 +8,7 @@ from benchmarks import bootstrap as benchmark
 from benchmarks import rounds
 from stages.results import bootstrap
 from stages.results.bootstrap import areas, draw_groups, intervals, rank_scores, replicate
+from tests.repositories import WARM
 
 METRICS = ["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"]
 
@@ -195,6 +196,7 @@ def test_both_ways_of_the_benchmark_give_the_same_values():
 @pytest.mark.slow
 def test_a_tiny_benchmark_writes_the_table(tmp_path, root, monkeypatch):
     monkeypatch.chdir(root)
+    monkeypatch.setattr("sys.executable", str(WARM / "python"))
     monkeypatch.setattr(rounds, "RESULTS", tmp_path)
     monkeypatch.setattr(benchmark, "CLASSES", (3,))
     tiny = ["--rows", "300", "--draws", "20", "--plain-draws", "2", "--rounds", "1"]
@@ -206,6 +208,7 @@ def test_a_tiny_benchmark_writes_the_table(tmp_path, root, monkeypatch):
 @pytest.mark.slow
 def test_the_benchmark_stops_where_two_runs_disagree(tmp_path, root, monkeypatch):
     monkeypatch.chdir(root)
+    monkeypatch.setattr("sys.executable", str(WARM / "python"))
     case = benchmark.prepare(tmp_path, 200, 3)
     case.run("ours", 3)
     case.values["accuracy"][1] += 0.1

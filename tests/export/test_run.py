@@ -103,6 +103,20 @@ def classifier(tmp_path, images):
     return open_model(write_model(tmp_path / "models" / "vgg", decide(tiny(), images)))
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, root, draw, tensors):
+    """A classifier, images, and its file of each format."""
+    folder, images = tmp_path_factory.mktemp("exported"), draw_images(draw, SHAPE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        classifier = open_model(write_model(folder / "models" / "vgg", decide(tiny(), images)))
+    data = write_data(folder, images)
+    for kind in exporting.FORMATS:
+        export.run(kind, classifier, *data, folder / f"out.{kind}")
+    files = {kind: (folder / f"out.{kind}").read_bytes() for kind in exporting.FORMATS}
+    return SimpleNamespace(classifier=classifier, images=images, files=files)
+
+
 def run_file(kind, content, images):
     return exporting.FORMATS[kind].open(content)(images.astype("float32"))
 
@@ -237,19 +251,18 @@ def test_a_network_of_mixed_precision_is_exported_in_32_bits_and_the_difference_
 # ---------------------------------------------------------------------------------------------------- the files
 
 
-def test_an_onnx_file_means_the_same_to_an_independent_runtime(classifier, images, data, tmp_path):
-    export.run("onnx", classifier, *data, tmp_path / "out.onnx")
-    proto = onnx.load(tmp_path / "out.onnx")
+def test_an_onnx_file_means_the_same_to_an_independent_runtime(exported):
+    proto = onnx.load_model_from_string(exported.files["onnx"])
     onnx.checker.check_model(proto, full_check=True)
-    [found] = ReferenceEvaluator(proto).run(None, {"images": images.astype("float32")})
-    np.testing.assert_allclose(found, classifier.probabilities(images), rtol=0, atol=export.TOLERANCE)
+    [found] = ReferenceEvaluator(proto).run(None, {"images": exported.images.astype("float32")})
+    expected = exported.classifier.probabilities(exported.images)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=export.TOLERANCE)
 
 
-def test_an_onnx_file_says_what_it_takes_and_gives(classifier, data, tmp_path):
-    export.run("onnx", classifier, *data, tmp_path / "out.onnx")
-    proto = onnx.load(tmp_path / "out.onnx")
+def test_an_onnx_file_says_what_it_takes_and_gives(exported):
+    proto = onnx.load_model_from_string(exported.files["onnx"])
     facts = {prop.key: json.loads(prop.value) for prop in proto.metadata_props}
-    assert facts == export.describe_network(classifier.facts)
+    assert facts == export.describe_network(exported.classifier.facts)
     assert facts["classes"] == CLASSES
     assert facts["preprocessing"] == {"size": [16, 24], "crop": "letterbox"}
     [taken], [given] = proto.graph.input, proto.graph.output
@@ -258,20 +271,17 @@ def test_an_onnx_file_says_what_it_takes_and_gives(classifier, data, tmp_path):
     assert shapes == [["n", 16, 24, 3], ["n", 3]]
 
 
-def test_a_tflite_file_ends_in_a_zip_archive_with_the_same_facts(classifier, data, tmp_path):
-    export.run("tflite", classifier, *data, tmp_path / "out.tflite")
-    content = (tmp_path / "out.tflite").read_bytes()
+def test_a_tflite_file_ends_in_a_zip_archive_with_the_same_facts(exported):
+    content = exported.files["tflite"]
     assert content[4:8] == b"TFL3"  # https://github.com/tensorflow/tensorflow: schema.fbs, file_identifier
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert json.loads(archive.read("network.json")) == export.describe_network(classifier.facts)
+        assert json.loads(archive.read("network.json")) == export.describe_network(exported.classifier.facts)
 
 
 @pytest.mark.parametrize("kind", exporting.FORMATS)
-def test_a_file_takes_any_number_of_images(kind, classifier, images, data, tmp_path):
-    export.run(kind, classifier, *data, tmp_path / f"out.{kind}")
-    content = (tmp_path / f"out.{kind}").read_bytes()
-    together = run_file(kind, content, images)
-    alone = np.concatenate([run_file(kind, content, image[None]) for image in images])
+def test_a_file_takes_any_number_of_images(kind, exported):
+    together = run_file(kind, exported.files[kind], exported.images)
+    alone = np.concatenate([run_file(kind, exported.files[kind], image[None]) for image in exported.images])
     np.testing.assert_allclose(alone, together, rtol=0, atol=1e-6)
 
 
@@ -328,8 +338,8 @@ def test_a_tie_is_told_with_its_image():
     )
 
 
-def test_only_test_images_count(classifier, images, data):
-    found, image_ids = export.read_test(*data, classifier)
+def test_only_test_images_count(exported, images, data):
+    found, image_ids = export.read_test(*data, exported.classifier)
     np.testing.assert_array_equal(found, images[5:])
     assert image_ids == [f"{i:064x}" for i in range(5, 12)]
 
@@ -341,22 +351,22 @@ def rewrite(path, **columns):
     pd.read_csv(path).assign(**columns).to_csv(path, index=False)
 
 
-def test_test_images_of_other_classes_are_refused(classifier, data):
+def test_test_images_of_other_classes_are_refused(exported, data):
     rewrite(data[1], **{"class": ["cat", "dog"] * 6})
     with pytest.raises(ValueError, match=r"split\.csv: expected the network's classes cat, dog, owl, got cat, dog\."):
-        export.read_test(*data, classifier)
+        export.read_test(*data, exported.classifier)
 
 
-def test_images_of_another_size_are_refused(classifier, data):
+def test_images_of_another_size_are_refused(exported, data):
     np.save(data[0] / "images.npy", np.zeros((12, 24, 16, 3), np.uint8))
     with pytest.raises(ValueError, match=r"pixels: expected images of 16x24x3, .* got 24x16x3\."):
-        export.read_test(*data, classifier)
+        export.read_test(*data, exported.classifier)
 
 
-def test_a_split_without_test_images_is_refused(classifier, data):
+def test_a_split_without_test_images_is_refused(exported, data):
     rewrite(data[1], split="train")
     with pytest.raises(ValueError, match=r"expected test images to check the file on, got none\."):
-        export.read_test(*data, classifier)
+        export.read_test(*data, exported.classifier)
 
 
 def test_a_network_beyond_the_formats_limit_is_refused(monkeypatch):

@@ -130,11 +130,11 @@ def test_without_dvc_nothing_is_remembered(pipeline, monkeypatch):
 
 def test_every_stage_has_the_inputs_that_dvc_finds(root, monkeypatch):
     monkeypatch.chdir(root)
-    stages = Repo(str(root)).index.stages
-    assert len(stages) > 30
+    stages = {stage.addressing.partition("@")[0]: stage for stage in Repo(str(root)).index.stages}
+    assert len(stages) > 15
     asked = []
     monkeypatch.setattr(stage_inputs, "mark_files", lambda path: asked.append(str(path)) or [])
-    for stage in stages:
+    for stage in stages.values():  # one of each foreach
         asked.clear()
         params = [name.removeprefix("params.yaml ") for name in stage_inputs.mark_inputs(stage.addressing)]
         of_params = [each for each in stage.deps if isinstance(each, ParamsDependency)]

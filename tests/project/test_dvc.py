@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import grimp
@@ -15,11 +16,18 @@ from stages.training.hyperparams import read_settings
 ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
-
-
-GRAPH = grimp.build_graph("stages", cache_dir=None)
-GRAPH_WITH_LIBRARIES = grimp.build_graph("stages", include_external_packages=True, cache_dir=None)
 WITH_BACKBONE = ("pretrained", "features")
+
+
+@cache
+def graph():
+    """The graph of imports, with those of libraries."""
+    return grimp.build_graph("stages", include_external_packages=True, cache_dir=None)
+
+
+def reached(start):
+    """The modules that the import of a module imports, of this project and of libraries."""
+    return graph().find_upstream_modules(start)
 
 
 def file_of(module):
@@ -40,7 +48,7 @@ def start_of(name):
 
 
 def imported_files(*starts):
-    modules = set(starts).union(*(GRAPH.find_upstream_modules(start) for start in starts))
+    modules = {each for each in set(starts).union(*map(reached, starts)) if each.split(".")[0] == "stages"}
     packages = {".".join(each.split(".")[:end]) for each in modules for end in range(1, each.count(".") + 1)}
     return {file for file in map(file_of, modules | packages) if has_work(file)}
 
@@ -167,8 +175,7 @@ NO_TENSORS = (
 
 @pytest.mark.parametrize("name", NO_TENSORS)
 def test_steps_that_need_no_tensors_import_no_tensorflow(name):
-    reached = GRAPH_WITH_LIBRARIES.find_upstream_modules(start_of(name))
-    assert not {module.split(".")[0] for module in reached} & {"keras", "tensorflow"}
+    assert not {module.split(".")[0] for module in reached(start_of(name))} & {"keras", "tensorflow"}
 
 
 @pytest.mark.parametrize("name", PIPELINE)

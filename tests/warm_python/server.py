@@ -1,6 +1,6 @@
 """A process that has imported what the steps and DVC import, and forks for each `python` and `dvc` that a test runs.
 
-TensorFlow takes ten seconds to import, and DVC two. The test run starts this server, and its workers are forks; tests
+TensorFlow takes ten seconds to import, and DVC one. The test run starts this server, and its workers are forks; tests
 that start commands put this folder first on PATH, where a `python` and a `dvc` lie that ask here. A fork imports the
 project from its own folder; nothing of it is imported before. What a start from nothing does, `make repro` shows.
 """

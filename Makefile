@@ -23,6 +23,7 @@ $(INSTALLED): requirements.txt
 	touch $@
 
 repro: setup  ## Run the pipeline, then show the networks side by side
+	python -m stages.doctor
 	dvc repro
 	@echo
 	@cat metrics/summary.md

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,19 @@ def mark_inputs(stage: str) -> Marks:
 def find_stage(stage: str, document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the entry of dvc.yaml of a stage such as `split` or `train@vgg`, and the values that it may name."""
     name, _, key = stage.partition("@")
-    entry = YAML(typ="safe").load(PIPELINE.read_bytes()).get("stages", {}).get(name, {})
+    entry = parse_stages(PIPELINE.read_bytes()).get(name, {})
     if "foreach" not in entry:
         return entry, document
     table = params.lookup(document, entry["foreach"].removeprefix("${").removesuffix("}"))
     item = table.get(key) if isinstance(table, dict) else None
     return entry["do"], document | {"key": key, "item": item}
+
+
+@lru_cache(maxsize=1)  # Each stage asks at its start and at its end, and parsing takes 0.1 seconds.
+def parse_stages(content: bytes) -> dict[str, Any]:
+    """Return the table `stages` of a dvc.yaml; who gets it must not change it."""
+    stages: dict[str, Any] = YAML(typ="safe").load(content).get("stages", {})
+    return stages
 
 
 def fill(text: str, values: dict[str, Any]) -> str:

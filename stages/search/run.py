@@ -11,6 +11,7 @@ from stages.search.page import run_name, write_results
 from stages.search.space import Space
 from stages.search.trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest
 from stages.tracking.dvc_experiments import find_done
+from stages.tracking.experiment_clone import Clone
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run, Value, in_force, params_seen_by
 from stages.tracking.runner import attempt, make_data, only_study
@@ -29,17 +30,19 @@ def run(name: str, network: str, space: Space, count: int, minutes: float, seed:
     """
     keep_to_one_search(describe_search(network, space, seed), folder)
     start = time.monotonic()
-    with only_study():
-        make_data()
-        trials = restore(name, network, space, seed, folder)
+    results = folder.absolute()
+    source = str(space.fixed.get("collect.source", load()["collect"]["source"]))
+    with only_study(source) as clone:
+        make_data(clone)
+        trials = restore(name, network, space, seed, results)
         while len(trials) < count:
             if time.monotonic() - start > 60 * minutes:
                 print(f"--minutes {minutes:g}: the time is over after {len(trials)} of {count} trials.", flush=True)
                 break
             made, least = prepare_trial(name, network, space, trials, seed)
             print(f"\ntrial {len(trials) + 1} of {count}", flush=True)
-            trials.append(carry_out(made, varied_values(made, space), least))
-            write_results(name, network, trials, folder)
+            trials.append(carry_out(made, clone, varied_values(made, space), least))
+            write_results(name, network, trials, results)
     if trials:
         print(f"\n{write_results(name, network, trials, folder)}\n{folder}/README.md has this page with its figure.")
     return trials
@@ -118,11 +121,11 @@ def prepare_trial(
     return Run(run_name(name, len(before) + 1), network, changes, ""), least
 
 
-def carry_out(made: Run, values: dict[str, Value], least: dict[int, float]) -> Trial:
+def carry_out(made: Run, clone: Clone, values: dict[str, Value], least: dict[int, float]) -> Trial:
     """Make the trial's experiment, and return the trial, done, stopped early or failed."""
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
-    attempt(made, records, failures)
+    attempt(made, clone, records, failures)
     if made.name in records:
         return as_trial(values, records[made.name], least)
     return Trial(values, FAILED, reason=failures[made.name])

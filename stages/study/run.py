@@ -41,22 +41,23 @@ def run(
     study = read_study(name)
     check_part(name, study, sweep, network)
     folder = target / label(name, scale)
+    results = folder.absolute()
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
-    with only_study():
-        make_data()
+    with only_study(scale.data) as clone:
+        make_data(clone)
         failed: set[str] = set()  # in earlier calls; runs that are asked for now are tried again
         while True:
             settled = {*records, *failures, *failed}
             plan = make_plan(name, study, scale, choose(study, scale, name, records, settled))
             part = plan.only(sweep, network)
-            failed = {*read_failures(folder, plan)} - {*part.runs}
+            failed = {*read_failures(results, plan)} - {*part.runs}
             found = adopt(plan.runs.values(), records)
             print("".join(f"done already: {run_name}\n" for run_name in found), end="", flush=True)
             waiting = [planned for planned in part.runs.values() if planned.name not in (*records, *failures)]
             for number, planned in enumerate(waiting, 1):
                 print(f"\nrun {number} of {len(waiting)}", flush=True)
-                attempt(planned, records, failures)
+                attempt(planned, clone, records, failures)
             if not found and not waiting:
                 break
     if not part.runs:

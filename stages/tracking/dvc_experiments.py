@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from stages.tracking.dvc_lock import Lock, is_current, parse_lock, upstream
+from stages.tracking.git import git
 from stages.tracking.run import Run, as_override, overrides, params_seen_by
 
 LOGS = Path(".dvc/tmp/studies")
@@ -27,27 +28,18 @@ class Experiment:
 
 
 def experiment_command(run: Run) -> list[str]:
-    """Return the command that makes the experiment, in a folder of its own, so that the workspace stays as it is."""
+    """Return the command that makes the experiment."""
     sets = [part for key, value in overrides(run) for part in ("-S", f"{key}={as_override(value)}")]
-    return ["dvc", "exp", "run", "--temp", "-n", run.name, *sets, *copy_option(run), run.target]
+    return ["dvc", "exp", "run", "-n", run.name, *sets, run.target]
 
 
-def copy_option(run: Run) -> list[str]:
-    """Return the option that copies the source into the experiment; an empty list if git or DVC tracks the source."""
-    source = str(run.changes["collect.source"])
-    if Path(source).is_absolute() or git("ls-files", "--", source, f"{source}.dvc"):
-        return []
-    return ["--copy-paths", source]
-
-
-def execute(command: list[str], name: str) -> str:
+def execute(command: list[str], log: Path) -> str:
     """Run the command and return an empty text if it succeeds, otherwise the line that says why it failed.
 
-    The command's output goes to a log of this name. Ctrl-C interrupts the command, which then tidies up behind itself.
-    If this process is killed, the command continues.
+    The command's output goes to the log. Ctrl-C interrupts the command, which then tidies up behind itself. If this
+    process is killed, the command continues.
     """
-    LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     # A shell's background jobs ignore Ctrl-C, and the processes that they start would ignore it too.
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("w") as stream, subprocess.Popen(
@@ -103,16 +95,23 @@ def has_outputs(lock: Lock, run: Run) -> bool:
     return all(is_cached(out["md5"]) for out in outs if out["path"].endswith(".csv"))
 
 
-def forget(name: str) -> None:
-    """Delete the experiments of this name, because DVC refuses a name that is taken; their data stays in the cache."""
-    for reference in references().get(name, {}):
-        git("update-ref", "-d", reference)
+def forget(name: str, folder: Path) -> None:
+    """Delete the experiments of this name in the folder's repository, because DVC refuses a name that is taken.
+
+    Their data stays in the cache.
+    """
+    for reference in references(folder).get(name, {}):
+        git("update-ref", "-d", reference, folder=folder)
 
 
-def references() -> dict[str, dict[str, str]]:
+def references(folder: Path = Path()) -> dict[str, dict[str, str]]:
     """Return by name each experiment's references and commits, the newest first, whichever commit it started from."""
     found: dict[str, dict[str, str]] = {}
-    listed = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps")
+    if not (folder / ".git").exists():
+        return found
+    listed = git(
+        "for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps", folder=folder
+    )
     for row in listed.splitlines():
         commit, _, reference = row.partition(" ")
         match = REFERENCE.fullmatch(reference)
@@ -124,7 +123,7 @@ def references() -> dict[str, dict[str, str]]:
 @cache
 def read_lock(commit: str) -> Lock:
     """Return the stages of the commit's dvc.lock; an empty table if the commit has no dvc.lock."""
-    return parse_lock(git("show", f"{commit}:{LOCK}"))
+    return parse_lock(git("show", f"{commit}:{LOCK}") if git("ls-tree", commit, str(LOCK)) else "")
 
 
 def read_output(experiment: Experiment, path: Path) -> str:
@@ -147,15 +146,9 @@ def is_cached(md5: str) -> bool:
 def cache_folder() -> Path:
     """Return the folder of DVC's cache."""
     result = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True, env=environment(), check=True)
-    return Path(result.stdout.strip())
+    return Path(result.stdout.strip()).absolute()
 
 
 def environment() -> dict[str, str]:
     """Return the environment in which DVC and its stages find the Python that runs this process."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def git(*arguments: str) -> str:
-    """Return what the git command prints; an empty text if it fails."""
-    result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return result.stdout.strip("\n") if result.returncode == 0 else ""

@@ -67,10 +67,13 @@ def has_files(stage: dict[str, Any], made: list[Path]) -> bool:
 
 
 def is_same(path: Path, recorded: dict[str, Any]) -> bool:
-    """Return whether the file or folder has the recorded hash."""
+    """Return whether the file or folder has the recorded hash; one that is not here has that of its `.dvc` file."""
     md5: str = recorded["md5"]
+    added = path.with_name(f"{path.name}.dvc")
     if path.is_dir():
         return hash_folder(path) == md5
+    if not path.exists() and added.is_file():
+        return bool(YAML(typ="safe").load(added)["outs"][0]["md5"] == md5)
     return path.is_file() and hash_file(path) == md5
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from stages.tracking.dvc_experiments import Experiment, git, read_output
+from stages.tracking.dvc_experiments import Experiment, read_output
 from stages.tracking.dvc_lock import outputs
+from stages.tracking.git import git
 from stages.tracking.run import Run
 
 DIGITS = 4

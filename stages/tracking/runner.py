@@ -5,37 +5,56 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from stages.core.locks import locked
-from stages.tracking import workspace_guard as guard
+from stages.core.params import load
+from stages.tracking.diagnosis import as_text, examine
 from stages.tracking.dvc_experiments import LOGS, execute, experiment_command, find_done, forget, missing_data
+from stages.tracking.experiment_clone import Clone, hand_over, inside_clone, restore
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run
 
 
 @contextmanager
-def only_study() -> Iterator[None]:
-    """Yield while no other study runs, and no experiment that a killed study left: DVC inherits the lock.
+def only_study(source: str) -> Iterator[Clone]:
+    """Work in a clone while no other study runs, and no experiment that a killed study left: DVC inherits the lock.
 
-    Before the block, the workspace is restored if a killed DVC has left it changed. SIGTERM ends the block as Ctrl-C
-    does.
+    What a killed DVC has left in part is mended first. SIGTERM ends the block as Ctrl-C does.
+
+    Args:
+        source: The value of `collect.source` in all runs.
 
     Raises:
-        ValueError: Another study, or an experiment that a killed study left, is running.
+        ValueError: Another study, or an experiment that a killed study left, is running; or DVC cannot work here.
     """
     lock = LOGS / "lock"
     refusal = f"{lock}: expected no other study running, got one, or the experiment that a killed one has left."
     with locked(lock, refusal, is_inherited=True):
         former = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            for message in guard.recover():
-                print(message, flush=True)
-            yield
+            check_repository()
+            with inside_clone([load()["collect"]["source"], source]) as clone:
+                yield clone
         finally:
             signal.signal(signal.SIGTERM, former)
 
 
-def make_data() -> None:
+def check_repository() -> None:
+    """Print what of the repository is mended and what may fail.
+
+    Raises:
+        ValueError: Something stops DVC until a person acts.
+    """
+    diagnosis = examine()
+    if text := as_text(replace(diagnosis, faults=[])):
+        print(text, flush=True)
+    if diagnosis.faults:
+        raise ValueError(diagnosis.faults[0])
+
+
+def make_data(clone: Clone) -> None:
     """Make the data that dvc.lock records and the cache lacks.
 
     Raises:
@@ -44,7 +63,8 @@ def make_data() -> None:
     command = missing_data()
     if command:
         print(f"\n{shlex.join(command)}", flush=True)
-        reason = execute(command, "data")
+        reason = execute(command, log_of("data", clone))
+        restore(clone)
         if reason:
             raise ValueError(f"{shlex.join(command)}: expected the data that dvc.lock records, got: {reason}")
 
@@ -60,15 +80,22 @@ def adopt(runs: Iterable[Run], records: dict[str, Record]) -> list[str]:
     return found
 
 
-def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> None:
+def log_of(name: str, clone: Clone) -> Path:
+    """Return the file that gets what the command of a run prints."""
+    return clone.repository / LOGS / f"{name}.log"
+
+
+def attempt(run: Run, clone: Clone, records: dict[str, Record], failures: dict[str, str]) -> None:
     """Make the run's experiment, and add its record to the records or the reason of its failure to the failures."""
-    forget(run.name)
+    for folder in (clone.folder, clone.repository):
+        forget(run.name, folder)
     command = experiment_command(run)
     print(shlex.join(command), flush=True)
     start = time.monotonic()
-    guard.protect()
-    reason = execute(command, run.name)
-    guard.release()
+    log = log_of(run.name, clone)
+    reason = execute(command, log)
+    restore(clone)
+    hand_over(clone.folder, clone.repository)
     seconds = time.monotonic() - start
     experiment = find_done(run) if not reason else None
     if experiment:
@@ -76,5 +103,5 @@ def attempt(run: Run, records: dict[str, Record], failures: dict[str, str]) -> N
         print(f"done in {seconds:.0f} s: val accuracy {records[run.name].numbers['val_accuracy']:.3f}", flush=True)
     else:
         # DVC can end with status 0 and make no experiment, so that the status alone proves nothing.
-        failures[run.name] = reason or f"no experiment was made, see {LOGS / run.name}.log"
+        failures[run.name] = reason or f"no experiment was made, see {log}"
         print(f"failed after {seconds:.0f} s: {failures[run.name]}", flush=True)

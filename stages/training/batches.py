@@ -1,5 +1,6 @@
 """Training batches, whose order and augmentations depend only on the seed, the epoch and the batch."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -72,12 +73,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         ])  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Data:
+    """The batches to train on, and the batches to validate each epoch with."""
+
+    training: Batches
+    validation: Batches
+
+
 def readable(batches: Batches) -> Any:
     """Return what `keras.Model.fit` is to read the batches from.
 
-    With TensorFlow it is a dataset that does not tune itself, as the one would do that Keras makes of batches: at the
-    end of an epoch TensorFlow waits for the tuning thread, which sleeps 0.01, 0.02, 0.04, … seconds. Measured on two
-    cores: epochs that compute for 5 seconds took 5 to 10.
+    Of batches as they are, Keras makes a TensorFlow dataset that tunes itself. At the end of each epoch TensorFlow
+    waits for the tuning thread, which sleeps 0.01, 0.02, 0.04, … seconds: on two cores, epochs that compute for 5
+    seconds took 5 to 10. So with TensorFlow the answer is a dataset that does not tune itself.
     """
     if keras.backend.backend() != "tensorflow":
         return batches

@@ -1,27 +1,18 @@
 """The training loop, in which a kill costs at most the work of one epoch."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 from dvclive.live import Live
 
 from stages.results.history import History, count_epochs
-from stages.training.batches import Batches, readable
+from stages.training.batches import Data, readable
 from stages.training.checkpoints import Arrays, load_state, restore
 from stages.training.hyperparams import Hyperparams
 from stages.training.optimizers import make_optimizer
 from stages.training.phases import Phase, is_pruned, plan, set_trainable
 from stages.training.watch import Log, Watch
-
-
-@dataclass(frozen=True)
-class Data:
-    """The batches to train on, and the batches to validate each epoch with."""
-
-    training: Batches
-    validation: Batches
 
 
 def fit(
@@ -61,7 +52,7 @@ def fit_phase(model: keras.Model, data: Data, phase: Phase, settings: Hyperparam
         restore(state, model)
         print(f"training goes on after epoch {count_epochs(state.history)}, from {log.folder}")
     history = log.before if state is None else state.history
-    watch = Watch((data.training, data.validation), phase, settings, log, history, state.best if state else [])
+    watch = Watch(data, phase, settings, log, history, state.best if state else [])
     if state is None or not state.is_over:
         model.fit(
             readable(data.training),

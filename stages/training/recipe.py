@@ -11,9 +11,8 @@ import numpy as np
 from stages.networks import heads
 from stages.networks.backbone_parts import read_tail
 from stages.networks.inputs import Inputs, SplitRows, check_side
-from stages.training.batches import Batches, balanced_weights
+from stages.training.batches import Batches, Data, balanced_weights
 from stages.training.hyperparams import Hyperparams
-from stages.training.loop import Data
 from stages.transforms.affine import Augmentation
 
 

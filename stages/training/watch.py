@@ -11,7 +11,7 @@ import numpy as np
 from dvclive.live import Live
 
 from stages.results.history import History, add, best_epoch, count_epochs
-from stages.training.batches import Batches
+from stages.training.batches import Data
 from stages.training.checkpoints import Arrays, save_state
 from stages.training.hyperparams import Hyperparams
 from stages.training.optimizers import Moment, learning_rate
@@ -33,18 +33,14 @@ class Log:
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """The callback that sets learning rates, stops at a loss that is not finite, and writes a checkpoint each epoch.
-
-    `batches` are those to train on and those to validate with.
-    """
+    """The callback that sets learning rates, stops at a loss that is not finite, and writes a checkpoint each epoch."""
 
     def __init__(
-        self, batches: tuple[Batches, Batches], phase: Phase, settings: Hyperparams, log: Log, history: History,
-        best: Arrays,
-    ) -> None:  # fmt: skip
+        self, data: Data, phase: Phase, settings: Hyperparams, log: Log, history: History, best: Arrays
+    ) -> None:
         super().__init__()
         self.best = best
-        self.batches, self.phase, self.settings, self.log, self.history = batches, phase, settings, log, history
+        self.data, self.phase, self.settings, self.log, self.history = data, phase, settings, log, history
         self.first = count_epochs(log.before)
         for epoch in range(self.first, count_epochs(history)):
             self.show({key: values[epoch] for key, values in history.items() if key != "seconds"})
@@ -53,12 +49,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """Take the time at which the epoch starts, and tell the batches its number."""
         self.start = time.perf_counter()
         # That of validation too, because the last digit of its loss depends on the order of its rows.
-        for batches in self.batches:
+        for batches in (self.data.training, self.data.validation):
             batches.epoch = epoch + 1
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the optimizer's learning rate for the step."""
-        steps = len(self.batches[0])
+        steps = len(self.data.training)
         step = (count_epochs(self.history) - self.first) * steps + batch
         losses = self.history.get("val_loss", [])[self.first :]
         now = Moment(step, steps, self.phase.epochs, losses)

@@ -28,6 +28,7 @@ PAGES = {
 }
 README = PAGES["README.md"]
 EXAMPLES = ("data/birds", "data/manifest.csv", "metrics/searches/xception", "metrics/studies/birds", "studies/birds")
+WHILE_RUNNING = ".dvc/tmp/"  # what DVC and studies write there is gone when they end
 SHELL = ("bash", "export", ".", "git", "make")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -173,7 +174,7 @@ OUTPUTS = outputs()
 
 def is_there(path):
     """Return whether the path is in the repository or written by the pipeline, perhaps below one of its outputs."""
-    if path.startswith(EXAMPLES) or list(ROOT.glob(path.rstrip("/"))):
+    if path.startswith((*EXAMPLES, WHILE_RUNNING)) or list(ROOT.glob(path.rstrip("/"))):
         return True
     return any(one.match(path.rstrip("/")) for one in OUTPUTS)
 

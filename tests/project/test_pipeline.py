@@ -52,6 +52,16 @@ def test_a_second_run_does_nothing(repository):
     assert run(repository, "git", "status", "--porcelain") == ""
 
 
+def test_what_a_killed_dvc_left_in_part_is_mended_and_nothing_runs_again(repository):
+    lock, running = repository / "dvc.lock", repository / ".dvc" / "tmp" / "rwlock"
+    lock.write_text(lock.read_text().rpartition(" ")[0])
+    running.write_text('{"read')
+    mended = run(repository, "python", "-m", "stages.doctor").splitlines()
+    assert [line.split()[1] for line in mended] == ["dvc.lock:", ".dvc/tmp/rwlock:"]
+    assert stages_run(run(repository, "dvc", "repro")) == []
+    assert run(repository, "git", "status", "--porcelain") == ""
+
+
 def test_stages_that_run_again_give_the_same_lock_and_metrics(repository):
     # Each step has such a test of its own, within one process, but these.
     own = ["features@xception", "cross_validate@xception", "champion"]

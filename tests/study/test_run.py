@@ -5,18 +5,28 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 
 import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from stages.core.files import read_json, read_table
+from stages.core.files import read_table
 from stages.study import __main__ as study_command
 from stages.study import run as study
-from stages.tracking import workspace_guard as guard
 from stages.tracking.records import Record
-from tests.repositories import RESULTS, copy_working_tree, draw_classes, run, shell, shrink, warm_environment
+from tests.repositories import (
+    ENVIRONMENT,
+    RESULTS,
+    copy_working_tree,
+    draw_classes,
+    run,
+    shell,
+    shrink,
+    warm_environment,
+)  # fmt: skip
 
 TINY = """
 question: Bars, blobs or dots?
@@ -71,19 +81,19 @@ def test_show_tells_the_study_and_its_lines_without_its_images(say):
     assert "kernel 25 costs 22 times kernel 3" in shown
     lines = [line for line in shown.splitlines() if line.startswith("dvc exp run ")]
     assert len(lines) == 6
-    assert "-S train.convnet.kernel_size=25 --copy-paths data/kuroko_kagami evaluate@convnet" in lines[-1]
+    assert "-S train.convnet.kernel_size=25 evaluate@convnet" in lines[-1]
 
 
 def test_dry_prints_the_lines_of_one_sweep_alone(say):
     lines = say("run", "film_genres", "--sweep", "dropout", "--network", "vgg16", "--dry").splitlines()
-    assert [line.split()[5].removeprefix("film_genres-vgg16-") for line in lines] == [
+    assert [line.split()[4].removeprefix("film_genres-vgg16-") for line in lines] == [
         f"dropout-{value}-s0" for value in (0.2, 0.3, 0.4, 0.5)
     ]
 
 
 def test_a_new_study_can_be_shown_at_once(say):
     say("new", "birds")
-    assert "dvc exp run --temp -n birds-vgg-learning_rate-0.001-s0" in say("show", "birds")
+    assert "dvc exp run -n birds-vgg-learning_rate-0.001-s0" in say("show", "birds")
 
 
 @pytest.mark.parametrize(
@@ -156,18 +166,57 @@ def kill_in_second_training(repository):
     psutil.wait_procs(started, timeout=30)
 
 
+@contextmanager
+def person_at_work(repository):
+    """Save a file again and again, add lines to another, and let `git commit` wait in its editor, all to the end."""
+    is_over, commits = threading.Event(), repository / ".git" / "COMMIT_EDITMSG.over"
+    editor = f"sh -c 'until [ -e {commits} ]; do sleep 0.1; done; echo mine > $1' -"
+    commit = subprocess.Popen(["git", "commit", "--all"], cwd=repository, env=ENVIRONMENT | {"GIT_EDITOR": editor})
+    wait_for((repository / ".git" / "index.lock").exists)
+    saved = 0
+
+    def save():
+        nonlocal saved
+        while not is_over.wait(0.05):
+            saved += 1
+            (repository / "README.md").write_text(f"version {saved}")
+            with (repository / "CHANGELOG.md").open("a") as stream:
+                stream.write(f"line {saved}\n")
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    yield
+    is_over.set()
+    thread.join()
+    commits.touch()
+    assert commit.wait(30) == 0
+    assert (repository / "README.md").read_text() == f"version {saved}"
+    lines = (repository / "CHANGELOG.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith("line ")] == [f"line {number + 1}" for number in range(saved)]
+    assert run(repository, "git", "log", "-1", "--format=%s") == "mine\n"
+    assert run(repository, "git", "stash", "list") == ""
+
+
 @pytest.mark.slow
 def test_a_killed_study_goes_on_and_one_failure_does_not_stop_the_others(repository, tmp_path):
+    repro = subprocess.Popen(["dvc", "repro", "collect"], cwd=repository, env=warm_environment())
     kill_in_second_training(repository)
+    assert repro.wait(30) == 0  # both at once
+    run(repository, "git", "add", "--all")
+    run(repository, "git", "commit", "--quiet", "--message", "collected")
     assert run(repository, "git", "status", "--porcelain") == ""
 
-    output = run(repository, "python", "-m", "stages.study", "run", "tiny", expect=1)
+    (repository / "LICENSE").write_text("changed before the study")
+    with person_at_work(repository):
+        output = run(repository, "python", "-m", "stages.study", "run", "tiny", expect=1)
     assert f"done already: {FIRST}" in output
-    assert output.count("dvc exp run --temp") == 1 + len(OTHERS)
+    assert output.count("dvc exp run -n") == 1 + len(OTHERS)
     assert output.count("done in") == len(OTHERS)
     assert f"failed: {FAILING}: params.yaml train.convnet.learning_rate: expected one with which the loss" in output
-    assert "a killed experiment's folder can go: rm -r .dvc/tmp/exps/standalone/" in output
-    assert run(repository, "git", "status", "--porcelain").split() == ["??", "metrics/"]
+    assert not (repository / ".dvc" / "tmp" / "studies" / "clone").exists()
+    assert run(repository, "git", "status", "--porcelain").splitlines() == [
+        " M CHANGELOG.md", " M README.md", "?? metrics/studies/",
+    ]  # fmt: skip
 
     folder = repository / "metrics" / "studies" / "tiny"
     runs = read_table(folder / "runs.csv").set_index(["network", "sweep", "value"])
@@ -213,31 +262,3 @@ def check_other_code_makes_a_run_stale(repository):
         stream.write("# another comment\n")
     lines = run(repository, "python", "-m", "stages.study", "run", "tiny", "--dry").splitlines()
     assert [line for line in lines if line.startswith("# done: ")] == [line for line in lines if "xception" in line]
-
-
-def test_a_workspace_that_a_killed_dvc_left_is_put_right(repository, monkeypatch):
-    monkeypatch.chdir(repository)
-    shell(repository, "git", "checkout", "--quiet", "-b", "other")
-    (repository / "params.yaml").write_text((repository / "params.yaml").read_text() + "# mine\n")
-    guard.protect()
-    shell(repository, "git", "stash", "--quiet")
-    shell(repository, "git", "checkout", "--quiet", "--detach")
-    (repository / "params.yaml").write_text("an experiment's")
-    kept, restored = guard.recover()
-    assert kept == f"kept the workspace's uncommitted changes: git stash list has them as {guard.KEPT!r}."
-    assert restored == "restored the workspace, which a killed DVC had left in the middle of a change."
-    assert (repository / "params.yaml").read_text().endswith("# mine\n")
-    assert shell(repository, "git", "show", "stash@{0}:params.yaml") == "an experiment's"
-    assert shell(repository, "git", "symbolic-ref", "HEAD").strip() == "refs/heads/other"
-    assert guard.recover() == []
-
-
-def test_a_workspace_that_dvc_tidied_is_left_alone(repository, monkeypatch):
-    monkeypatch.chdir(repository)
-    (repository / "params.yaml").write_text("mine\n")
-    guard.protect()
-    assert shell(repository, "git", "show", read_json(guard.NOTE)["changes"] + ":params.yaml") == "mine\n"
-    (repository / "params.yaml").write_text("changed since\n")
-    assert guard.recover() == []
-    assert (repository / "params.yaml").read_text() == "changed since\n"
-    shell(repository, "git", "checkout", "--quiet", "--", ".")

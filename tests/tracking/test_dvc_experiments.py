@@ -1,6 +1,7 @@
 """Which experiments count as finished, and the reason that is reported for a failed one."""
 
 import hashlib
+import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,6 @@ from ruamel.yaml import YAML
 
 from stages.tracking import dvc_experiments as experiments
 from stages.tracking.dvc_experiments import (
-    copy_option,
     execute,
     experiment_command,
     failure_reason,
@@ -137,28 +137,16 @@ def repository(project, tmp_path):
     shell(tmp_path, "git", "init", "--quiet")
     for key in ("user.name", "user.email"):
         shell(tmp_path, "git", "config", key, "test")
-    shell(tmp_path, "git", "add", "params.yaml")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    shell(tmp_path, "git", "add", "params.yaml", "dvc.yaml")
     shell(tmp_path, "git", "commit", "--quiet", "--message", "first")
     return tmp_path
-
-
-def test_a_source_that_neither_git_nor_dvc_knows_is_taken_along(repository):
-    run = Run("name", "vgg", {"collect.source": "params.yaml"}, "")
-    assert copy_option(run) == []
-    run.changes["collect.source"] = "data/own"
-    assert copy_option(run) == ["--copy-paths", "data/own"]
-    (repository / "data").mkdir()
-    (repository / "data" / "own.dvc").touch()
-    assert copy_option(run) == ["--copy-paths", "data/own"]  # a file that git does not track is in no experiment
-    shell(repository, "git", "add", "data/own.dvc")
-    assert copy_option(run) == []
-    assert copy_option(Run("name", "vgg", {"collect.source": "/elsewhere"}, "")) == []
 
 
 def test_a_line_is_a_plain_dvc_command(repository):
     run = Run("a-b", "vgg", {"collect.source": "/elsewhere", "train.vgg.dropout": 0.3}, "train.vgg.dropout")
     sets = ["-S", "collect.source='/elsewhere'", "-S", "train.vgg.dropout=0.3"]
-    assert experiment_command(run) == ["dvc", "exp", "run", "--temp", "-n", "a-b", *sets, "evaluate@vgg"]
+    assert experiment_command(run) == ["dvc", "exp", "run", "-n", "a-b", *sets, "evaluate@vgg"]
 
 
 def test_experiments_are_found_by_name_and_can_be_forgotten(repository):
@@ -167,7 +155,7 @@ def test_experiments_are_found_by_name_and_can_be_forgotten(repository):
     for each in (reference, "refs/exps/stash", f"refs/exps/exec/{commit}/x"):
         shell(repository, "git", "update-ref", each, commit)
     assert references() == {"a-b": {reference: commit}}
-    experiments.forget("a-b")
+    experiments.forget("a-b", repository)
     assert references() == {}
 
 
@@ -185,10 +173,11 @@ def test_data_that_a_clone_lacks_is_made_first(repository, monkeypatch):
 
 def test_a_command_that_fails_says_why_and_leaves_a_log(project):
     script = "echo 'params.yaml a: expected b, got c.'; echo 'ERROR: failed'; exit {}"
-    assert execute(["sh", "-c", script.format(1)], "name") == "params.yaml a: expected b, got c."
-    assert execute(["sh", "-c", "exit 3"], "name") == "exit status 3, see .dvc/tmp/studies/name.log"
-    assert execute(["sh", "-c", script.format(0)], "name") == ""
-    assert "expected b" in Path(".dvc/tmp/studies/name.log").read_text()
+    log = Path("logs/name.log")
+    assert execute(["sh", "-c", script.format(1)], log) == "params.yaml a: expected b, got c."
+    assert execute(["sh", "-c", "exit 3"], log) == "exit status 3, see logs/name.log"
+    assert execute(["sh", "-c", script.format(0)], log) == ""
+    assert "expected b" in log.read_text()
 
 
 IN_BACKGROUND = "signal.signal(2, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.default_int_handler)"
@@ -197,8 +186,8 @@ IN_BACKGROUND = "signal.signal(2, signal.SIG_IGN); signal.signal(signal.SIGTERM,
 @pytest.mark.parametrize(("before", "sent"), [("", signal.SIGINT), (IN_BACKGROUND, signal.SIGTERM)])
 def test_an_interrupt_reaches_the_command_and_waits_for_it(project, before, sent):
     tidy = "trap 'sleep 0.5; touch tidied; exit 1' INT; touch started; while true; do sleep 0.1; done"
-    code = f"from stages.tracking.dvc_experiments import execute; execute(['bash', '-c', {tidy!r}], 'name')"
-    code = f"import signal; {before}\n{code}"
+    code = f"from stages.tracking.dvc_experiments import execute; execute(['bash', '-c', {tidy!r}], Path('log'))"
+    code = f"import signal\nfrom pathlib import Path\n{before}\n{code}"
     process = subprocess.Popen([sys.executable, "-c", code], env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)})
     wait_for(lambda: Path("started").exists())
     process.send_signal(sent)
@@ -207,25 +196,27 @@ def test_an_interrupt_reaches_the_command_and_waits_for_it(project, before, sent
 
 
 def test_two_studies_do_not_run_at_once(repository):
-    with only_study(), pytest.raises(ValueError, match="expected no other study running"), only_study():
-        pass
-    with only_study():
+    with only_study("own"):
+        os.chdir(repository)  # as another process would be
+        with pytest.raises(ValueError, match="expected no other study running"), only_study("own"):
+            pass
+    with only_study("own"):
         pass
 
 
 def test_what_a_killed_study_left_running_keeps_the_lock(repository):
     start = "print(subprocess.Popen(['sleep', '60'], close_fds=False, stdout=2).pid, flush=True)"
     code = "import os, subprocess\nfrom stages.tracking.runner import only_study\n"
-    code += f"with only_study():\n    {start}\n    os.kill(os.getpid(), 9)"
+    code += f"with only_study('own'):\n    {start}\n    os.kill(os.getpid(), 9)"
     environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
     killed = subprocess.run(
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=False
     )
     assert killed.returncode == -signal.SIGKILL
-    with pytest.raises(ValueError, match="expected no other study running"), only_study():
+    with pytest.raises(ValueError, match="expected no other study running"), only_study("own"):
         pass
     left = psutil.Process(int(killed.stdout))
     left.kill()
     wait_for(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)
-    with only_study():
+    with only_study("own"):
         pass

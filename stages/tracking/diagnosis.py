@@ -1,0 +1,169 @@
+"""What of the repository a kill or a merge has left in part, and what will not work here.
+
+DVC writes dvc.lock and its table of running commands in place, after and around each step. Killed meanwhile, it leaves
+them cut off, and no later `dvc` goes on.
+"""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from voluptuous import Invalid
+
+from stages.core.params import PARAMS, line_of
+from stages.core.stage_inputs import PIPELINE
+from stages.tracking.dvc_experiments import LOCK
+from stages.tracking.git import git
+
+TEMPORARY = Path(".dvc/tmp")
+RUNNING = TEMPORARY / "rwlock"  # which commands read and write which paths
+CONFLICT = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
+WRITTEN_S = 1.5  # a file that a living DVC writes is whole again after this time
+LEAST_GIGABYTES = 2  # the pipeline on the embedded drawings writes about 1
+OLD_S = 60  # a git command on this repository takes less
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Sentences on what was torn and is whole again, on what stops DVC, and on what may fail or be lost later."""
+
+    mended: list[str]
+    faults: list[str]
+    warnings: list[str]
+
+
+def as_text(diagnosis: Diagnosis) -> str:
+    """Return a line for each finding; an empty text if there is none."""
+    lines = [f"mended: {text}" for text in diagnosis.mended]
+    lines += [f"to mend: {text}" for text in diagnosis.faults]
+    return "\n".join([*lines, *(f"beware: {text}" for text in diagnosis.warnings)])
+
+
+def examine() -> Diagnosis:
+    """Look at the repository of the present folder, and mend what a killed DVC has left in part."""
+    faults = [*find_conflicts()]
+    mended = [] if faults else [*mend_lock(), *mend_running()]
+    return Diagnosis(mended, [*faults, *find_broken()], [*find_risks()])
+
+
+def find_conflicts() -> Iterator[str]:
+    """Yield a sentence for each of DVC's files in which a merge has left its marks."""
+    for path in (PIPELINE, PARAMS, LOCK):
+        content = path.read_bytes() if path.is_file() else b""
+        if mark := CONFLICT.search(content):
+            line = content.count(b"\n", 0, mark.start()) + 1
+            yield (
+                f"{path} line {line}: expected no conflict of a merge, got one; edit the file, or take one side of it "
+                f"as `git checkout --ours {path}` does."
+            )
+
+
+def find_broken() -> Iterator[str]:
+    """Yield a sentence for each of DVC's files, written by people, that is missing or no YAML."""
+    for path in (PIPELINE, PARAMS):
+        if not path.is_file():
+            yield f"{path}: expected a file here, in the repository's own folder, got none."
+        elif error := yaml_error(path):
+            yield f"{path}{line_of(error)}: expected YAML, got something else: {str(error).splitlines()[0]}."
+
+
+def yaml_error(path: Path) -> YAMLError | None:
+    """Return why the file is no YAML; None if it is."""
+    try:
+        YAML(typ="safe").load(path.read_bytes())
+    except YAMLError as error:
+        return error
+    return None
+
+
+def mend_lock() -> Iterator[str]:
+    """Set a torn dvc.lock aside and put the committed one back; yield a sentence if that was done.
+
+    What steps made since then is in DVC's run cache, and is not made again.
+    """
+    if not LOCK.is_file() or is_soon(is_lock):
+        return
+    aside = TEMPORARY / f"{LOCK.name}.{time.strftime('%Y-%m-%dT%H-%M-%S')}"
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    LOCK.replace(aside)
+    committed = git("ls-tree", "--name-only", "HEAD", "--", str(LOCK)) if Path(".git").exists() else ""
+    if committed:
+        LOCK.write_text(git("show", f"HEAD:{LOCK}") + "\n", encoding="utf-8")
+    back = "the committed one is back" if committed else "`dvc repro` writes it anew"
+    yield f"{LOCK}: was cut off, as a killed DVC leaves it; it is {aside} now, and {back}. Results are in DVC's cache."
+
+
+def is_lock() -> bool:
+    """Return whether DVC can read dvc.lock. A file cut off between two stages is such, and lacks the later ones.
+
+    DVC makes what is lacking again, or takes it from its run cache.
+    """
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA  # takes half a second
+
+    try:
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(LOCK.read_bytes()))
+    except (YAMLError, Invalid, UnicodeDecodeError):
+        return False
+    return True
+
+
+def mend_running() -> Iterator[str]:
+    """Set a torn table of running commands aside; yield a sentence if that was done. DVC does without it."""
+    if not RUNNING.is_file() or is_soon(is_table):
+        return
+    RUNNING.replace(RUNNING.with_name("rwlock.torn"))
+    yield f"{RUNNING}: was cut off, as a killed DVC leaves it; it is {RUNNING}.torn now, and DVC writes it anew."
+
+
+def is_table() -> bool:
+    """Return whether DVC can read the table of running commands."""
+    try:
+        return isinstance(json.loads(RUNNING.read_bytes()), dict)
+    except ValueError:
+        return False
+
+
+def is_soon(whole: Callable[[], bool]) -> bool:
+    """Return whether a file is whole, now or once a living DVC has had time to write it."""
+    if whole():
+        return True
+    time.sleep(WRITTEN_S)
+    return whole()
+
+
+def find_risks() -> Iterator[str]:
+    """Yield a sentence for each thing that works now and may fail later, or lose something."""
+    free = shutil.disk_usage(Path()).free / 1e9
+    if free < LEAST_GIGABYTES:
+        yield f"disk: expected at least {LEAST_GIGABYTES} GB free here, got {free:.1f} GB."
+    if not os.access(Path(), os.W_OK):
+        yield f"{Path.cwd()}: expected a folder that may be written to, got one that is read-only for this user."
+    if found := set("#?%") & set(str(Path.cwd())):
+        yield (
+            f"{Path.cwd()}: expected a path without #, ? and %, got {' '.join(sorted(found))}: `dvc exp run --temp` "
+            "fails there."
+        )
+    if not Path(".git").exists():
+        yield f"{Path.cwd()}: expected a Git repository, got none: there are no experiments without one."
+        return
+    yield from find_risks_of_git()
+
+
+def find_risks_of_git() -> Iterator[str]:
+    """Yield a sentence for each of Git's settings and leftovers with which experiments fail or differ."""
+    settings = git("config", "--list", "--name-only").splitlines()
+    for key in ("user.name", "user.email"):
+        if key not in settings:
+            yield f"git config {key}: expected a value, got none: commits and experiments need it."
+    if "core.autocrlf" in settings and git("config", "core.autocrlf") == "true":
+        yield "git config core.autocrlf: expected false or none, got true: other line ends are other data to DVC."
+    lock = Path(git("rev-parse", "--git-path", "index.lock"))
+    if lock.is_file() and time.time() - lock.stat().st_mtime > OLD_S:
+        yield f"{lock}: expected none, got one: if no git command and no editor of a commit is open, rm {lock}"

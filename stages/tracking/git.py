@@ -1,0 +1,33 @@
+"""Git commands whose failure is an error, never an empty answer."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def git(*arguments: str, folder: Path = Path(), index: Path | None = None) -> str:
+    """Return what the git command prints.
+
+    Args:
+        arguments: The command, without `git`.
+        folder: The repository. No other is used if there is none, not even one whose folder holds this one.
+        index: The index to use in place of the repository's own, which stays as it is, locked or not.
+
+    Raises:
+        ValueError: The command failed.
+    """
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.absolute().parent)}
+    if index:
+        environment["GIT_INDEX_FILE"] = str(index.absolute())
+    result = subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        reason = last_line(result.stderr)
+        raise ValueError(f"git {' '.join(arguments)}: expected success in {folder.absolute()}, got: {reason}")
+    return result.stdout.strip("\n")
+
+
+def last_line(text: str) -> str:
+    """Return the last line with content, or "no message"."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")

@@ -1,0 +1,153 @@
+"""What the doctor says of a repository, and what it mends."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stages import doctor
+from stages.tracking import diagnosis
+from stages.tracking.diagnosis import Diagnosis, examine
+from tests.repositories import shell
+
+LOCK = """schema: '2.0'
+stages:
+  split:
+    cmd: python -m stages.split
+    deps:
+    - path: data/3_pixels/index.csv
+      hash: md5
+      md5: cb79ffacb9d2571493032dda9e50052f
+      size: 23467
+    params:
+      params.yaml:
+        split.ratios: 70/15/15
+"""
+
+
+@pytest.fixture
+def repository(project, tmp_path, monkeypatch):
+    """A repository with DVC's files, all whole and committed."""
+    monkeypatch.setattr(diagnosis, "WRITTEN_S", 0.01)
+    monkeypatch.setattr(diagnosis, "LEAST_GIGABYTES", 0)
+    Path("dvc.lock").write_text(LOCK)
+    Path("dvc.yaml").write_text("stages: {}\n")
+    shell(tmp_path, "git", "init", "--quiet")
+    for key in ("user.name", "user.email"):
+        shell(tmp_path, "git", "config", key, "test")
+    shell(tmp_path, "git", "add", "--all")
+    shell(tmp_path, "git", "commit", "--quiet", "--message", "first")
+    return tmp_path
+
+
+def test_a_whole_repository_has_nothing(repository):
+    assert examine() == Diagnosis([], [], [])
+
+
+@pytest.mark.parametrize("kept", ["", "schema:", "    deps:\n", "path:", "hash:", "params.yaml:\n", "split.rat"])
+def test_a_lock_file_that_is_cut_off_is_set_aside_and_the_committed_one_is_back(repository, kept):
+    torn = LOCK[: LOCK.index(kept) + len(kept)]
+    Path("dvc.lock").write_text(torn)
+    [mended] = examine().mended
+    assert mended.startswith("dvc.lock: was cut off, as a killed DVC leaves it; it is .dvc/tmp/dvc.lock.2")
+    assert "the committed one is back" in mended
+    assert Path("dvc.lock").read_text() == LOCK
+    [aside] = Path(".dvc/tmp").iterdir()
+    assert aside.read_text() == torn
+    assert examine() == Diagnosis([], [], [])
+
+
+def test_a_lock_file_that_no_commit_has_is_written_anew(repository):
+    shell(repository, "git", "rm", "--quiet", "dvc.lock")
+    shell(repository, "git", "commit", "--quiet", "--message", "none")
+    Path("dvc.lock").write_text("stages:")
+    assert "`dvc repro` writes it anew" in examine().mended[0]
+    assert not Path("dvc.lock").exists()
+
+
+@pytest.mark.parametrize("torn", ["", '{"read": {"data', "[]"])
+def test_a_table_of_running_commands_that_is_cut_off_is_set_aside(repository, torn):
+    running = Path(".dvc/tmp/rwlock")
+    running.parent.mkdir(parents=True)
+    running.write_text(torn)
+    assert examine().mended[0].startswith(".dvc/tmp/rwlock: was cut off")
+    assert not running.exists()
+    running.write_text("{}")
+    assert examine() == Diagnosis([], [], [])
+
+
+def test_a_file_that_is_being_written_is_waited_for_and_left_alone(repository, monkeypatch):
+    Path("dvc.lock").write_text("")
+    monkeypatch.setattr(time, "sleep", lambda seconds: Path("dvc.lock").write_text(LOCK))
+    assert examine() == Diagnosis([], [], [])
+
+
+@pytest.mark.parametrize("path", ["dvc.lock", "dvc.yaml", "params.yaml"])
+def test_a_conflict_is_for_a_person_and_its_file_stays(repository, path):
+    content = f"a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> theirs\n{Path(path).read_text()}"
+    Path(path).write_text(content)
+    found = examine()
+    assert f"{path} line 2: expected no conflict of a merge, got one" in found.faults[0]
+    assert found.mended == []
+    assert Path(path).read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda: Path("params.yaml").unlink(), "params.yaml: expected a file here"),
+        (lambda: Path("dvc.yaml").write_text("stages: {"), "dvc.yaml line 1: expected YAML, got something else: "),
+    ],
+)
+def test_a_file_without_which_dvc_does_not_start_is_named(repository, break_it, said):
+    break_it()
+    assert examine().faults[0].startswith(said)
+
+
+def make_old_lock():
+    lock = Path(".git/index.lock")
+    lock.touch()
+    os.utime(lock, (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("risk", "said"),
+    [
+        (lambda: shell(Path(), "git", "config", "core.autocrlf", "true"), "git config core.autocrlf: expected false"),
+        (lambda: shell(Path(), "git", "config", "--unset", "user.email"), "git config user.email: expected a value"),
+        (lambda: Path(".git").rename("git"), "expected a Git repository, got none"),
+        (make_old_lock, ".git/index.lock: expected none, got one"),
+    ],
+)
+def test_what_may_fail_later_is_said(repository, monkeypatch, risk, said):
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    risk()
+    found = examine()
+    assert said in found.warnings[0]
+    assert found.faults == []
+
+
+def test_a_full_disk_and_an_odd_path_are_said(repository, monkeypatch):
+    odd = repository / "a#b"
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    monkeypatch.setattr(diagnosis, "LEAST_GIGABYTES", 1e9)
+    warnings = examine().warnings
+    assert warnings[0].startswith("disk: expected at least 1000000000.0 GB free here, got ")
+    assert "expected a path without #, ? and %, got #" in warnings[1]
+
+
+def test_the_command_prints_a_line_for_each_and_ends_with_1_if_a_person_must_act(repository, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["doctor"])
+    doctor.main()
+    assert capsys.readouterr().out == "doctor: nothing is torn, and nothing stands in the way.\n"
+    Path("dvc.lock").write_text("")
+    doctor.main()
+    assert capsys.readouterr().out.startswith("mended: dvc.lock: was cut off")
+    Path("params.yaml").unlink()
+    with pytest.raises(SystemExit, match="1"):
+        doctor.main()
+    assert capsys.readouterr().out.startswith("to mend: params.yaml: expected a file")

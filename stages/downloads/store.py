@@ -88,11 +88,17 @@ class Store:
                 Path(stream.name).replace(self._failed / key_of(f"{terms} {url}"))
 
     def recall(self, url: str, terms: str) -> Failure | None:
-        """Return the failure of the address that an unfinished run remembered under these terms, or None."""
+        """Return the failure of the address that an unfinished run remembered under these terms, or None.
+
+        What a crash left in part is None too: then the address is asked again.
+        """
         try:
-            return Failure(*json.loads((self._failed / key_of(f"{terms} {url}")).read_bytes()))
-        except FileNotFoundError:
-            return None
+            match json.loads((self._failed / key_of(f"{terms} {url}")).read_bytes()):
+                case [str(reason), str(detail)]:
+                    return Failure(reason, detail)
+        except (FileNotFoundError, ValueError):
+            pass
+        return None
 
 
 def forget_failures(root: Path) -> None:

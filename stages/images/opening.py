@@ -1,5 +1,6 @@
 """How a file of an image is opened and decoded, with nothing started and in bounded time and memory."""
 
+import errno
 import warnings
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,13 @@ FORMATS = (
 )  # fmt: skip
 MOST_MEGAPIXELS = 500  # of an image that is decoded, whatever params.yaml says: 1.5 GB
 MOST_SCANS = 100  # of a JPEG, each of which goes over all pixels; programs write about ten
+BYTES_OF_PIXEL = 4  # of Pillow's RGB
+# Numbers of errors that come from the disk or the system. A damaged file can cause others, such as EINVAL by a place
+# before its beginning.
+ERRORS_OF_MACHINE = frozenset({
+    errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENOENT, errno.ENOMEM, errno.ENXIO,
+    errno.EPERM, errno.ESTALE, errno.ETIMEDOUT,
+})  # fmt: skip
 SCAN = b"\xff\xda"
 GREYS = {"L;2": 85, "L;4": 17}  # the step between two greys of a PNG with so many bits, in 8 bits
 
@@ -34,6 +42,7 @@ def open_image(source: Path | IO[bytes]) -> Image.Image:
 
     Raises:
         UnusableImage: The file is of no format in FORMATS, or its header is damaged.
+        OSError: The file cannot be read; that says nothing about the image.
     """
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -41,6 +50,7 @@ def open_image(source: Path | IO[bytes]) -> Image.Image:
             scale_transparency(image)
             return image
     except Exception as error:  # A hostile header can raise nearly anything; a bad image is data, not a crash.
+        raise_if_of_machine(error)
         raise UnusableImage("unreadable", str(error).split(" <_io")[0]) from error
 
 
@@ -49,14 +59,39 @@ def decode(image: Image.Image) -> Image.Image:
 
     Raises:
         UnusableImage: A part of the image is missing or damaged, or decoding it takes too much time or memory.
+        OSError: The file cannot be read, or this machine lacks memory that an image of this size may take.
     """
     check_effort(image)
     try:
         image.load()
     except Exception as error:  # As above.
+        raise_if_of_machine(error)
+        if isinstance(error, MemoryError) or "out of memory" in str(error):
+            check_memory(image)
         reason = "truncated" if "truncated" in str(error) else "unreadable"
         raise UnusableImage(reason, str(error)) from error
     return image
+
+
+def raise_if_of_machine(error: Exception) -> None:
+    """Raise the error as it is if it comes from the disk or the system, and not from the bytes of an image."""
+    if isinstance(error, OSError) and error.errno in ERRORS_OF_MACHINE:
+        raise error
+
+
+def check_memory(image: Image.Image) -> None:
+    """Check that there is memory for the pixels of an image that was not decoded.
+
+    Raises:
+        OSError: There is too little, which says nothing about the image.
+    """
+    width, height = image.size
+    try:
+        bytearray(BYTES_OF_PIXEL * width * height)
+    except MemoryError as error:
+        name = getattr(image, "filename", "") or "an image"
+        needed = BYTES_OF_PIXEL * width * height / 1e6
+        raise OSError(f"{name}: expected {needed:.0f} MB of free memory for {width}x{height}, got less.") from error
 
 
 def draft(image: Image.Image, mode: str, size: tuple[int, int]) -> tuple[str, tuple[float, float, float, float]] | None:

@@ -78,7 +78,7 @@ def get_image(session: Session, image_id: str, *, is_large: bool) -> Response:
     side = min(max(longest, SMALL), LARGE) if is_large else SMALL
     try:
         content = (encode_large if is_large else encode_small)(session.paths.raw / record["file"], side)
-    except UnusableImage as error:
+    except (UnusableImage, OSError) as error:
         return Response(str(error), 422, mimetype="text/plain")
     return Response(content, mimetype="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
 

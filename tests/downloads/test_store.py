@@ -57,6 +57,17 @@ def test_failures_are_remembered_until_they_are_forgotten(tmp_path):
     assert Store(tmp_path).recall("http://a/b", "terms") is None
 
 
+@pytest.mark.parametrize("content", [b"", b'["http_404"', b"[]", b'["a", "b", "c"]', b"\xff", b'["a", 1]', b"{}"])
+def test_a_failure_that_a_crash_left_in_part_is_none(tmp_path, content):
+    store = Store(tmp_path)
+    store.remember("http://a/b", "terms", Failure("http_404", "gone"))
+    [file] = (tmp_path / "failed").iterdir()
+    file.write_bytes(content)
+    assert store.recall("http://a/b", "terms") is None
+    store.remember("http://a/b", "terms", Failure("http_404", "gone"))
+    assert store.recall("http://a/b", "terms") == Failure("http_404", "gone")
+
+
 def test_what_another_process_got_is_forgotten_too(tmp_path):
     stores = [Store(tmp_path), Store(tmp_path)]
     for number, store in enumerate(stores):

@@ -1,9 +1,11 @@
 """What a file may do when it is opened and decoded: start nothing, and take bounded time and memory."""
 
+import errno
 import io
 import os
 import struct
 import subprocess
+import sys
 import zlib
 
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 from stages.images.opening import FORMATS, MOST_SCANS, SCAN, UnusableImage, decode, open_image
 from stages.images.reading import read_pixels
 from stages.images.thumbnails import read_view
+from tests.repositories import ROOT
 
 EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
 %%BoundingBox: 0 0 20 20
@@ -54,6 +57,51 @@ def test_each_format_that_is_read_is_read_again(format_, draw):
     draw(1, (24, 16)).save(stream, format_)
     with open_image(stream) as image:
         assert decode(image).size == (24, 16)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE])
+def test_a_disk_that_fails_says_nothing_about_the_image(number, draw, tmp_path, monkeypatch):
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() >= self.whole:
+                raise OSError(number, "the disk")
+            return super().read(size)
+
+    stream = io.BytesIO()
+    draw(1, (240, 160)).save(stream, "PNG")
+    for whole in (0, 100):  # the header fails, and then the pixels
+        failing = Failing(stream.getvalue())
+        failing.whole = whole
+        with pytest.raises(OSError, match="the disk") as raised:
+            decode(open_image(failing))
+        assert raised.value.errno == number
+    with pytest.raises(FileNotFoundError):
+        open_image(tmp_path / "none.png")
+
+
+def test_a_place_before_the_beginning_of_a_file_is_the_images_fault(tmp_path, monkeypatch):
+    def seek(*_, **__):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(Image, "open", seek)
+    with pytest.raises(UnusableImage, match=r"unreadable: .*Invalid argument"):
+        open_image(tmp_path / "damaged.tif")
+
+
+def test_too_little_memory_says_nothing_about_the_image(tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("RGB", (9000, 6000)).save(path)
+    code = f"""
+import resource
+from pathlib import Path
+from stages.images.opening import decode, open_image
+decode(open_image(Path({str(path)!r})))
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000,) * 2)
+decode(open_image(Path({str(path)!r})))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.stderr.endswith(f"OSError: {path}: expected 216 MB of free memory for 9000x6000, got less.\n")
 
 
 def icon_of(png, format_):

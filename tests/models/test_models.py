@@ -102,11 +102,10 @@ def test_two_builds_give_the_same_bytes(name, tmp_path):
     assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
 
 
-@pytest.mark.parametrize("name", NAMES)
+# The others are fed activations, and what then learns is a head.
+@pytest.mark.parametrize("name", [name for name in NAMES if name.values[0] not in LARGE])
 def test_one_step_lowers_the_loss_of_its_batch(name):
     model = build(name, dropout=0.0)
-    if name in LARGE:
-        model.get_layer(name).trainable = False  # Gradients through its hundreds of layers would take ten seconds.
     # Both losses are computed in training mode, because batch normalisation makes the loss of inference different.
     model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True)
     before, after = (float(model.train_on_batch(images(model), np.array([0, 1, 2, 0]))) for _ in range(2))

@@ -20,7 +20,7 @@ from stages.transforms.affine import Augmentation
 devices.list_gpus = lambda: ["CPU:0", "CPU:1"]
 models.__path__.append({networks!r})
 settings = read_settings("vgg", models.load("vgg"))
-changes = dict(epochs=8, batch_size=8, threads=1, dropout=0.0, learning_rate=3e-2, gpus={gpus})
+changes = dict(epochs=8, batch_size=8, threads=1, dropout=0.0, learning_rate=3e-2, gpus=2)
 settings = settings.model_copy(update=changes)
 labels = np.arange(40) % 2
 Path("pixels").mkdir(exist_ok=True)
@@ -50,14 +50,8 @@ print(seen, history["accuracy"].iloc[-1], history["loss"].round(3).tolist())
 @pytest.mark.slow
 def test_copies_of_the_model_share_the_batches_and_learn(project, tmp_path):
     networks = str(ROOT / "tests" / "tiny_network")
-    outputs = {}
-    for gpus in (1, 2):
-        script = SCRIPT.format(networks=networks, gpus=gpus)
-        environment = warm_environment() | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
-        command = ["python", "-c", script]
-        ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stderr[-2000:]
-        outputs[gpus] = ran.stdout.splitlines()[-1]
-    # The numbers differ, because sums are computed in another order and each copy draws its own dropout.
-    assert outputs[1].startswith("[1] 1.0 ")
-    assert outputs[2].startswith("[2] 1.0 ")
+    environment = warm_environment() | {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    command = ["python", "-c", SCRIPT.format(networks=networks)]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert ran.stdout.splitlines()[-1].startswith("[2] 1.0 ")  # two copies, and all training images right

@@ -71,7 +71,7 @@ def find_broken() -> Iterator[str]:
         if not path.is_file():
             yield f"{path}: expected a file here, in the repository's own folder, got none."
         elif error := yaml_error(path):
-            yield f"{path}{line_of(error)}: expected YAML, got something else: {str(error).splitlines()[0]}."
+            yield f"{path}{line_of(error)}: expected YAML, got something else: {reason_of(error)}."
 
 
 def yaml_error(path: Path) -> YAMLError | None:
@@ -81,6 +81,12 @@ def yaml_error(path: Path) -> YAMLError | None:
     except YAMLError as error:
         return error
     return None
+
+
+def reason_of(error: YAMLError) -> str:
+    """Return what the parser found, and what to do about a colon in brackets, whose quotes DVC used to leave out."""
+    reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{reason}; in brackets put quotes around what holds a colon" if "':'" in reason else reason
 
 
 def mend_lock() -> Iterator[str]:

@@ -98,7 +98,11 @@ def test_a_conflict_is_for_a_person_and_its_file_stays(repository, path):
     ("break_it", "said"),
     [
         (lambda: Path("params.yaml").unlink(), "params.yaml: expected a file here"),
-        (lambda: Path("dvc.yaml").write_text("stages: {"), "dvc.yaml line 1: expected YAML, got something else: "),
+        (lambda: Path("dvc.yaml").write_text("stages: {"), "dvc.yaml line 2: expected YAML, got something else: "),
+        (
+            lambda: Path("params.yaml").write_text("a: 1\nb: [keras, pip:a==1]"),
+            "params.yaml line 2: expected YAML, got something else: found unexpected ':'; in brackets put quotes",
+        ),
     ],
 )
 def test_a_file_without_which_dvc_does_not_start_is_named(repository, break_it, said):

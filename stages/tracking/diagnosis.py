@@ -84,7 +84,7 @@ def yaml_error(path: Path) -> YAMLError | None:
 
 
 def reason_of(error: YAMLError) -> str:
-    """Return what the parser found, and what to do about a colon in brackets, whose quotes DVC used to leave out."""
+    """Return what the parser found, and what to do about a colon in brackets, which needs quotes."""
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"{reason}; in brackets put quotes around what holds a colon" if "':'" in reason else reason
 

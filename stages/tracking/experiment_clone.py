@@ -8,15 +8,15 @@ objects and DVC's cache from the repository, and the repository takes each exper
 
 import os
 import re
+import shlex
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.tracking.dvc_experiments import LOCK, LOGS, REFERENCE, cache_folder, environment
+from stages.tracking.dvc_experiments import LOCK, LOGS, REFERENCE, cache_folder, execute
 from stages.tracking.git import git
 
 CLONE = LOGS / "clone"
@@ -46,9 +46,9 @@ def inside_clone(sources: Iterable[str]) -> Iterator[Clone]:
     """
     workspace = Path.cwd()
     discard()
-    clone = make_clone([source for source in dict.fromkeys(sources) if not is_known(source)])
-    os.chdir(clone.folder)
     try:
+        clone = make_clone([source for source in dict.fromkeys(sources) if not is_known(source)])
+        os.chdir(clone.folder)
         restore(clone)
         yield clone
     finally:
@@ -57,7 +57,11 @@ def inside_clone(sources: Iterable[str]) -> Iterator[Clone]:
 
 
 def make_clone(sources: list[str]) -> Clone:
-    """Make the clone: Git's and DVC's settings of the repository, its objects, its experiments, and the sources."""
+    """Make the clone: Git's and DVC's settings of the repository, its objects, its experiments, and the sources.
+
+    Raises:
+        ValueError: Git or DVC fails.
+    """
     git("init", "--quiet", str(CLONE))
     objects = Path(git("rev-parse", "--git-path", "objects")).absolute()
     (CLONE / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
@@ -70,8 +74,9 @@ def make_clone(sources: list[str]) -> Clone:
     (CLONE / LOCAL_CONFIG).parent.mkdir()
     if LOCAL_CONFIG.is_file():
         shutil.copy(LOCAL_CONFIG, CLONE / LOCAL_CONFIG)
-    command = ["dvc", "config", "--local", "cache.dir", str(cache_folder())]
-    subprocess.run(command, cwd=CLONE, env=environment(), capture_output=True, check=True)
+    command = ["dvc", "--cd", str(CLONE), "config", "--local", "cache.dir", str(cache_folder())]
+    if reason := execute(command, LOGS / "clone.log"):
+        raise ValueError(f"{shlex.join(command)}: expected success, got: {reason}")
     for source in filter(os.path.exists, sources):
         copy(Path(source), CLONE / source)
     return Clone(CLONE.absolute(), Path.cwd(), git("rev-parse", "HEAD"), save_tracked_files(), sources)

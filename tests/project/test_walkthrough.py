@@ -63,9 +63,10 @@ def shrink_all_but_vgg(path):
 
 def forget_left_out(path):
     """Take from dvc.lock the stages of networks that are left out; DVC reads and writes all of it at each stage."""
-    yaml = YAML(typ="safe")
+    yaml = YAML()
     lock = yaml.load(path)
-    lock["stages"] = {name: entry for name, entry in lock["stages"].items() if name.partition("@")[2] not in LEFT_OUT}
+    for name in [name for name in lock["stages"] if name.partition("@")[2] in LEFT_OUT]:
+        del lock["stages"][name]
     yaml.dump(lock, path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.tracking import experiment_clone
+from stages.tracking import dvc_experiments, experiment_clone
 from stages.tracking.experiment_clone import CLONE, inside_clone, restore
 from tests.repositories import shell
 
@@ -16,8 +16,9 @@ def repository(tmp_path, monkeypatch):
     """A repository with a commit, uncommitted changes of each kind, and a folder of images that Git does not know."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(experiment_clone, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(experiment_clone, "environment", lambda: os.environ | {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
-    write("bin/dvc", "#!/bin/sh\necho $@ > .dvc/config.local\n").chmod(0o755)
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    monkeypatch.setattr(dvc_experiments, "environment", lambda: os.environ | {"PATH": path})
+    write("bin/dvc", "#!/bin/sh\nshift; cd $1; shift\necho $@ > .dvc/config.local\n").chmod(0o755)
     for name in ("params.yaml", "dvc.lock", "stages/gone.py", "stages/step.py"):
         write(name, "committed")
     write(".gitignore", "/.dvc/tmp\n/.dvc/config.local\n/bin\n")
@@ -138,6 +139,13 @@ def test_a_shallow_repository_has_a_clone_too(repository, monkeypatch):
         made = add_experiment(clone.folder, "made")
         assert len(shell(clone.folder, "git", "log", "--oneline").splitlines()) == 1
     assert made in listed(repository / "shallow")
+
+
+def test_a_dvc_that_fails_is_one_line_and_leaves_no_clone(repository):
+    write("bin/dvc", "#!/bin/sh\necho 'ERROR: no space left'; exit 1\n")
+    with pytest.raises(ValueError, match=r"^dvc --cd .*: expected success, got: no space left$"), inside_clone([]):
+        pass
+    assert not CLONE.exists()
 
 
 def test_a_repository_without_a_commit_is_one_line(tmp_path, monkeypatch):

@@ -94,27 +94,36 @@ def mend_lock() -> Iterator[str]:
 
     What steps made since then is in DVC's run cache, and is not made again.
     """
-    if not LOCK.is_file() or is_soon(is_lock):
+    if not is_cut_off(LOCK, is_lock):
         return
+    committed = committed_lock()
     aside = TEMPORARY / f"{LOCK.name}.{time.strftime('%Y-%m-%dT%H-%M-%S')}"
     aside.parent.mkdir(parents=True, exist_ok=True)
     LOCK.replace(aside)
-    committed = git("ls-tree", "--name-only", "HEAD", "--", str(LOCK)) if Path(".git").exists() else ""
     if committed:
-        LOCK.write_text(git("show", f"HEAD:{LOCK}") + "\n", encoding="utf-8")
+        LOCK.write_text(committed, encoding="utf-8")
     back = "the committed one is back" if committed else "`dvc repro` writes it anew"
     yield f"{LOCK}: was cut off, as a killed DVC leaves it; it is {aside} now, and {back}. Results are in DVC's cache."
 
 
-def is_lock() -> bool:
-    """Return whether DVC can read dvc.lock. A file cut off between two stages is such, and lacks the later ones.
+def committed_lock() -> str:
+    """Return the text of the committed dvc.lock; an empty text if there is none, or none that DVC can read."""
+    try:
+        text = git("show", f"HEAD:{LOCK}") + "\n"
+    except ValueError:
+        return ""
+    return text if is_lock(text) else ""
 
-    DVC makes what is lacking again, or takes it from its run cache.
+
+def is_lock(content: bytes | str) -> bool:
+    """Return whether DVC can read the content of a dvc.lock.
+
+    One that is cut off between two stages is such. DVC makes what is lacking again, or takes it from its run cache.
     """
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA  # takes half a second
 
     try:
-        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(LOCK.read_bytes()))
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(content))
     except (YAMLError, Invalid, UnicodeDecodeError):
         return False
     return True
@@ -122,26 +131,30 @@ def is_lock() -> bool:
 
 def mend_running() -> Iterator[str]:
     """Set a torn table of running commands aside; yield a sentence if that was done. DVC does without it."""
-    if not RUNNING.is_file() or is_soon(is_table):
+    if not is_cut_off(RUNNING, is_table):
         return
     RUNNING.replace(RUNNING.with_name("rwlock.torn"))
     yield f"{RUNNING}: was cut off, as a killed DVC leaves it; it is {RUNNING}.torn now, and DVC writes it anew."
 
 
-def is_table() -> bool:
-    """Return whether DVC can read the table of running commands."""
+def is_table(content: bytes) -> bool:
+    """Return whether DVC can read the content of its table of running commands."""
     try:
-        return isinstance(json.loads(RUNNING.read_bytes()), dict)
+        return isinstance(json.loads(content), dict)
     except ValueError:
         return False
 
 
-def is_soon(whole: Callable[[], bool]) -> bool:
-    """Return whether a file is whole, now or once a living DVC has had time to write it."""
-    if whole():
-        return True
-    time.sleep(WRITTEN_S)
-    return whole()
+def is_cut_off(path: Path, is_whole: Callable[[bytes], bool]) -> bool:
+    """Return whether a file is there in part, and stays as it is for the time in which a living DVC would write it."""
+    while path.is_file():
+        content = path.read_bytes()
+        if is_whole(content):
+            return False
+        time.sleep(WRITTEN_S)
+        if path.is_file() and path.read_bytes() == content:
+            return True
+    return False
 
 
 def find_risks() -> Iterator[str]:

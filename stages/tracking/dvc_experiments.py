@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from stages.tracking.dvc_lock import Lock, is_current, parse_lock, upstream
-from stages.tracking.git import git
+from stages.tracking.git import git, without_repository
 from stages.tracking.run import Run, as_override, overrides, params_seen_by
 
 LOGS = Path(".dvc/tmp/studies")
@@ -151,4 +151,4 @@ def cache_folder() -> Path:
 
 def environment() -> dict[str, str]:
     """Return the environment in which DVC and its stages find the Python that runs this process."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return {**without_repository(os.environ), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -16,10 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stages.core.files import read_json, write_json
 from stages.tracking.dvc_experiments import LOCK, LOGS, REFERENCE, cache_folder, execute
 from stages.tracking.git import git
 
 CLONE = LOGS / "clone"
+KNOWN = Path(".git/known_experiments.json")  # in the clone: those that the repository had
 SETTLED_S = 2  # DVC writes dvc.lock in place, for half a second
 LOCAL_CONFIG = Path(".dvc/config.local")
 
@@ -47,7 +49,8 @@ def inside_clone(sources: Iterable[str]) -> Iterator[Clone]:
     workspace = Path.cwd()
     discard()
     try:
-        clone = make_clone([source for source in dict.fromkeys(sources) if not is_known(source)])
+        paths = dict.fromkeys(map(os.path.normpath, sources))
+        clone = make_clone([path for path in paths if not is_known(path)])
         os.chdir(clone.folder)
         restore(clone)
         yield clone
@@ -62,6 +65,7 @@ def make_clone(sources: list[str]) -> Clone:
     Raises:
         ValueError: Git or DVC fails.
     """
+    commit, tree = git("rev-parse", "HEAD"), save_tracked_files()
     git("init", "--quiet", str(CLONE))
     objects = Path(git("rev-parse", "--git-path", "objects")).absolute()
     (CLONE / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
@@ -69,8 +73,13 @@ def make_clone(sources: list[str]) -> Clone:
         path = Path(git("rev-parse", "--git-path", name))
         if path.is_file():
             shutil.copy(path, CLONE / ".git" / name)
-    for reference, commit in experiment_references(Path()).items():
-        git("update-ref", reference, commit, folder=CLONE)
+    own = {"core.bare": "false", "core.worktree": str(CLONE.absolute()), "core.hooksPath": os.devnull}
+    for key, value in (own | {"extensions.worktreeConfig": "false"}).items():
+        git("config", key, value, folder=CLONE)
+    known = experiment_references(Path())
+    write_json(known, CLONE / KNOWN)
+    for reference, experiment in known.items():
+        git("update-ref", reference, experiment, folder=CLONE)
     (CLONE / LOCAL_CONFIG).parent.mkdir()
     if LOCAL_CONFIG.is_file():
         shutil.copy(LOCAL_CONFIG, CLONE / LOCAL_CONFIG)
@@ -79,18 +88,19 @@ def make_clone(sources: list[str]) -> Clone:
         raise ValueError(f"{shlex.join(command)}: expected success, got: {reason}")
     for source in filter(os.path.exists, sources):
         copy(Path(source), CLONE / source)
-    return Clone(CLONE.absolute(), Path.cwd(), git("rev-parse", "HEAD"), save_tracked_files(), sources)
+    return Clone(CLONE.absolute(), Path.cwd(), commit, tree, sources)
 
 
 def save_tracked_files() -> str:
     """Return the Git tree of all tracked files as they are now; index, stashes and branches stay as they are."""
     index = LOGS / "index"
+    index.with_name("index.lock").unlink(missing_ok=True)  # which a crash may leave
     while True:
         before = changed_at(LOCK)
-        if time.time() - before < SETTLED_S:
+        if 0 <= time.time() - before < SETTLED_S:
             time.sleep(SETTLED_S / 10)
             continue
-        shutil.copy(git("rev-parse", "--git-path", "index"), index)
+        shutil.copy2(git("rev-parse", "--git-path", "index"), index)  # with its time, by which Git knows what changed
         git("add", "--update", index=index)
         tree = git("write-tree", index=index)
         if changed_at(LOCK) == before:
@@ -103,8 +113,9 @@ def changed_at(path: Path) -> float:
 
 
 def is_known(source: str) -> bool:
-    """Return whether a clone has the source without a copy: Git or DVC tracks it, or its path is absolute."""
-    return Path(source).is_absolute() or bool(git("ls-files", "--", source, f"{source}.dvc"))
+    """Return whether no copy is needed or possible: Git or DVC tracks the source, or it lies outside the repository."""
+    is_outside = Path(source).is_absolute() or Path(source).parts[:1] == ("..",)
+    return is_outside or bool(git("ls-files", "--", source, f"{source}.dvc"))
 
 
 def copy(source: Path, target: Path) -> None:
@@ -130,8 +141,13 @@ def as_pattern(path: str) -> str:
 
 
 def hand_over(folder: Path, repository: Path) -> None:
-    """Give the repository the experiments of a clone in a folder."""
-    references = experiment_references(folder)
+    """Give the repository the experiments that were made in the clone in a folder, and not those that it had before.
+
+    Raises:
+        ValueError: Git fails.
+    """
+    known = read_json(folder / KNOWN)
+    references = [name for name, commit in experiment_references(folder).items() if known.get(name) != commit]
     if references:
         pairs = [f"+{reference}:{reference}" for reference in references]
         quietly = ("-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head")
@@ -146,10 +162,12 @@ def experiment_references(folder: Path) -> dict[str, str]:
 
 
 def discard() -> None:
-    """Delete the clone, if there is one, after its experiments have gone to the repository."""
-    if (CLONE / ".git").is_dir():
+    """Delete the clone, if there is one, after its experiments have gone to the repository; else keep it aside."""
+    if (CLONE / KNOWN).is_file():  # else a kill has left it in part, and no experiment was made in it
         try:
             hand_over(CLONE, Path())
-        except ValueError as error:  # A kill can leave the clone in part.
-            print(f"{CLONE}: expected a whole clone, got: {error} It is made anew.", flush=True)
+        except (ValueError, OSError) as error:
+            aside = CLONE.with_name(f"clone-{time.strftime('%Y-%m-%dT%H-%M-%S')}")
+            CLONE.rename(aside)
+            print(f"{CLONE}: expected to take its experiments, got: {error} It is {aside} now.", flush=True)
     shutil.rmtree(CLONE, ignore_errors=True)

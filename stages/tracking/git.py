@@ -2,7 +2,14 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+
+# Of `git rev-parse --local-env-vars` those that name files.
+NAMING_A_REPOSITORY = frozenset({
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_CONFIG",
+})  # fmt: skip
 
 
 def git(*arguments: str, folder: Path = Path(), index: Path | None = None) -> str:
@@ -16,7 +23,7 @@ def git(*arguments: str, folder: Path = Path(), index: Path | None = None) -> st
     Raises:
         ValueError: The command failed.
     """
-    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.absolute().parent)}
+    environment = without_repository(os.environ) | {"GIT_CEILING_DIRECTORIES": str(folder.absolute().parent)}
     if index:
         environment["GIT_INDEX_FILE"] = str(index.absolute())
     result = subprocess.run(
@@ -26,6 +33,11 @@ def git(*arguments: str, folder: Path = Path(), index: Path | None = None) -> st
         reason = last_line(result.stderr)
         raise ValueError(f"git {' '.join(arguments)}: expected success in {folder.absolute()}, got: {reason}")
     return result.stdout.strip("\n")
+
+
+def without_repository(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what names a repository to Git, as in hooks, whatever folder it runs in."""
+    return {name: value for name, value in environment.items() if name not in NAMING_A_REPOSITORY}
 
 
 def last_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """The runs of a study or search, one after the other: finished runs are kept, and a failed run stops no other."""
 
+import os
 import shlex
 import signal
 import time
@@ -63,7 +64,10 @@ def make_data(clone: Clone) -> None:
     command = missing_data()
     if command:
         print(f"\n{shlex.join(command)}", flush=True)
-        reason = execute(command, log_of("data", clone))
+        log = log_of("data", clone)
+        added = Path(f"{os.path.normpath(load()['collect']['source'])}.dvc")
+        reason = execute(["dvc", "checkout", str(added)], log) if added.is_file() else ""
+        reason = reason or execute(command, log)
         restore(clone)
         if reason:
             raise ValueError(f"{shlex.join(command)}: expected the data that dvc.lock records, got: {reason}")

@@ -185,11 +185,14 @@ def person_at_work(repository):
 
     thread = threading.Thread(target=save)
     thread.start()
-    yield
-    is_over.set()
-    thread.join()
-    commits.touch()
-    assert commit.wait(30) == 0
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        commits.touch()
+        status = commit.wait(30)
+    assert status == 0
     assert (repository / "README.md").read_text() == f"version {saved}"
     lines = (repository / "CHANGELOG.md").read_text().splitlines()
     assert [line for line in lines if line.startswith("line ")] == [f"line {number + 1}" for number in range(saved)]

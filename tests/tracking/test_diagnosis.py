@@ -59,9 +59,10 @@ def test_a_lock_file_that_is_cut_off_is_set_aside_and_the_committed_one_is_back(
     assert examine() == Diagnosis([], [], [])
 
 
-def test_a_lock_file_that_no_commit_has_is_written_anew(repository):
-    shell(repository, "git", "rm", "--quiet", "dvc.lock")
-    shell(repository, "git", "commit", "--quiet", "--message", "none")
+@pytest.mark.parametrize("committed", ["", "stages:"])
+def test_a_lock_file_of_which_no_commit_has_a_whole_one_is_written_anew(repository, committed):
+    Path("dvc.lock").write_text(committed)
+    shell(repository, "git", "commit", "--quiet", "--all", "--message", "torn")
     Path("dvc.lock").write_text("stages:")
     assert "`dvc repro` writes it anew" in examine().mended[0]
     assert not Path("dvc.lock").exists()
@@ -81,6 +82,13 @@ def test_a_table_of_running_commands_that_is_cut_off_is_set_aside(repository, to
 def test_a_file_that_is_being_written_is_waited_for_and_left_alone(repository, monkeypatch):
     Path("dvc.lock").write_text("")
     monkeypatch.setattr(time, "sleep", lambda seconds: Path("dvc.lock").write_text(LOCK))
+    assert examine() == Diagnosis([], [], [])
+
+
+def test_a_file_that_is_written_again_and_again_is_left_alone(repository, monkeypatch):
+    texts = iter(["stages: [", "stages: {", LOCK])
+    Path("dvc.lock").write_text("")
+    monkeypatch.setattr(time, "sleep", lambda seconds: Path("dvc.lock").write_text(next(texts)))
     assert examine() == Diagnosis([], [], [])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.tracking import dvc_experiments, experiment_clone
-from stages.tracking.experiment_clone import CLONE, inside_clone, restore
+from stages.tracking.experiment_clone import CLONE, hand_over, inside_clone, restore
 from tests.repositories import shell
 
 
@@ -114,11 +114,57 @@ def test_experiments_of_a_clone_that_a_kill_left_stay(repository):
         assert made in listed(repository)
 
 
-def test_a_clone_that_a_kill_left_in_part_is_made_anew(repository, capsys):
+def test_a_clone_that_a_kill_left_in_part_is_made_anew(repository):
     write(CLONE / ".git" / "HEAD", "")
     with inside_clone([]):
         assert Path("params.yaml").read_text() == "changed"
-    assert f"{CLONE}: expected a whole clone, got: git for-each-ref" in capsys.readouterr().out
+
+
+def test_a_clone_whose_experiments_cannot_be_taken_is_kept_aside(repository, capsys):
+    clone = experiment_clone.make_clone([])
+    restore(clone)
+    made = add_experiment(clone.folder, "made")
+    (clone.folder / ".git" / "HEAD").write_text("")
+    with inside_clone([]):
+        pass
+    assert f"{CLONE}: expected to take its experiments, got: git for-each-ref" in capsys.readouterr().out
+    [aside] = (repository / CLONE).parent.glob("clone-2*")
+    (aside / ".git" / "HEAD").write_text(made.split()[0])
+    assert made in listed(aside)
+
+
+def test_what_a_person_does_with_experiments_meanwhile_stays(repository):
+    removed, again = (add_experiment(repository, name).split()[1] for name in ("removed", "again"))
+    with inside_clone([]) as clone:
+        shell(repository, "git", "update-ref", "-d", removed)
+        shell(repository, "git", "update-ref", again, "HEAD")
+        hand_over(clone.folder, repository)
+    head = shell(repository, "git", "rev-parse", "HEAD").strip()
+    assert [line for line in listed(repository) if "/exec/" not in line] == [f"{head} {again}"]
+
+
+def test_a_repository_that_names_its_work_tree_is_not_touched(repository, monkeypatch):
+    shell(repository, "git", "config", "core.worktree", str(repository))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(repository))
+    with inside_clone([]) as clone:
+        write("params.yaml", "an experiment's")
+        write(repository / "params.yaml", "edited meanwhile")
+        restore(clone)
+        assert Path("params.yaml").read_text() == "changed"
+    assert Path("params.yaml").read_text() == "edited meanwhile"
+
+
+def test_a_source_is_found_however_its_path_is_written(repository):
+    write("../photos/1.png", "elsewhere")
+    with inside_clone(["./data//[own] images", "../photos", "data/none"]):
+        assert Path("data/[own] images/1.png").exists()
+
+
+def test_a_lock_file_from_the_future_is_not_waited_for(repository):
+    os.utime("dvc.lock", (time.time() + 3600,) * 2)
+    with inside_clone([]):
+        assert Path("params.yaml").read_text() == "changed"
 
 
 def test_a_lock_file_that_dvc_is_writing_is_waited_for(repository):

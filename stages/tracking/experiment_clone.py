@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.core.files import read_json, write_json
-from stages.tracking.dvc_experiments import LOCK, LOGS, REFERENCE, cache_folder, execute
+from stages.tracking.dvc_experiments import LOCK, LOGS, cache_folder, execute, references
 from stages.tracking.git import git
 
 CLONE = LOGS / "clone"
@@ -147,18 +147,16 @@ def hand_over(folder: Path, repository: Path) -> None:
         ValueError: Git fails.
     """
     known = read_json(folder / KNOWN)
-    references = [name for name, commit in experiment_references(folder).items() if known.get(name) != commit]
-    if references:
-        pairs = [f"+{reference}:{reference}" for reference in references]
+    made = [name for name, commit in experiment_references(folder).items() if known.get(name) != commit]
+    if made:
+        pairs = [f"+{reference}:{reference}" for reference in made]
         quietly = ("-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head")
         git(*quietly, str(folder.absolute()), *pairs, folder=repository)
 
 
 def experiment_references(folder: Path) -> dict[str, str]:
     """Return the references of the experiments in the repository of a folder, and the commit of each."""
-    listed = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps", folder=folder)
-    pairs = [line.rpartition(" ") for line in listed.splitlines()]
-    return {reference: commit for reference, _, commit in pairs if REFERENCE.fullmatch(reference)}
+    return {reference: commit for named in references(folder).values() for reference, commit in named.items()}
 
 
 def discard() -> None:

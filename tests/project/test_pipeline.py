@@ -52,13 +52,20 @@ def test_a_second_run_does_nothing(repository):
     assert run(repository, "git", "status", "--porcelain") == ""
 
 
-def test_what_a_killed_dvc_left_in_part_is_mended_and_nothing_runs_again(repository):
+def test_what_a_killed_dvc_left_in_part_is_mended_and_no_training_runs_again(repository):
     lock, running = repository / "dvc.lock", repository / ".dvc" / "tmp" / "rwlock"
-    lock.write_text(lock.read_text().rpartition(" ")[0])
+    whole = lock.read_text()
+    run(repository, "git", "rm", "--quiet", "--cached", "dvc.lock")
+    run(repository, "git", "commit", "--quiet", "--message", "no stage has run")
+    lock.write_text(whole.rpartition(" ")[0])
     running.write_text('{"read')
     mended = run(repository, "python", "-m", "stages.doctor").splitlines()
     assert [line.split()[1] for line in mended] == ["dvc.lock:", ".dvc/tmp/rwlock:"]
-    assert stages_run(run(repository, "dvc", "repro")) == []
+    assert not lock.exists()
+    # All else comes from the run cache, which has no stages like these two.
+    assert stages_run(run(repository, "dvc", "repro")) == ["compare", "report"]
+    assert lock.read_text() == whole
+    run(repository, "git", "reset", "--quiet", "--soft", "HEAD~1")
     assert run(repository, "git", "status", "--porcelain") == ""
 
 

@@ -33,7 +33,7 @@ notebooks: setup  ## Execute the notebooks again, on the pipeline's results
 	python .ci/tidy_notebooks.py notebooks/*.ipynb
 
 test: setup  ## Test all but what takes long (budget: 3 minutes)
-	pytest -n 3 -m "not slow"
+	pytest -n 3 --dist worksteal -m "not slow"
 
 test-slow: setup  ## Test what takes long: full trainings, whole pipelines, a browser (budget: 15 minutes)
 	pytest -n 3 --dist loadfile --no-loadscope-reorder -m slow

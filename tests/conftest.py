@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 from ruamel.yaml import YAML
+from threadpoolctl import threadpool_limits
 
 from stages import models
 
@@ -51,6 +52,8 @@ def pytest_xdist_setupnodes(specs):
 def pytest_configure(config):
     if hasattr(config, "workerinput"):
         sys.executable = str(Path(sys.prefix, "bin", "python"))
+        # The workers share the cores among them; a worker's own threads would only wait for one another.
+        threadpool_limits(1)
 
 
 def pytest_collection_modifyitems(items):
@@ -144,10 +147,16 @@ def project(tmp_path, monkeypatch, all_params):
 
 @pytest.fixture(scope="session")
 def threads():
-    """Set the number of TensorFlow's threads before the first tensor is made, because later it cannot be changed."""
+    """Set the number of TensorFlow's threads before the first tensor is made, because later it cannot be changed.
+
+    Its graphs run as they are: to rewrite one takes longer than the few steps of a test. The commands rewrite theirs.
+    """
+    import tensorflow as tf
+
     from stages.networks.determinism import fix
 
     fix(seed=0, threads=1)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from stages.collect.member_names import decode_name, relative
-from stages.core.files import parse_table
-from stages.sources.listed_image import TABLE, Failure, Listed, list_table, list_tree
+from stages.sources.listed_image import TABLE, Failure, Listed, list_table, list_tree, parse_hand_made
 
 # A password raises RuntimeError, an unknown compression NotImplementedError, a bomb or a wrong size ValueError or
 # OverflowError.
@@ -165,7 +164,7 @@ def listing(path: Path) -> Iterator[Listed]:
             content = opened.read(TABLE, sizes[TABLE])
         except DAMAGE as error:
             raise ValueError(f"{path} {TABLE}: expected a readable table, got {error}.") from error
-        return list_table(parse_table(content, f"{path} {TABLE}"), sizes, f"{path} {TABLE}")
+        return list_table(parse_hand_made(content, f"{path} {TABLE}"), sizes, f"{path} {TABLE}")
 
 
 def fetching(path: Path, listed: Iterable[Listed], max_bytes: int) -> Iterator[tuple[Listed, bytes | Failure]]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.core.files import read_table
 from stages.images.opening import UnusableImage, open_image
-from stages.sources.listed_image import TABLE, Failure, Listed, is_hidden, list_table, list_tree
+from stages.sources.listed_image import TABLE, Failure, Listed, is_hidden, list_table, list_tree, parse_hand_made
 
 
 def listing(path: Path) -> Iterator[Listed]:
@@ -20,8 +19,9 @@ def listing(path: Path) -> Iterator[Listed]:
         ValueError: The table is wrong.
     """
     files = [file for folder, names in walk(path) for file in (join(folder, name) for name in names)]
-    if (path / TABLE).is_file():
-        return list_table(with_relative(read_table(path / TABLE), path), files, str(path / TABLE))
+    table = path / TABLE
+    if table.is_file():
+        return list_table(with_relative(parse_hand_made(table.read_bytes(), str(table)), path), files, str(table))
     return list_tree(files)
 
 

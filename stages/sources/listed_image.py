@@ -1,5 +1,8 @@
 """A listed image: its class and provenance, before its bytes are fetched."""
 
+import codecs
+import csv
+import io
 import os
 import re
 import unicodedata
@@ -10,6 +13,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from stages.core.counts import SPLITS
+from stages.core.files import parse_table
 from stages.sources.tree_layout import find_layout
 
 TABLE = "images.csv"
@@ -109,6 +113,34 @@ def names_folder(class_: str) -> bool:
     return is_plain and class_ not in (*OUTSIDE, *TABLES, "") and len(class_.encode("utf-8", "replace")) <= 255
 
 
+def parse_hand_made(content: bytes, where: str) -> pd.DataFrame:
+    """Parse a table made by hand, as spreadsheets save it, with every value as text.
+
+    It may be in UTF-16, have semicolons or tabs between its fields, and spaces around the names of its columns.
+
+    Raises:
+        ValueError: The text is not a CSV table in one of these forms.
+    """
+    try:
+        is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if is_utf_16 else "utf-8")
+        header = text.partition("\n")[0]
+        separator = next((each for each in ";\t" if each in header and "," not in header), ",")
+        if separator != ",":
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+            stream = io.StringIO(newline="")
+            csv.writer(stream).writerows(rows)
+            text = stream.getvalue()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{where}: expected a CSV table in UTF-8 or UTF-16, got byte {content[error.start]:#04x} at place "
+            f"{error.start}."
+        ) from error
+    except csv.Error as error:
+        raise ValueError(f"{where}: expected a CSV table, got {error}.") from error
+    return parse_table(text.encode("utf-8"), where).rename(columns=lambda name: str(name).strip())
+
+
 def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterator[Listed]:
     """Yield the rows of a table with `file`, `class` and columns of provenance, then the files that it does not name.
 
@@ -117,24 +149,30 @@ def list_table(table: pd.DataFrame, files: Iterable[str], where: str) -> Iterato
             that cannot name a folder.
     """
     _check_columns(table, where)
+    known = set(files)
     for line, record in enumerate(table.to_dict("records"), start=2):
         row = {str(column): value for column, value in record.items()}
         given_split = row.pop("split", "")
         if given_split not in (*SPLITS, ""):
             raise ValueError(f"{where} line {line}: expected a split of {', '.join(SPLITS)}, got {given_split}.")
-        member, class_ = normalise(row.pop("file")), clean_class(row.pop("class"))
+        member, class_ = find_member(row.pop("file"), known), clean_class(row.pop("class"))
         if class_ and not names_folder(class_):
             raise ValueError(f"{where} line {line}: expected a class that can name a folder, got {class_!r}.")
         source_id = row.pop("source_id", "") or member
         yield Listed(source_id=source_id, class_=class_, given_split=given_split, member=member, **row)
-    for file in sorted(set(files) - set(table["file"].map(normalise)) - {TABLE}):
+    for file in sorted(known - {find_member(file, known) for file in table["file"]} - {TABLE}):
         if not is_hidden(file):
             yield Listed(source_id=file, class_="", member=file)
 
 
-def normalise(file: str) -> str:
-    """Return a path of a table as the listing of its folder has it: without `./` and double slashes."""
-    return str(PurePosixPath(file)) if file else file
+def find_member(file: str, known: set[str]) -> str:
+    """Return a path of a table as the listing of its folder has it: without `./` and double slashes, and with slashes.
+
+    A backslash stays where a file's name has one.
+    """
+    member = str(PurePosixPath(file.strip())) if file.strip() else ""
+    slashed = member.replace("\\", "/")
+    return slashed if slashed in known and member not in known else member
 
 
 def _check_columns(table: pd.DataFrame, where: str) -> None:

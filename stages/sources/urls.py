@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.core.files import read_table
 from stages.core.params import Section
-from stages.sources.listed_image import Listed
+from stages.sources.listed_image import Listed, parse_hand_made
 from stages.web.client import Client
 
 COLUMNS = ("url", "class", "source_id", "title", "page_url", "author", "licence", "licence_url")
@@ -24,7 +23,10 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
         FileNotFoundError: The file does not exist.
         ValueError: The file is not a table of addresses, or two addresses have the same id.
     """
-    table = read_table(Path(entry.path))
+    path = Path(entry.path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a table, got no such file.")
+    table = parse_hand_made(path.read_bytes(), entry.path)
     if "url" not in table:
         raise ValueError(f"{entry.path}: expected a column url, got {', '.join(table.columns)}.")
     if unknown := [column for column in table.columns if column not in COLUMNS]:

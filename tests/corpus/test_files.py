@@ -1,0 +1,63 @@
+"""Every file of the table goes through `collect` and `clean`, with the project's own params."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.clean.run import run as clean
+from stages.clean.settings import Clean
+from stages.collect.run import Collect
+from stages.collect.run import run as collect
+from stages.core import params
+from stages.core.files import read_table
+from stages.images.reading import read_pixels
+from tests.corpus.files import FILES, GREY, KEPT, SEEDS_OF_HEIC
+
+SIZE = (64, 48)
+LARGEST_DIFFERENCE = 30  # of 255, the mean over all pixels; four greys reach 25, a negative or a hidden colour 80
+
+
+def draw_row(name):
+    """Return the drawing of a row, 48 coloured squares, others for each."""
+    seed = SEEDS_OF_HEIC.get(name, list(FILES).index(name))
+    squares = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(squares).resize(SIZE, Image.Resampling.NEAREST)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory, root):
+    """Return {name: (what became of it, why, the path of its raw bytes)}."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "source" / "things").mkdir(parents=True)
+    for name, (make, _) in FILES.items():
+        (folder / "source" / "things" / name).write_bytes(make(draw_row(name)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        collecting = params.read(Collect, "collect").model_copy(update={"source": str(folder / "source")})
+        cleaning = params.read(Clean, "clean").model_copy(update={"on_duplicate": "keep"})
+        counts = collect(collecting, folder / "raw")
+        assert (counts["listed"], counts["kept"]) == (len(FILES), len(FILES))
+        (folder / "review.csv").write_text("image_id,decision,class,reason,time\n")
+        counts = clean(cleaning, folder / "raw", folder / "review.csv", folder / "clean")
+        assert counts["listed"] == len(FILES) == counts["kept"] + sum(counts["rejected"].values())
+    tables = [read_table(folder / "clean" / f"{name}.csv") for name in ("kept", "rejected")]
+    rows = [row for table in tables for row in table.assign(**{"reason": table.get("reason", KEPT)}).to_dict("records")]
+    return {row["source_id"].removeprefix("things/"): (row["reason"], row.get("detail"), folder / "raw" / row["file"])
+            for row in rows}  # fmt: skip
+
+
+def in_table(name):
+    """Return a name as tables have it, which hold no line end and nothing but Unicode."""
+    return name.replace("\n", " ").replace("\udce9", " ")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_kept_as_it_looks_or_refused_with_its_reason(name, outcomes):
+    reason, detail, path = outcomes[in_table(name)]
+    expected = FILES[name][1]
+    assert reason == (KEPT if expected == GREY else expected), detail
+    if reason == KEPT:
+        shown = read_pixels(path, SIZE[::-1], "none").astype(int)
+        drawn = draw_row(name)
+        meant = np.asarray(drawn.convert("L").convert("RGB") if expected == GREY else drawn)
+        assert np.abs(shown - meant).mean() < LARGEST_DIFFERENCE

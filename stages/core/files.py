@@ -151,7 +151,7 @@ def parse_table(content: bytes, where: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{where}: expected a CSV table, got {error}.") from error
+        raise ValueError(f"{where}: expected a CSV table, got {str(error).strip()}.") from error
     # If every row has one field too many, pandas takes the first field as an index and shifts the other fields.
     if not isinstance(table.index, pd.RangeIndex):
         raise ValueError(f"{where}: expected a CSV table, got rows longer than its header of {len(table.columns)}.")

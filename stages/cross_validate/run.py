@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -24,7 +25,7 @@ from stages.cross_validate.whole_trainings import WholeTrainer
 from stages.networks.backbone_parts import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, pool, read_inputs
-from stages.training.checkpoints import fingerprint, imported_files, open_folder, save_arrays
+from stages.training.checkpoints import fingerprint, imported_files, load_arrays, open_folder, save_arrays
 from stages.training.hyperparams import Hyperparams
 from stages.training.recipe import check_settings, facts_of
 from stages.transforms.affine import Augmentation
@@ -120,9 +121,9 @@ def test_one(
 ) -> tuple[str, npt.NDArray[np.float32]]:
     """Return the training's name and test probabilities, which the folder keeps for a run that is interrupted."""
     path = folder / f"{training.name}.npz"
-    if path.is_file():
-        with np.load(path) as file:
-            return training.name, file["probabilities"]
+    found = load_arrays(path, itemgetter("probabilities"))
+    if found is not None:
+        return training.name, found
     trainer = idle.get()
     try:
         probabilities = trainer.train(training)

@@ -14,11 +14,10 @@ OTHER_TYPES = {
     b"{": "a JSON text", b"version https://git-lfs": "a pointer of Git LFS, whose file `git lfs pull` fetches",
 }  # fmt: skip
 # Images in containers of the kind that MP4 has, by their brand (https://mp4ra.org/registered-types/brands).
-READ_BRANDS = (b"avif", b"avis", b"mif1")
-UNREAD_BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"msf1"), "HEIC, as iPhones write it"),
-    b"crx ": "CR3, Canon's raw images",
-}
+READ_BRANDS = (
+    b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevm", b"hevs", b"hevx", b"mif1", b"msf1",
+)  # fmt: skip
+UNREAD_BRANDS = {b"crx ": "CR3, Canon's raw images"}
 
 
 def check_type(content: bytes) -> None:

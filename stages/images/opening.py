@@ -5,12 +5,13 @@ import warnings
 from pathlib import Path
 from typing import IO
 
-from PIL import Image
+import pi_heif
+from PIL import Image, TiffImagePlugin
 
 # What is read. Pillow knows more: EPS starts Ghostscript, icons hide the size of their images, and others are no
 # images that a person collects.
 FORMATS = (
-    "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "DIB", "PCX", "PPM", "QOI", "SGI", "TGA",
+    "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "DIB", "PCX", "PPM", "QOI", "SGI", "TGA",
 )  # fmt: skip
 MOST_MEGAPIXELS = 500  # of an image that is decoded, whatever params.yaml says: 1.5 GB
 MOST_SCANS = 100  # of a JPEG, each of which goes over all pixels; programs write about ten
@@ -18,12 +19,17 @@ BYTES_OF_PIXEL = 4  # of Pillow's RGB
 # Numbers of errors that come from the disk or the system. A damaged file can cause others, such as EINVAL by a place
 # before its beginning.
 ERRORS_OF_MACHINE = frozenset({
-    errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENOENT, errno.ENOMEM, errno.ENXIO,
-    errno.EPERM, errno.ESTALE, errno.ETIMEDOUT,
+    errno.EACCES, errno.EBUSY, errno.EIO, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENOENT,
+    errno.ENOMEM, errno.ENOTCONN, errno.ENXIO, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT,
 })  # fmt: skip
 SCAN = b"\xff\xda"
 GREYS = {"L;2": 85, "L;4": 17}  # the step between two greys of a PNG with so many bits, in 8 bits
 
+# Damaged metadata is no one's to mend, and what is damaged in the pixels has a reason of ours.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+pi_heif.register_heif_opener()
+# TIFF of 16-bit greys that count from white, which Pillow reads in one order of bytes only.
+TiffImagePlugin.OPEN_INFO[b"MM", 0, (1,), 1, (16,), ()] = ("I;16B", "I;16B")
 # Pillow's own limit only warns below 179 megapixels; `check_area` refuses by the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -45,10 +51,9 @@ def open_image(source: Path | IO[bytes]) -> Image.Image:
         OSError: The file cannot be read; that says nothing about the image.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):
-            image = Image.open(source, formats=FORMATS)
-            scale_transparency(image)
-            return image
+        image = Image.open(source, formats=FORMATS)
+        scale_transparency(image)
+        return image
     except Exception as error:  # A hostile header can raise nearly anything; a bad image is data, not a crash.
         raise_if_of_machine(error)
         raise UnusableImage("unreadable", str(error).split(" <_io")[0]) from error

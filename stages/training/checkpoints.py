@@ -9,12 +9,11 @@ import json
 import os
 import shutil
 import time
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grimp
 import keras
@@ -27,8 +26,10 @@ from stages.core.locks import locked
 from stages.results.history import History
 
 KEPT_DAYS = 14
+KINDS = ("model", "optimizer", "best")  # of the arrays in a checkpoint
 ROOT = Path(stages.__file__).parent
 Arrays = list[npt.NDArray[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,36 +82,36 @@ def open_folder(name: str) -> Iterator[Path]:
 
 def save_state(path: Path, model: keras.Model, best: Arrays, history: History, is_over: bool) -> None:
     """Write the state of a training; if the process is killed meanwhile, the state before stays."""
-    kinds = {
-        "model": [to_array(variable) for variable in model.variables],
-        "optimizer": [to_array(variable) for variable in model.optimizer.variables],
-        "best": best,
-    }
+    variables = (model.variables, model.optimizer.variables)
+    kinds = dict(zip(KINDS, [*([to_array(variable) for variable in each] for each in variables), best], strict=True))
     arrays = {f"{kind}_{i}": value for kind, values in kinds.items() for i, value in enumerate(values)}
-    save_arrays(path, arrays | {"facts": np.array(json.dumps({"history": history, "is_over": is_over}))})
+    counts = {kind: len(values) for kind, values in kinds.items()}
+    facts = json.dumps({"history": history, "is_over": is_over, "counts": counts})
+    save_arrays(path, arrays | {"facts": np.array(facts)})
 
 
 def load_state(path: Path) -> State | None:
-    """Read a state; return None if there is no file, or if it cannot be read."""
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            facts = json.loads(file["facts"].item())
-            model, optimizer, best = (in_order(file, kind) for kind in ("model", "optimizer", "best"))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        zipfile.BadZipFile,
-    ):  # The file is missing or damaged: the training starts again.
-        return None
+    """Read a state; return None if there is none, or a damaged one."""
+    return load_arrays(path, to_state)
+
+
+def to_state(arrays: Mapping[str, npt.NDArray[Any]]) -> State:
+    """Return the state that the arrays of a file make up."""
+    facts = json.loads(arrays["facts"].item())
+    model, optimizer, best = ([arrays[f"{kind}_{i}"] for i in range(facts["counts"][kind])] for kind in KINDS)
     return State(model, optimizer, best, facts["history"], facts["is_over"])
 
 
-def in_order(file: Any, kind: str) -> Arrays:
-    """Return the arrays `<kind>_0`, `<kind>_1`, … of an open file."""
-    count = sum(name.startswith(f"{kind}_") for name in file.files)
-    return [file[f"{kind}_{i}"] for i in range(count)]
+def load_arrays(path: Path, convert: Callable[[Mapping[str, npt.NDArray[Any]]], T]) -> T | None:
+    """Return what `convert` makes of a file's arrays; None if there is no file, or if it is damaged, which is said."""
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return convert(file)
+    except Exception as error:  # A flipped bit can raise nearly anything.
+        print(f"{path}: expected a whole checkpoint, got {type(error).__name__}: what it held is trained again")
+        return None
 
 
 def restore(state: State, model: keras.Model) -> None:

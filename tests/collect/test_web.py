@@ -150,7 +150,6 @@ def test_no_secret_is_left_anywhere(tmp_path, services):
     commit(folder)
     output.append(run(folder, "dvc", "repro", "split", "--verbose", **secrets))
     commit(folder)
-    output.append(run(folder, "dvc", "exp", "run", "-S", "collect.max_megapixels=90", "split", **secrets))
     output.append(run(folder, "dvc", "exp", "run", "--temp", "-S", "collect.max_megapixels=80", "split", **secrets))
     assert len(host.requests) == 60
 
@@ -158,7 +157,7 @@ def test_no_secret_is_left_anywhere(tmp_path, services):
     files = written(folder, Path(f"{folder}-cache"))
     assert any(path.is_relative_to(folder / ".dvc" / "tmp") for path in files)
     commits = run(folder, "git", "rev-list", "--all").split()
-    assert len(commits) >= 4  # two of them are experiments
+    assert len(commits) >= 3  # one of them is an experiment
     for name, secret in SECRETS.items():
         assert any(form in sent[name.split("_")[0].lower()] for form in forms(secret))
         for form in forms(secret):

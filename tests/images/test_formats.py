@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.images.formats import check_type, check_whole
+from stages.images.formats import READ_BRANDS, check_type, check_whole
 from stages.images.opening import UnusableImage
+from tests.corpus.damage import mutate
 
 
 def encode(format_, image=None, **options):
@@ -65,10 +66,9 @@ def test_a_bmp_may_go_on_behind_its_pixels(more):
     check_whole(FILES["BMP"] + more)
 
 
-@pytest.mark.parametrize(("brand", "name"), [(b"heic", "HEIC"), (b"hevc", "HEIC"), (b"msf1", "HEIC"), (b"crx ", "CR3")])
-def test_images_that_are_not_read_are_not_called_videos(brand, name):
-    with pytest.raises(UnusableImage, match=rf"^unsupported: {name}, .*; as JPEG it can be read$"):
-        check_type(struct.pack(">I", 24) + b"ftyp" + brand)
+def test_images_that_are_not_read_are_not_called_videos():
+    with pytest.raises(UnusableImage, match=r"^unsupported: CR3, .*; as JPEG it can be read$"):
+        check_type(struct.pack(">I", 24) + b"ftypcrx ")
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,9 @@ def test_what_is_no_image_is_of_the_wrong_type(content, name):
         check_type(content)
 
 
-def test_an_image_of_the_same_container_as_a_video_passes():
-    check_type(struct.pack(">I", 24) + b"ftypavif")
+@pytest.mark.parametrize("brand", READ_BRANDS)
+def test_an_image_of_the_same_container_as_a_video_passes(brand):
+    check_type(struct.pack(">I", 24) + b"ftyp" + brand)
 
 
 @pytest.fixture(scope="module")
@@ -116,29 +117,6 @@ def fuzzed():
         content = encode(kind, Image.fromarray(noisy).convert(choices[number // 5 % len(choices)]))
         mutated += [(kind, mutate(content, way, rng)) for way in range(10)]
     return mutated
-
-
-def mutate(content, way, rng):
-    start = int(rng.integers(len(content)))
-    end = min(len(content), start + int(rng.integers(1, 40)))
-    noise = rng.integers(0, 256, 40, dtype=np.uint8).tobytes()
-    middle = {
-        0: bytes([content[start] ^ 1 << int(rng.integers(8))]) + content[start + 1 : end],  # one bit
-        1: noise[: end - start],
-        2: b"",  # a part missing
-        3: bytes(end - start),
-        4: content[start:end] * 2,
-        5: noise + content[start:end],
-    }
-    if way in middle:
-        return content[:start] + middle[way] + content[end:]
-    place = int(rng.integers(min(60, len(content))))
-    return {
-        6: content[:start],
-        7: content + noise,
-        8: content[:place] + noise[:1] + content[place + 1 :],  # the header
-        9: content[: -int(rng.integers(1, 14))],
-    }[way]
 
 
 @pytest.mark.usefixtures("tensors")

@@ -51,7 +51,7 @@ def test_a_drawing_in_postscript_starts_nothing_whatever_its_name(name, ghostscr
     assert not ghostscript.exists()
 
 
-@pytest.mark.parametrize("format_", sorted({*FORMATS} - {"QOI"}))  # which Pillow does not write before its version 12
+@pytest.mark.parametrize("format_", sorted({*FORMATS} - {"HEIF"}))  # for which there is no encoder
 def test_each_format_that_is_read_is_read_again(format_, draw):
     stream = io.BytesIO()
     draw(1, (24, 16)).save(stream, format_)

@@ -1,5 +1,6 @@
 import os
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -54,11 +55,36 @@ def test_arrays_replace_the_file_whole(folder):
     assert [path.name for path in folder.iterdir()] == ["state.npz"]
 
 
-def test_what_is_no_checkpoint_is_none(folder):
+def test_what_is_no_checkpoint_is_none_and_said(folder, capsys):
     folder.mkdir(parents=True)
     for name, content in (("cut.npz", b"PK\x03\x04"), ("text.npz", b"hello"), ("empty.npz", b"")):
         (folder / name).write_bytes(content)
         assert checkpoints.load_state(folder / name) is None
     save_arrays(folder / "other.npz", {"a": np.array(1)})
     assert checkpoints.load_state(folder / "other.npz") is None
+    assert capsys.readouterr().out.count("expected a whole checkpoint, got ") == 4
     assert checkpoints.load_state(folder / "none.npz") is None
+    assert capsys.readouterr().out == ""
+
+
+def test_a_flipped_bit_gives_the_state_as_it_was_or_none(folder):
+    arrays = [np.arange(number + 2, dtype=np.float32) for number in range(3)]
+    variables = [SimpleNamespace(value=array) for array in arrays]
+    model = SimpleNamespace(variables=variables, optimizer=SimpleNamespace(variables=variables[:2]))
+    checkpoints.save_state(folder / "state.npz", model, arrays[:1], {"loss": [0.5]}, is_over=False)
+    whole = (folder / "state.npz").read_bytes()
+    state = checkpoints.load_state(folder / "state.npz")
+    assert state.history == {"loss": [0.5]}
+    lost = 0
+    for place in range(0, len(whole), 5):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        (folder / "state.npz").write_bytes(damaged)
+        read = checkpoints.load_state(folder / "state.npz")
+        lost += read is None
+        if read is not None:
+            assert (read.history, read.is_over) == (state.history, state.is_over)
+            for kind in ("model", "optimizer", "best"):
+                pairs = zip(getattr(read, kind), getattr(state, kind), strict=True)
+                assert all(np.array_equal(one, other) for one, other in pairs)
+    assert lost > len(whole) / 5 / 2

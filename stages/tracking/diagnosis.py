@@ -5,9 +5,7 @@ them cut off, and no later `dvc` goes on.
 """
 
 import json
-import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,13 +19,12 @@ from stages.core.params import PARAMS, line_of
 from stages.core.stage_inputs import PIPELINE
 from stages.tracking.dvc_experiments import LOCK
 from stages.tracking.git import git
+from stages.tracking.risks import find_risks
 
 TEMPORARY = Path(".dvc/tmp")
 RUNNING = TEMPORARY / "rwlock"  # which commands read and write which paths
 CONFLICT = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
 WRITTEN_S = 1.5  # a file that a living DVC writes is whole again after this time
-LEAST_GIGABYTES = 2  # the pipeline on the embedded drawings writes about 1
-OLD_S = 60  # a git command on this repository takes less
 
 
 @dataclass(frozen=True)
@@ -155,34 +152,3 @@ def is_cut_off(path: Path, is_whole: Callable[[bytes], bool]) -> bool:
         if path.is_file() and path.read_bytes() == content:
             return True
     return False
-
-
-def find_risks() -> Iterator[str]:
-    """Yield a sentence for each thing that works now and may fail later, or lose something."""
-    free = shutil.disk_usage(Path()).free / 1e9
-    if free < LEAST_GIGABYTES:
-        yield f"disk: expected at least {LEAST_GIGABYTES} GB free here, got {free:.1f} GB."
-    if not os.access(Path(), os.W_OK):
-        yield f"{Path.cwd()}: expected a folder that may be written to, got one that is read-only for this user."
-    if found := set("#?%") & set(str(Path.cwd())):
-        yield (
-            f"{Path.cwd()}: expected a path without #, ? and %, got {' '.join(sorted(found))}: `dvc exp run --temp` "
-            "fails there."
-        )
-    if not Path(".git").exists():
-        yield f"{Path.cwd()}: expected a Git repository, got none: there are no experiments without one."
-        return
-    yield from find_risks_of_git()
-
-
-def find_risks_of_git() -> Iterator[str]:
-    """Yield a sentence for each of Git's settings and leftovers with which experiments fail or differ."""
-    settings = git("config", "--list", "--name-only").splitlines()
-    for key in ("user.name", "user.email"):
-        if key not in settings:
-            yield f"git config {key}: expected a value, got none: commits and experiments need it."
-    if "core.autocrlf" in settings and git("config", "core.autocrlf") == "true":
-        yield "git config core.autocrlf: expected false or none, got true: other line ends are other data to DVC."
-    lock = Path(git("rev-parse", "--git-path", "index.lock"))
-    if lock.is_file() and time.time() - lock.stat().st_mtime > OLD_S:
-        yield f"{lock}: expected none, got one: if no git command and no editor of a commit is open, rm {lock}"

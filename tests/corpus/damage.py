@@ -2,17 +2,17 @@
 
 import random
 
-
 from tests.corpus.files import FILES, GREY, KEPT
 from tests.corpus.trees import image, in_table, tarred, tree, zipped
 
 WHOLE = [name for name, (_, outcome) in FILES.items() if outcome in (KEPT, GREY)]
-PARTS = ("cat", "dog", "train", "test", "val", "images", " a", "caf\u00e9", "cafe\u0301", "x.y", "$x^$", "-", "\udce9", "NA",
-         "\u732b", ".hidden", "__MACOSX", "images.csv", "'\"", "%s", "a\nb", "~", "con")  # fmt: skip
+PARTS = ("cat", "dog", "train", "test", "val", "images", " a", "caf\u00e9", "cafe\u0301", "x.y", "$x^$", "-", "\udce9",
+         "NA", "\u732b", ".hidden", "__MACOSX", "images.csv", "'\"", "%s", "a\nb", "~", "con")  # fmt: skip
 NAMES = ("1.png", "2.JPG", "3", "4.txt", ".DS_Store", "Thumbs.db", "5 .png", "\udcff.png", "6\n.png", "7.png.zip",
          "images.csv", "failures.csv", "-8.png", "\u202e9.png")  # fmt: skip
 COLUMNS = ("file", "class", "split", "title", "source_id", "junk", "")
-CELLS = ("1.png", "cat/1.png", "../1.png", "cat", "dog", "a/b", "train", "dev", "", '"', "x" * 300, "\u732b", "\\", "1.png ")
+CELLS = ("1.png", "cat/1.png", "../1.png", "cat", "dog", "a/b", "train", "dev", "", '"', "x" * 300, "\u732b", "\\",
+         "1.png ")  # fmt: skip
 
 
 def mutate(content, way, rng):
@@ -74,5 +74,3 @@ def odd_source(seed):
             links.append((name, chance.choice(targets)))
             taken.add(name)
     return tree(files, links=links)
-
-

@@ -64,8 +64,7 @@ def tiff(pixels, order, *, white_is_zero=False):
         (273, 4, stored), (277, 3, 1), (278, 4, height), (279, 4, len(data)),
     )  # fmt: skip
     entries = b"".join(
-        struct.pack(f"{order}HHI", tag, kind, 1)
-        + struct.pack(f"{order}I" if kind == 4 else f"{order}Hxx", value)
+        struct.pack(f"{order}HHI", tag, kind, 1) + struct.pack(f"{order}I" if kind == 4 else f"{order}Hxx", value)
         for tag, kind, value in tags
     )
     start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)

@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from tests.corpus.encoders import bmp_from_the_top, bmp_of_runs, chunk, encode, png, png_header, png_of_few_greys, qoi, tiff
+from tests.corpus.encoders import (
+    bmp_from_the_top,
+    bmp_of_runs,
+    encode,
+    png,
+    png_header,
+    png_of_few_greys,
+    qoi,
+    tiff,
+)
 
 SEEDS_OF_HEIC = {"iphone.heic": 2026, "iphone held upright.HEIC": 2027}  # of the drawings in them
 KEPT, GREY = "kept", "kept in grey"
@@ -136,7 +145,7 @@ FILES = {
     "cut.gif": (lambda i: encode(few(i), "GIF")[:-1], "truncated"),
     "cut.bmp": (lambda i: encode(i, "BMP")[:-1], "truncated"),
     "cut.heic": (lambda _: read("photo.heic")[:-9], "unreadable"),
-    "wrong checksum.png": (lambda i: encode(i).replace(chunk(b"IEND", b""), chunk(b"IEND", b"")[:-1] + b"!"), "unreadable"),
+    "wrong checksum.png": (lambda i: encode(i)[:-1] + b"!", "unreadable"),
     "wall of a chat.gif": (lambda i: two(few(i), "GIF"), "animated"),
     "sticker.webp": (lambda i: two(i, "WEBP"), "animated"),
     "moving.png": (lambda i: two(i, "PNG"), "animated"),

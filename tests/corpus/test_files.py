@@ -41,7 +41,7 @@ def outcomes(tmp_path_factory, root):
         counts = clean(cleaning, folder / "raw", folder / "review.csv", folder / "clean")
         assert counts["listed"] == len(FILES) == counts["kept"] + sum(counts["rejected"].values())
     tables = [read_table(folder / "clean" / f"{name}.csv") for name in ("kept", "rejected")]
-    rows = [row for table in tables for row in table.assign(**{"reason": table.get("reason", KEPT)}).to_dict("records")]
+    rows = [row for table in tables for row in table.assign(reason=table.get("reason", KEPT)).to_dict("records")]
     return {row["source_id"].removeprefix("things/"): (row["reason"], row.get("detail"), folder / "raw" / row["file"])
             for row in rows}  # fmt: skip
 

@@ -94,17 +94,31 @@ def in_table(text, encoding="utf-8", files=("1.png", "2.png")):
 
 
 CATS_AND_DOGS = {"cat": 1, "dog": 1}
+
+
+def and_failed(**reasons):
+    """Return cats and dogs, and the number of files that failed by reason, whose spaces are underlines here."""
+    return {**CATS_AND_DOGS, "failed": {reason.replace("_", " "): number for reason, number in reasons.items()}}
+
+
 TWO = images("cat/1.png", "dog/2.png")
 
 TREES = {
     # --- names of classes
     "plain": (tree(TWO), CATS_AND_DOGS),
     "spaces around a name": (tree(images("cat /1.png", " dog/2.png")), CATS_AND_DOGS),
-    "one name in two forms": (tree(images("caf\u00e9/1.png", "cafe\u0301/2.png", "dog/3.png")), {"caf\u00e9": 2, "dog": 1}),
+    "one name in two forms": (
+        tree(images("caf\u00e9/1.png", "cafe\u0301/2.png", "dog/3.png")),
+        {"caf\u00e9": 2, "dog": 1},
+    ),
     "names in Latin-1": (tree(images("caf\udce9/1.png", "dog/2.png")), {"caf\u00e9": 1, "dog": 1}),
-    "signs of shells and of mathematics": (tree(images("$x^$/1.png", "a|b*/2.png", "%s/3.png")), {"$x^$": 1, "a|b*": 1, "%s": 1}),
+    "signs of shells and of mathematics": (
+        tree(images("$x^$/1.png", "a|b*/2.png", "%s/3.png")),
+        {"$x^$": 1, "a|b*": 1, "%s": 1},
+    ),
     "names of the project's own tables": (
-        tree(images("images.csv/1.png", "cat/2.png")), {"cat": 1, "failed": {"no class": 1}},
+        tree(images("images.csv/1.png", "cat/2.png")),
+        {"cat": 1, "failed": {"no class": 1}},
     ),
     "numbers and missing values": (tree(images("007/1.png", "NA/2.png", "1e3/3.png")), {"007": 1, "NA": 1, "1e3": 1}),
     "a name of 255 bytes": (tree(images("x" * 255 + "/1.png", "dog/2.png")), {"x" * 255: 1, "dog": 1}),
@@ -114,26 +128,43 @@ TREES = {
         tree({**TWO, "cat/.DS_Store": b"x", "dog/._2.png": b"x", "__MACOSX/cat/1.png": b"x", "@eaDir/2.png": b"x"}),
         CATS_AND_DOGS,
     ),
-    "a clone of a data set": (tree({**TWO, ".git/config": b"x", "cat/.gitignore": b"*.tmp\n", "README.md": b"x"}),
-                              {**CATS_AND_DOGS, "failed": {"no class": 1}}),
+    "a clone of a data set": (
+        tree({**TWO, ".git/config": b"x", "cat/.gitignore": b"*.tmp\n", "README.md": b"x"}),
+        and_failed(no_class=1),
+    ),
     "a folder for nobody": (tree(TWO, folders=["owl"]), CATS_AND_DOGS),
-    "a pipe": (tree(TWO, pipes=["cat/pipe"]), {**CATS_AND_DOGS, "failed": {"no regular file": 1}}),
+    "a pipe": (tree(TWO, pipes=["cat/pipe"]), and_failed(no_regular_file=1)),
     # --- links
-    "a linked class": (tree({**images("dog/2.png"), ".store/1.png": image(9)}, links=[("cat", ".store")]), CATS_AND_DOGS),
+    "a linked class": (
+        tree({**images("dog/2.png"), ".store/1.png": image(9)}, links=[("cat", ".store")]),
+        CATS_AND_DOGS,
+    ),
     "a link around": (tree(TWO, links=[("cat/all", "..")]), CATS_AND_DOGS),
-    "a link to itself": (tree(TWO, links=[("cat/loop.png", "loop.png")]), {**CATS_AND_DOGS, "failed": {"missing": 1}}),
-    "a broken link": (tree(TWO, links=[("cat/gone.png", "nowhere")]), {**CATS_AND_DOGS, "failed": {"missing": 1}}),
-    "git-annex": (tree({**images("dog/2.png"), ".git/annex/objects/key": image(9)},
-                       links=[("cat/1.png", "../.git/annex/objects/key")]), CATS_AND_DOGS),
-    "a link to a secret": (tree(TWO, links=[("cat/key.png", "/etc/hostname")]),
-                           {**CATS_AND_DOGS, "failed": {"outside the source": 1}}),
+    "a link to itself": (tree(TWO, links=[("cat/loop.png", "loop.png")]), and_failed(missing=1)),
+    "a broken link": (tree(TWO, links=[("cat/gone.png", "nowhere")]), and_failed(missing=1)),
+    "git-annex": (
+        tree(
+            {**images("dog/2.png"), ".git/annex/objects/key": image(9)},
+            links=[("cat/1.png", "../.git/annex/objects/key")],
+        ),
+        CATS_AND_DOGS,
+    ),
+    "a link to a secret": (tree(TWO, links=[("cat/key.png", "/etc/hostname")]), and_failed(outside_the_source=1)),
     # --- layouts
-    "splits": (tree(images("train/cat/1.png", "test/cat/2.png", "train/dog/3.png", "val/dog/4.png")), {"cat": 2, "dog": 2}),
-    "splits of Kaggle": (tree(images(*(f"{part}_set/{name}.png" for part in ("training", "test")
-                                           for name in ("cat/1", "dog/2")))), {"cat": 2, "dog": 2}),
+    "splits": (
+        tree(images("train/cat/1.png", "test/cat/2.png", "train/dog/3.png", "val/dog/4.png")),
+        {"cat": 2, "dog": 2},
+    ),
+    "splits of Kaggle": (
+        tree(images(*(f"{part}_set/{name}.png" for part in ("training", "test") for name in ("cat/1", "dog/2")))),
+        {"cat": 2, "dog": 2},
+    ),
     "a folder around": (tree(images("archive/images/cat/1.png", "archive/images/dog/2.png")), CATS_AND_DOGS),
-    "files in no class": (tree({**TWO, "loose.png": image(9)}), {**CATS_AND_DOGS, "failed": {"no class": 1}}),
-    "no class at all": (tree(images("1.png", "2.png")), "expected images in a folder per class, got 2 files and no image"),
+    "files in no class": (tree({**TWO, "loose.png": image(9)}), and_failed(no_class=1)),
+    "no class at all": (
+        tree(images("1.png", "2.png")),
+        "expected images in a folder per class, got 2 files and no image",
+    ),
     "nothing": (tree({}), "expected images in a folder per class, got 0 files and no image"),
     "no such folder": (lambda folder: folder / "none", "expected a folder"),
     "a single image": (lambda folder: tree(images("1.png"))(folder) / "1.png", "expected a folder"),
@@ -145,20 +176,24 @@ TREES = {
     "a table of Excel in Unicode": (in_table("file\tclass\n1.png\tcat\n2.png\tdog\n", "utf-16"), CATS_AND_DOGS),
     "a table of other words": (in_table("path,label\n1.png,cat\n"), "expected the columns file and class"),
     "a table in Latin-1": (
-        in_table("file;class\n1.png;caf\u00e9\n", "latin-1"), "expected a CSV table in UTF-8 or UTF-16, got byte 0xe9",
+        in_table("file;class\n1.png;caf\u00e9\n", "latin-1"),
+        "expected a CSV table in UTF-8 or UTF-16, got byte 0xe9",
     ),
     "a table that never ends a quote": (in_table('file;class\n1.png;"' + "x" * 200_000), "got field larger than"),
     "a table of long rows": (in_table("file,class\n1.png,cat,x\n2.png,dog,y\n"), "expected a CSV table"),
     "a table with paths of its own machine": (in_table("file,class\n{0}/1.png,cat\n./2.png,dog\n"), CATS_AND_DOGS),
     "a table of Windows paths": (
-        in_table("file,class\na\\1.png,cat\na\\2.png,dog\n", files=("a/1.png", "a/2.png")), CATS_AND_DOGS,
+        in_table("file,class\na\\1.png,cat\na\\2.png,dog\n", files=("a/1.png", "a/2.png")),
+        CATS_AND_DOGS,
     ),
     "a table that names what is not there": (
-        in_table("file,class\n1.png,cat\n2.png,dog\n3.png,dog\n"), {**CATS_AND_DOGS, "failed": {"missing": 1}},
+        in_table("file,class\n1.png,cat\n2.png,dog\n3.png,dog\n"),
+        and_failed(missing=1),
     ),
     "a table that forgets a file": (in_table("file,class\n1.png,cat\n"), {"cat": 1, "failed": {"no class": 1}}),
     "a table that leads out": (
-        in_table("file,class\n1.png,cat\n../2.png,dog\n"), {"cat": 1, "failed": {"no class": 1, "outside the source": 1}},
+        in_table("file,class\n1.png,cat\n../2.png,dog\n"),
+        {"cat": 1, "failed": {"no class": 1, "outside the source": 1}},
     ),
     "a table of an impossible class": (in_table("file,class\n1.png,a/b\n"), "expected a class that can name a folder"),
     "a table of an unknown split": (in_table("file,class,split\n1.png,cat,dev\n"), "expected a split of"),
@@ -168,19 +203,25 @@ TREES = {
     "a zip of Windows": (zipped(images("cat\\1.png", "dog\\2.png")), CATS_AND_DOGS),
     "a zip of a whole drive": (zipped(images("C:/cat/1.png", "C:/dog/2.png")), CATS_AND_DOGS),
     "a zip that names UTF-8 nowhere": (without_flag(["caf\u00e9".encode(), b"dog"]), {"caf\u00e9": 1, "dog": 1}),
-    "a zip in the zip": (zipped({**TWO, "cat/more.zip": b"PK\3\4"}), {**CATS_AND_DOGS, "failed": {"archive in the archive": 1}}),
-    "a zip that leads out": (zipped({**TWO, "../../cat/9.png": image(9)}), {**CATS_AND_DOGS, "failed": {"no class": 1}}),
+    "a zip in the zip": (zipped({**TWO, "cat/more.zip": b"PK\3\4"}), and_failed(archive_in_the_archive=1)),
+    "a zip that leads out": (zipped({**TWO, "../../cat/9.png": image(9)}), and_failed(no_class=1)),
     "a tar": (tarred(images("./cat/1.png", "./dog/2.png")), CATS_AND_DOGS),
     "a compressed tar": (tarred(TWO, kind="images.tgz", mode="w:gz"), CATS_AND_DOGS),
     "a tar with a hard link": (tarred(TWO, links=[("cat/3.png", "cat/1.png", tarfile.LNKTYPE)]), {"cat": 2, "dog": 1}),
-    "a tar with a link out": (tarred(TWO, links=[("cat/3.png", "/etc/hostname", tarfile.SYMTYPE)]),
-                              {**CATS_AND_DOGS, "failed": {"no regular file": 1}}),
-    "a tar with a device": (tarred(TWO, links=[("cat/3.png", "", tarfile.CHRTYPE)]), {**CATS_AND_DOGS, "failed": {"no regular file": 1}}),
-    "a zip that is none": (lambda folder: tree({"images.zip": b"<html>"})(folder) / "images.zip", "expected a whole zip"),
-    "a tar cut short": (
-        lambda folder: cut(tarred(TWO)(folder)), "expected a whole zip or tar archive",
+    "a tar with a link out": (
+        tarred(TWO, links=[("cat/3.png", "/etc/hostname", tarfile.SYMTYPE)]),
+        and_failed(no_regular_file=1),
     ),
-}  # fmt: skip
+    "a tar with a device": (tarred(TWO, links=[("cat/3.png", "", tarfile.CHRTYPE)]), and_failed(no_regular_file=1)),
+    "a zip that is none": (
+        lambda folder: tree({"images.zip": b"<html>"})(folder) / "images.zip",
+        "expected a whole zip",
+    ),
+    "a tar cut short": (
+        lambda folder: cut(tarred(TWO)(folder)),
+        "expected a whole zip or tar archive",
+    ),
+}
 
 
 def cut(path):

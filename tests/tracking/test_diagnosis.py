@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from stages import doctor
-from stages.tracking import diagnosis
+from stages.tracking import diagnosis, risks
 from stages.tracking.diagnosis import Diagnosis, examine
+from stages.tracking.git import git
 from tests.repositories import shell
 
 LOCK = """schema: '2.0'
@@ -31,7 +32,7 @@ stages:
 def repository(project, tmp_path, monkeypatch):
     """A repository with DVC's files, all whole and committed."""
     monkeypatch.setattr(diagnosis, "WRITTEN_S", 0.01)
-    monkeypatch.setattr(diagnosis, "LEAST_GIGABYTES", 0)
+    monkeypatch.setattr(risks, "LEAST_GIGABYTES", 0)
     Path("dvc.lock").write_text(LOCK)
     Path("dvc.yaml").write_text("stages: {}\n")
     shell(tmp_path, "git", "init", "--quiet")
@@ -127,7 +128,6 @@ def make_old_lock():
 @pytest.mark.parametrize(
     ("risk", "said"),
     [
-        (lambda: shell(Path(), "git", "config", "core.autocrlf", "true"), "git config core.autocrlf: expected false"),
         (lambda: shell(Path(), "git", "config", "--unset", "user.email"), "git config user.email: expected a value"),
         (lambda: Path(".git").rename("git"), "expected a Git repository, got none"),
         (make_old_lock, ".git/index.lock: expected none, got one"),
@@ -142,11 +142,33 @@ def test_what_may_fail_later_is_said(repository, monkeypatch, risk, said):
     assert found.faults == []
 
 
+def make_experiment(name):
+    """Make a reference as DVC does, to a commit with all that is in the folder, and go back."""
+    shell(Path(), "git", "add", "--all")
+    shell(Path(), "git", "commit", "--quiet", "--allow-empty", "--message", name)
+    commit = git("rev-parse", "HEAD")
+    shell(Path(), "git", "update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/{name}", commit)
+    shell(Path(), "git", "reset", "--quiet", "--soft", "HEAD^")
+
+
+def test_an_experiment_from_before_the_remote_is_said_to_be_pushed_without_data(repository):
+    Path(".dvc").mkdir()
+    Path(".dvc/config").write_text("[core]\n    autostage = true\n")
+    make_experiment("early")
+    assert examine().warnings == []
+    Path(".dvc/config").write_text("[core]\n    remote = team\n['remote \"team\"']\n    url = /mnt/team\n")
+    make_experiment("late")
+    [warning] = examine().warnings
+    assert warning.startswith("early: made before a DVC remote was the default: `dvc exp push` leaves out their data")
+    Path(".dvc/config.local").write_text("[core]\n    remote = team\n")
+    assert examine().warnings == []
+
+
 def test_a_full_disk_and_an_odd_path_are_said(repository, monkeypatch):
     odd = repository / "a#b"
     odd.mkdir()
     monkeypatch.chdir(odd)
-    monkeypatch.setattr(diagnosis, "LEAST_GIGABYTES", 1e9)
+    monkeypatch.setattr(risks, "LEAST_GIGABYTES", 1e9)
     warnings = examine().warnings
     assert warnings[0].startswith("disk: expected at least 1000000000.0 GB free here, got ")
     assert "expected a path without #, ? and %, got #" in warnings[1]

@@ -63,14 +63,20 @@ def run(settings: Collect, target: Path) -> dict[str, Any]:
             else:
                 images.append(store_image(image, path, content, folder))
         if not images:
-            forget_failures(cache_folder("downloads"))
+            ask_again(path)
             raise ValueError(f"{path}: expected images in a folder per class, got {len(listed)} files and no image.")
         write_rows(images, IMAGE_COLUMNS, ["image_id", "class", "source_id", "source", "url"], folder / "images.csv")
         write_rows(
             failures, FAILURE_COLUMNS, ["class", "source_id", "source", "reason", "detail"], folder / "failures.csv"
         )
-    forget_failures(cache_folder("downloads"))  # All is written, so that a further run asks them again.
+    ask_again(path)
     return count_by_source(images, failures)
+
+
+def ask_again(source: Path) -> None:
+    """Let a further run ask the addresses of a manifest again that have failed. Other sources have no cache."""
+    if source_of(source) is manifest_file:
+        forget_failures(cache_folder("downloads"))
 
 
 def take_classes(listed: list[Listed], classes: list[str]) -> list[Listed]:

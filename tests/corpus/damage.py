@@ -2,10 +2,10 @@
 
 import random
 
-from tests.corpus.files import FILES, GREY, KEPT
+from tests.corpus.files import FILES, GREY, KEPT, LINES
 from tests.corpus.trees import image, in_table, tarred, tree, zipped
 
-WHOLE = [name for name, (_, outcome) in FILES.items() if outcome in (KEPT, GREY)]
+WHOLE = [name for name, (_, outcome) in FILES.items() if outcome in (KEPT, GREY, LINES)]
 PARTS = ("cat", "dog", "train", "test", "val", "images", " a", "caf\u00e9", "cafe\u0301", "x.y", "$x^$", "-", "\udce9",
          "NA", "\u732b", ".hidden", "__MACOSX", "images.csv", "'\"", "%s", "a\nb", "~", "con")  # fmt: skip
 NAMES = ("1.png", "2.JPG", "3", "4.txt", ".DS_Store", "Thumbs.db", "5 .png", "\udcff.png", "6\n.png", "7.png.zip",

@@ -20,7 +20,7 @@ from tests.corpus.encoders import (
 )
 
 SEEDS_OF_HEIC = {"iphone.heic": 2026, "iphone held upright.HEIC": 2027}  # of the drawings in them
-KEPT, GREY = "kept", "kept in grey"
+KEPT, GREY, LINES = "kept", "kept in grey", "kept in black and white"
 
 
 def turned(image, orientation=6):
@@ -45,6 +45,25 @@ def in_another_space(image):
         profile = profile.replace(old, new, 1)
     profile = profile.replace("sRGB".encode("utf-16-be"), "own ".encode("utf-16-be"))
     return encode(Image.merge("RGB", (blue, green, red)), "JPEG", quality=95, icc_profile=profile)
+
+
+def lines_on_nothing(image):
+    """Return the drawing's dark parts in black on full transparency whose hidden colour is black too."""
+    alpha = image.convert("L").point(lambda grey: 255 * (grey < 128))
+    drawn = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    drawn.putalpha(alpha)
+    return encode(drawn)
+
+
+def with_extra_bytes(image):
+    """Return a JPEG with bytes before its end that belong to nothing, as in two well-known sets of pets."""
+    content = encode(image, "JPEG", quality=95)
+    return content[:-2] + bytes(range(1, 246)) + content[-2:]
+
+
+def palette_with_alpha(image):
+    paletted = few(image)
+    return encode(paletted, transparency=bytes([255] * 200))
 
 
 def read(name):
@@ -76,6 +95,7 @@ FILES = {
     "upright.jpg": (turned, KEPT),
     "profile.jpg": (in_another_space, KEPT),
     "motion photo.jpg": (lambda i: encode(i, "JPEG", quality=95) + b"\0\0\0\x18ftypmp42" + bytes(500), KEPT),
+    "extra bytes.jpg": (with_extra_bytes, KEPT),
     "two pictures.mpo": (lambda i: two(i, "MPO", quality=95), KEPT),
     "iphone.heic": (lambda _: read("photo.heic"), KEPT),
     "iphone held upright.HEIC": (lambda _: read("turned.heic"), KEPT),
@@ -90,6 +110,10 @@ FILES = {
     "workstation.sgi": (lambda i: encode(i, "SGI"), KEPT),
     # --- depths, palettes, transparency and order of bytes
     "palette.png": (lambda i: encode(few(i)), KEPT),
+    "palette with alpha.png": (palette_with_alpha, KEPT),
+    "lines on nothing.png": (lines_on_nothing, LINES),
+    "other lines on nothing.png": (lines_on_nothing, LINES),
+    "palette.bmp": (lambda i: encode(few(i), "BMP"), KEPT),
     "palette.gif": (lambda i: encode(few(i), "GIF"), KEPT),
     "one frame.gif": (lambda i: encode(few(i), "GIF", save_all=True, loop=0), KEPT),
     "grey of 2 bits.png": (lambda i: png_of_few_greys(grey(i), 2), GREY),

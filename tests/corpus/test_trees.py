@@ -30,3 +30,14 @@ def test_a_source_gives_its_classes_or_one_line(name, settings, tmp_path):
     assert counts["listed"] == counts["kept"] + sum(counts["failed"].values())
     classes = read_table(tmp_path / "raw" / "images.csv")["class"].value_counts().to_dict()
     assert classes | ({"failed": counts["failed"]} if counts["failed"] else {}) == expected
+
+
+def test_what_is_on_this_machine_is_collected_without_a_home_and_a_cache(settings, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("stages.core.files.user_cache_path", fail)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    (tmp_path / "source").mkdir()
+    write, _ = TREES["plain"]
+    assert run(settings.model_copy(update={"source": str(write(tmp_path / "source"))}), tmp_path / "raw")["kept"] == 2

@@ -132,6 +132,7 @@ TREES = {
         tree({**TWO, ".git/config": b"x", "cat/.gitignore": b"*.tmp\n", "README.md": b"x"}),
         and_failed(no_class=1),
     ),
+    "what Jupyter leaves": (tree({**TWO, ".ipynb_checkpoints/1.png": image(9)}), CATS_AND_DOGS),
     "a folder for nobody": (tree(TWO, folders=["owl"]), CATS_AND_DOGS),
     "a pipe": (tree(TWO, pipes=["cat/pipe"]), and_failed(no_regular_file=1)),
     # --- links
@@ -159,6 +160,11 @@ TREES = {
         tree(images(*(f"{part}_set/{name}.png" for part in ("training", "test") for name in ("cat/1", "dog/2")))),
         {"cat": 2, "dog": 2},
     ),
+    "images to be classified beside": (
+        tree({**images("train/cat/1.png", "train/dog/2.png"), "test/3.png": image(9)}),
+        and_failed(no_class=1),
+    ),
+    "names that hold a split's": (tree(images("train/cat/val_1.png", "val/cat/2_train.png")), {"cat": 2}),
     "a folder around": (tree(images("archive/images/cat/1.png", "archive/images/dog/2.png")), CATS_AND_DOGS),
     "files in no class": (tree({**TWO, "loose.png": image(9)}), and_failed(no_class=1)),
     "no class at all": (

@@ -1,7 +1,6 @@
 """A folder on this machine: `<class>/…`, `<train|test>/<class>/…`, or any files with a table `images.csv`."""
 
 import io
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from stages.images.opening import UnusableImage, open_image
 from stages.sources.listed_image import TABLE, Failure, Listed, is_hidden, list_table, list_tree, parse_hand_made
+from stages.sources.tree_layout import walk
 
 
 def listing(path: Path) -> Iterator[Listed]:
@@ -23,25 +23,6 @@ def listing(path: Path) -> Iterator[Listed]:
     if table.is_file():
         return list_table(with_relative(parse_hand_made(table.read_bytes(), str(table)), path), files, str(table))
     return list_tree(files)
-
-
-def walk(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield each folder inside, relative to the path and sorted, with the names of its files.
-
-    Linked folders are followed, but for those that lead back to a folder around them.
-
-    Raises:
-        OSError: A folder cannot be read.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise OSError(f"{error.filename}: expected a folder that can be read, got: {error.strerror}.") from error
-
-    for root, folders, names in os.walk(path, onerror=refuse, followlinks=True):
-        here = Path(root).resolve()
-        around = {here, *here.parents}
-        folders[:] = sorted(name for name in folders if Path(root, name).resolve() not in around)
-        yield Path(root).relative_to(path).as_posix(), sorted(names)
 
 
 def join(folder: str, name: str) -> str:

@@ -21,6 +21,7 @@ from stages.images.reading import Pixels
 from stages.networks.hirescam import heatmaps, overlay
 from stages.predict.page import MAX_MEGABYTES
 from stages.sources.listed_image import is_hidden
+from stages.sources.tree_layout import walk
 from stages.web.fetch_once import fetch_once, is_url
 
 AT_ONCE = 256  # images held in memory
@@ -137,14 +138,16 @@ def write_explanation(image: Pixels, heat: npt.NDArray[np.float32], target: Path
 
 
 def list_files(given: list[str]) -> list[str]:
-    """Return the given names; the files of a folder, sorted and without hidden files, take the place of the folder."""
+    """Return the given names; the files of a folder, sorted and without hidden files, take the place of the folder.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
     files = []
     for name in given:
-        folder = Path(name)
         is_folder = os.path.isdir(name) and not is_url(name)  # noqa: PTH112 - False for a name that is too long
-        paths = sorted(folder.rglob("*")) if is_folder else []
-        inside = [str(path) for path in paths if path.is_file() and not is_hidden(str(path.relative_to(folder)))]
-        files += inside or [name]
+        inside = [Path(folder, file) for folder, names in walk(Path(name)) for file in names] if is_folder else []
+        files += [str(Path(name, file)) for file in sorted(inside) if not is_hidden(str(file))] or [name]
     return files
 
 

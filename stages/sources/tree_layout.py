@@ -1,10 +1,11 @@
 """What the folders of a tree mean: classes, splits around classes, or folders around everything."""
 
+import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 SPLIT_OF = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -36,6 +37,25 @@ class Layout:
         split = self.splits.get(folders[0], "") if folders else ""
         below = folders[2:] if folders and folders[0] in self.doubled else folders[1:]
         return (next(iter(below), ""), split) if split else ("", "")
+
+
+def walk(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder inside, relative to the path and sorted, with the names of its files.
+
+    Linked folders are followed, but for those that lead back to a folder around them.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise OSError(f"{error.filename}: expected a folder that can be read, got: {error.strerror}.") from error
+
+    for root, folders, names in os.walk(path, onerror=refuse, followlinks=True):
+        here = Path(root).resolve()
+        around = {here, *here.parents}
+        folders[:] = sorted(name for name in folders if Path(root, name).resolve() not in around)
+        yield Path(root).relative_to(path).as_posix(), sorted(names)
 
 
 def find_layout(paths: Iterable[PurePosixPath]) -> Layout:

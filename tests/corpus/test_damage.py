@@ -17,6 +17,7 @@ from stages.core import params
 from stages.core.files import read_table
 from stages.images.reading import read_pixels
 from stages.sources.listed_image import is_hidden
+from stages.sources.tree_layout import walk
 from tests.corpus.damage import WHOLE, mutate, odd_source
 from tests.corpus.files import FILES
 from tests.corpus.test_files import draw_row
@@ -68,5 +69,5 @@ def test_every_file_of_an_odd_source_is_collected_or_counted_or_one_line_says_wh
     tables = [read_table(tmp_path / "raw" / f"{name}.csv") for name in ("images", "failures")]
     assert sum(map(len, tables)) == counts["listed"]
     if source.is_dir() and not (source / "images.csv").is_file():
-        there = [folder.join(where, name) for where, names in folder.walk(source) for name in names]
+        there = [folder.join(where, name) for where, names in walk(source) for name in names]
         assert counts["listed"] == sum(not is_hidden(file) for file in there)

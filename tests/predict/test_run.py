@@ -267,6 +267,17 @@ def test_a_folder_means_all_files_in_it_sorted_and_hidden_ones_left_out(ask, wor
     assert ask("")[0] == 1  # an empty name is not the working directory
 
 
+def test_a_folders_links_are_followed_and_those_to_nothing_are_marked(ask, work):
+    (work / "links").mkdir()
+    (work / "links" / "all").symlink_to(work / "photos")
+    (work / "links" / "around").symlink_to(work / "links")
+    (work / "links" / "gone.png").symlink_to("nowhere.png")
+    entries = json.loads(ask("links", "--json")[1])
+    found = {entry["file"]: entry.get("error") for entry in entries}
+    inside = {f"links/all/{name}": None for name in ("a.png", "b.jpg", "c.webp")}
+    assert found == {**inside, "links/gone.png": "no such file"}
+
+
 # --- no images
 
 

@@ -5,6 +5,7 @@ A step is a module or a folder and imports no other step. The layers of the shar
 """
 
 import gc
+import io
 import os
 import sys
 import tempfile
@@ -64,6 +65,20 @@ def without_lines(texts: tuple[str, ...]) -> Iterator[None]:
                     os.write(STDERR, line)
 
 
+# Names of files and what is printed may hold any letter; a terminal that lacks one shows its number.
+if sys.getfilesystemencoding().lower() != "utf-8":
+    raise SystemExit(
+        f"locale: expected UTF-8 for the names of files, got {sys.getfilesystemencoding()}. "
+        "Set LC_ALL to a locale of UTF-8 such as C.UTF-8, or PYTHONUTF8=1."
+    )
+for _stream in (sys.stdout, sys.stderr):
+    if isinstance(_stream, io.TextIOWrapper):
+        _stream.reconfigure(errors="backslashreplace")
+if sys.flags.optimize > 1:
+    raise SystemExit(
+        f"PYTHONOPTIMIZE: expected at most 1, got {sys.flags.optimize}: KerasCV builds its classes with docstrings."
+    )
+
 # TensorFlow prints a dozen lines about the processor and the missing GPU at each start, some of them before it reads
 # this variable. Errors are raised all the same.
 sys.meta_path.insert(0, QuietImport("tensorflow", ("cudart_stub.cc", "port.cc", "absl::InitializeLog()")))
@@ -80,7 +95,19 @@ gc.set_threshold(10_000, 10, 10)
 warnings.filterwarnings("ignore", message="IProgress not found")
 
 # Without this check a person who forgot to activate .venv gets a traceback.
-for _package in ("numpy", "pandas", "PIL", "pydantic", "ruamel.yaml", "cv2", "sklearn", "flask", "keras", "dvclive"):
+for _package in (
+    "numpy",
+    "pandas",
+    "PIL",
+    "pi_heif",
+    "pydantic",
+    "ruamel.yaml",
+    "cv2",
+    "sklearn",
+    "flask",
+    "keras",
+    "dvclive",
+):
     try:
         _found = find_spec(_package)
     except ModuleNotFoundError:

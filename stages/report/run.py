@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from stages.core.counts import tally
 from stages.core.files import replacing
@@ -50,15 +51,7 @@ def render(data: ReportData) -> str:
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     splits = data.counts["split"]["classes"]
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {name: getattr(wording, name) for name in FILTERS}
-    return environment.get_template("report.html").render(
+    return page_template().render(
         style=style,
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         charts=charts,
@@ -74,6 +67,20 @@ def render(data: ReportData) -> str:
         **show_exhibits(data),
         data=data,
     ) + "\n"  # fmt: skip
+
+
+@cache
+def page_template() -> Template:
+    """Return the page's template, which takes longer to compile than to fill."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {name: getattr(wording, name) for name in FILTERS}
+    return environment.get_template("report.html")
 
 
 def count_mistakes(predictions: pd.DataFrame) -> dict[str, int]:

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -140,19 +138,3 @@ def test_every_stage_has_the_inputs_that_dvc_finds(root, monkeypatch):
         of_params = [each for each in stage.deps if isinstance(each, ParamsDependency)]
         assert sorted(params) == sorted(key for each in of_params for key in each.params)
         assert sorted(asked) == sorted(each.def_path for each in stage.deps if each not in of_params)
-
-
-@pytest.mark.parametrize(
-    ("code", "shown"),
-    [
-        pytest.param(
-            "import os, stages; os.write(2, b'before\\n'); import keras; os.write(2, b'after\\n')", "before\nafter\n",
-            marks=pytest.mark.slow,
-        ),
-        ("import os; from stages import without_lines\n"
-         "with without_lines(('port.cc',)): os.write(2, b'port.cc\\nelse\\n')", "else\n"),
-    ],
-)  # fmt: skip
-def test_tensorflow_is_imported_without_its_notices_and_with_all_other_lines(root, code, shown):
-    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert ended.stderr == shown

@@ -1,0 +1,58 @@
+"""What the project makes of the environment that it is started in."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            "locale: expected UTF-8 for the names of files",
+        ),
+        ({"PYTHONOPTIMIZE": "2"}, "PYTHONOPTIMIZE: expected at most 1, got 2"),
+    ],
+)
+def test_an_environment_that_cannot_work_is_one_line(root, variables, said):
+    ended = start(root, "import stages", variables)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(said) and ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"LC_ALL": "C"}, {"PYTHONOPTIMIZE": "1"}, {"PYTHONWARNINGS": "error"}, {"TZ": ":/nowhere"}]
+)
+def test_other_environments_print_any_letter(root, variables):
+    assert start(root, "import stages; print('\u00b1')", variables).stdout == "\u00b1\n"
+
+
+def test_a_terminal_that_lacks_a_letter_shows_its_number(root):
+    ended = start(root, "import stages; print('\u00b1 \udcfc')", {"PYTHONIOENCODING": "ascii"})
+    assert (ended.returncode, ended.stdout) == (0, "\\xb1 \\udcfc\n")
+
+
+def start(root, code, variables):
+    environment = os.environ | variables
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        pytest.param(
+            "import os, stages; os.write(2, b'before\\n'); import keras; os.write(2, b'after\\n')", "before\nafter\n",
+            marks=pytest.mark.slow,
+        ),
+        ("import os; from stages import without_lines\n"
+         "with without_lines(('port.cc',)): os.write(2, b'port.cc\\nelse\\n')", "else\n"),
+    ],
+)  # fmt: skip
+def test_tensorflow_is_imported_without_its_notices_and_with_all_other_lines(root, code, shown):
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert ended.stderr == shown

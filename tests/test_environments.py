@@ -31,7 +31,7 @@ def test_other_environments_print_any_letter(root, variables):
 
 
 def test_a_terminal_that_lacks_a_letter_shows_its_number(root):
-    ended = start(root, "import stages; print('\u00b1 \udcfc')", {"PYTHONIOENCODING": "ascii"})
+    ended = start(root, r"import stages; print('\u00b1 \udcfc')", {"PYTHONIOENCODING": "ascii"})
     assert (ended.returncode, ended.stdout) == (0, "\\xb1 \\udcfc\n")
 
 

@@ -1,16 +1,14 @@
 """The records of a dvc.lock, and whether running its stages again would change one of them."""
 
 import hashlib
-import json
+import os
 from pathlib import Path
 from typing import Any
 
-from pathspec import GitIgnoreSpec
 from ruamel.yaml import YAML
 
 from stages.core.params import PARAMS, lookup
 
-IGNORED = Path(".dvcignore")
 Lock = dict[str, Any]  # the stages
 
 
@@ -84,13 +82,13 @@ def hash_file(path: Path) -> str:
 
 
 def hash_folder(path: Path) -> str:
-    """Return the folder's hash as DVC 3 records it: the MD5 of a JSON list of its files' hashes, with `.dir`.
+    """Return the folder's hash as DVC records it, without the files that .dvcignore names; outside they count too."""
+    from dvc.fs import localfs  # takes a second
+    from dvc.ignore import DvcIgnoreFilter
+    from dvc_data.hashfile.build import build
+    from dvc_data.hashfile.db.local import LocalHashFileDB
 
-    Files that .dvcignore names, by its gitignore patterns, do not count: Python's `__pycache__` among them.
-    """
-    lines = IGNORED.read_text(encoding="utf-8").splitlines() if IGNORED.is_file() else []
-    ignored = GitIgnoreSpec.from_lines(lines)
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-    kept = [name for name in sorted(files) if not ignored.match_file(files[name])]
-    listed = json.dumps([{"md5": hash_file(files[name]), "relpath": name} for name in kept])
-    return f"{hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest()}.dir"
+    nowhere = LocalHashFileDB(localfs, os.devnull)  # type: ignore[no-untyped-call]  # nothing is written
+    ignored = DvcIgnoreFilter(localfs, str(Path.cwd()))
+    _, _, tree = build(nowhere, str(path.absolute()), localfs, "md5", ignore=ignored, dry_run=True)
+    return str(tree.hash_info.value)

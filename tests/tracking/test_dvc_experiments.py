@@ -104,6 +104,26 @@ def test_a_folder_has_dvcs_hash_and_what_dvcignore_names_does_not_count(tmp_path
     assert hash_folder(Path("code")) != added.outs[0].hash_info.value
 
 
+def test_a_source_elsewhere_has_dvcs_hash_with_links_and_all_that_a_data_set_holds(tmp_path, monkeypatch):
+    source, project = tmp_path / "photos", tmp_path / "project"
+    for file in ("a/1.png", "a/.x.part", "a/__pycache__/y.pyc", ".gitignore", ".git/config", "b c/\u732b.png"):
+        (source / file).parent.mkdir(parents=True, exist_ok=True)
+        (source / file).write_text(file)
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "2.png").write_text("two")
+    (source / "linked").symlink_to(tmp_path / "store")
+    (source / "a" / "3.png").symlink_to("1.png")
+    project.mkdir()
+    shutil.copy(ROOT / ".dvcignore", project)
+    monkeypatch.chdir(project)
+    with DvcRepository.init(project, no_scm=True) as repository:
+        repository.run(name="collect", cmd="true", deps=[str(source)])
+    [recorded] = YAML(typ="safe").load(Path("dvc.lock"))["stages"]["collect"]["deps"]
+    assert hash_folder(source) == recorded["md5"]
+    (source / ".gitignore").write_text("*.tmp")
+    assert hash_folder(source) != recorded["md5"]
+
+
 def test_a_file_that_is_gone_makes_it_stale(lock):
     Path("train.py").unlink()
     assert not is_current(lock, "evaluate@vgg", document())

@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -15,10 +14,9 @@ from stages.core.files import read_table, replacing_folder, write_table
 from stages.core.terminal import command
 from stages.images.sheets import draw_sheet
 from stages.images.tiles import SIDE, image_section
+from stages.results.figure_style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
 
 COLUMNS = 10
-DPI = 110
-METADATA = {"Software": None}  # no version, so that an update alone changes no figure
 
 
 class CollectionReport(params.Section):
@@ -67,10 +65,17 @@ def count_smaller(extents: pd.DataFrame, sizes: list[int]) -> pd.DataFrame:
 
 
 def draw_extents(extents: pd.DataFrame, smaller: pd.DataFrame, path: Path) -> None:
-    """Draw widths, heights and aspect ratios of each class, and the shares of smaller images, as a PNG file."""
-    matplotlib.use("Agg")
-    sns.set_theme(style="whitegrid", font_scale=0.9)
-    classes = sorted(extents["class"].unique())
+    """Draw widths, heights and aspect ratios of each class, and the shares of smaller images, as a PNG file.
+
+    Of very many classes only what they have in common is drawn.
+    """
+    begin_figure()
+    names = legible_names(sorted(extents["class"].unique()))
+    if len(names) > MOST_CLASSES:
+        names = dict.fromkeys(names, f"all of {len(names)} classes")
+        smaller = smaller.tail(1).replace({"class": {"all": next(iter(names.values()))}})
+    extents, smaller = (table.assign(**{"class": table["class"].replace(names)}) for table in (extents, smaller))
+    classes = sorted({*names.values()})
     figure = Figure(figsize=(11, 6 + 0.15 * len(classes)), layout="constrained")
     axes = figure.subplots(2, 2)
     draw_distribution(extents, "width", "width in pixels", classes, axes[0, 0])

@@ -4,7 +4,6 @@ from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -15,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from stages.results.figures import DPI, METADATA
+from stages.results.figure_style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
 
 Method = Literal["tsne", "pca"]
 NAMES: dict[str, str] = {"tsne": "t-SNE", "pca": "PCA"}
@@ -54,14 +53,15 @@ def principal_components(features: npt.NDArray[np.float32], seed: int) -> npt.ND
 
 def draw_embedding(table: pd.DataFrame, title: str, path: Path) -> None:
     """Draw the points of a table with `class`, `split`, `predicted`, `x` and `y` as a PNG file."""
-    matplotlib.use("Agg")
-    sns.set_theme(style="white", font_scale=0.9)
+    begin_figure("white")
     plot_embedding(table, title).savefig(path, format="png", dpi=DPI, metadata=METADATA)
 
 
 def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
     """Return the figure: a class has a colour and a marker, test images are large, and mistakes have a ring."""
-    classes = sorted(table["class"].unique())
+    names = legible_names(sorted(table["class"].unique()))
+    table = table.assign(**{column: table[column].replace(names) for column in ("class", "predicted")})
+    classes = list(names.values())
     colours = dict(zip(classes, cycle(sns.color_palette("colorblind")), strict=False))
     shapes = dict(zip(classes, cycle(MARKERS), strict=False))
     is_test = table["split"] == "test"
@@ -77,7 +77,9 @@ def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
             )  # fmt: skip
     axes.scatter(wrong["x"], wrong["y"], s=130, facecolors="none", edgecolors=DARK, linewidths=1.2)
     counts = table["class"].value_counts()
-    handles = [point(f"{name} ({counts[name]})", shapes[name], colours[name]) for name in classes]
+    handles = [point(f"{name} ({counts[name]})", shapes[name], colours[name]) for name in classes[:MOST_CLASSES]]
+    if len(classes) > MOST_CLASSES:
+        handles.append(point(f"and {len(classes) - MOST_CLASSES} more classes", "", PALE))
     handles += [
         point(f"test ({is_test.sum()})", "o", PALE),
         point("train and val", "o", PALE, markersize=4, alpha=0.5),
@@ -85,16 +87,11 @@ def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
     ]
     labels = [str(handle.get_label()) for handle in handles]
     axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    axes.set(title=escape_dollars(title), xticks=[], yticks=[], xlabel=MEANING, ylabel="")
+    axes.set(title=title, xticks=[], yticks=[], xlabel=MEANING, ylabel="")
     return figure
 
 
 def point(label: str, shape: str, colour: object, **look: object) -> Line2D:
     """Return an entry of the legend."""
     style = {"markersize": 8, "markeredgecolor": "white"} | look
-    return Line2D([], [], marker=shape, color=colour, linestyle="", label=escape_dollars(label), **style)  # type: ignore[arg-type]
-
-
-def escape_dollars(text: str) -> str:
-    """Return the text with escaped dollars, because a dollar begins a formula in matplotlib."""
-    return text.replace("$", r"\$")
+    return Line2D([], [], marker=shape, color=colour, linestyle="", label=label, **style)  # type: ignore[arg-type]

@@ -3,23 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-DPI = 110
-METADATA = {"Software": None}  # no version, so that an update alone changes no figure
+from stages.results.figure_style import ACCENT, DARK, DPI, METADATA, MOST_CLASSES, PALE, begin_figure, legible_names
+
 NEAR = 3  # names of networks whose costs differ by less than this factor stand above and below in turn
-DARK, PALE, ACCENT = "#1f3a5f", "#9db4d0", "#d1495b"
 
 
 def draw_summary(values: dict[str, Any], confusions: dict[str, pd.DataFrame], path: Path) -> None:
     """Draw the networks' accuracies, the share of the largest class and the confusion matrices, as a PNG file."""
-    matplotlib.use("Agg")
-    sns.set_theme(style="whitegrid", font_scale=0.9)
+    begin_figure()
     columns = max(2, -(-len(confusions) // 2))
     figure = Figure(figsize=(3.6 + 2.5 * columns, 5.4), layout="constrained")
     grid = figure.add_gridspec(2, columns + 2)
@@ -51,8 +48,7 @@ def draw_cost(values: dict[str, Any], path: Path) -> None:
     The area of a circle grows with the number of parameters. Costs are counted, not timed, so that the figure is the
     same on every machine.
     """
-    matplotlib.use("Agg")
-    sns.set_theme(style="whitegrid", font_scale=0.9)
+    begin_figure()
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
     networks = values["networks"]
@@ -76,6 +72,8 @@ def draw_cost(values: dict[str, Any], path: Path) -> None:
         ylabel="test accuracy, 95 %",
         title="What accuracy costs (M: millions of parameters)",
     )
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
     axes.margins(x=0.25)
     axes.legend(loc="lower right", frameon=False, fontsize="small")
     figure.savefig(path, format="png", dpi=DPI, metadata=METADATA)
@@ -92,15 +90,21 @@ def label_interval(text: str, gflop: float, test: dict[str, float], is_above: bo
 
 
 def draw_confusion(name: str, confusion: pd.DataFrame, axes: Axes) -> None:
-    """Draw the counts of test images by true and predicted class; shades are shares of the true class."""
+    """Draw the counts of test images by true and predicted class; shades are shares of the true class.
+
+    Of very many classes there are only shades.
+    """
     classes = sorted({*confusion["class"], *confusion["predicted"]})
     counts = pd.crosstab(confusion["class"], confusion["predicted"]).reindex(
         index=classes, columns=classes, fill_value=0
     )
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    are_few = len(classes) <= MOST_CLASSES
+    names = list(legible_names(classes).values()) if are_few else []
     sns.heatmap(
-        shares, annot=counts, fmt="d", cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, linewidths=1, ax=axes
-    )
-    axes.set(title=name, xlabel="predicted", ylabel="true")
+        shares, annot=counts if are_few else None, fmt="d", cmap="Blues", vmin=0, vmax=1, cbar=False, square=True,
+        linewidths=1 if are_few else 0, xticklabels=names, yticklabels=names, ax=axes,
+    )  # fmt: skip
+    axes.set(title=name, xlabel="predicted", ylabel="true" if are_few else f"true, of {len(classes)} classes")
     axes.tick_params(axis="x", rotation=30)
     axes.tick_params(axis="y", rotation=0)

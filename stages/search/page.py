@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stages.core.files import replacing, write_table
-from stages.results.figures import ACCENT, DARK, DPI, METADATA, PALE
+from stages.results.figure_style import ACCENT, DARK, DPI, METADATA, PALE, begin_figure
 from stages.results.markdown_table import to_markdown
 from stages.search.trials import DONE, FAILED, PRUNED, Trial
 from stages.tracking.records import as_text
@@ -82,8 +80,7 @@ def as_markdown(name: str, network: str, table: pd.DataFrame) -> str:
 
 def draw_trials(trials: Sequence[Trial], path: Path) -> None:
     """Draw the accuracy of each trial and the best so far, as a PNG file."""
-    matplotlib.use("Agg")
-    sns.set_theme(style="whitegrid", font_scale=0.9)
+    begin_figure()
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     axes = figure.subplots()
     numbers = range(1, len(trials) + 1)

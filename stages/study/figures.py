@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.core.files import replacing
-from stages.results.figures import ACCENT, DARK, DPI, METADATA, PALE
+from stages.results.figure_style import ACCENT, DARK, DPI, METADATA, PALE, begin_figure
 from stages.study.findings import Setting
 from stages.study.statistics import Evidence, accuracy_of
 
@@ -25,8 +24,7 @@ def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: 
     settings = evidence.swept(network, sweep)
     if not settings:
         return
-    matplotlib.use("Agg")
-    sns.set_theme(style="whitegrid", font_scale=0.9)
+    begin_figure()
     figure = Figure(figsize=(9.6, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_accuracies(evidence, settings, chosen, left)

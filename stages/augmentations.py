@@ -11,7 +11,7 @@ from PIL import Image
 from stages.core.files import read_table, replacing_folder
 from stages.core.params import load
 from stages.core.terminal import command
-from stages.images.sheets import INK, SheetSection, Tile, draw_sheet
+from stages.figures.sheets import INK, SheetSection, Tile, draw_sheet
 from stages.networks.inputs import read_inputs
 from stages.transforms.affine import Augmentation, augment, read_augmentation
 from stages.transforms.mixing import mix

@@ -12,9 +12,9 @@ from pydantic import Field
 from stages.core import params
 from stages.core.files import read_table, replacing_folder, write_table
 from stages.core.terminal import command
-from stages.images.sheets import draw_sheet
-from stages.images.tiles import SIDE, image_section
-from stages.results.figure_style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
+from stages.figures.sheets import draw_sheet
+from stages.figures.style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
+from stages.figures.tiles import SIDE, image_section
 
 COLUMNS = 10
 

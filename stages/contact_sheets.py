@@ -9,8 +9,8 @@ from PIL import Image
 
 from stages.core.files import read_table, replacing_folder
 from stages.core.terminal import command
-from stages.images.sheets import SheetSection, Tile, draw_sheet
-from stages.images.tiles import SIDE, file_name, image_section, read_squares, spread
+from stages.figures.sheets import SheetSection, Tile, draw_sheet
+from stages.figures.tiles import SIDE, file_name, image_section, read_squares, spread
 
 GAP = 4  # pixels between the two images of a pair
 COLUMNS = 10

@@ -13,11 +13,11 @@ from stages.core import params
 from stages.core.counts import state_counts, tally
 from stages.core.files import read_table, replacing_folder, write_json, write_table
 from stages.core.terminal import command, progress
+from stages.figures.sheets import SheetSection, Tile, draw_sheet
 from stages.images.faces import NO_FACE, Box, Face, outline
 from stages.images.opening import UnusableImage
 from stages.images.preprocessing import Preprocessing, Reader, Size, dump_settings, open_reader
 from stages.images.reading import Pixels, read_upright
-from stages.images.sheets import SheetSection, Tile, draw_sheet
 from stages.networks.inputs import PREPROCESSING
 
 N_FACES, N_WITHOUT = 48, 24  # images on the contact sheet

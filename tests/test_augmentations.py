@@ -5,7 +5,7 @@ from PIL import Image
 
 from stages.augmentations import SHEET, SIDE, VERSIONS, describe_shares, run, take_batch, to_text
 from stages.core.files import write_json
-from stages.images.sheets import GAP, MARGIN, TITLE
+from stages.figures.sheets import GAP, MARGIN, TITLE
 from stages.transforms.affine import Augmentation
 
 PRESETS = {"none": Augmentation(), "turned": Augmentation(rotation=30), "mixed": Augmentation(mixup=1)}

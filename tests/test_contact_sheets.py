@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from stages.contact_sheets import draw_pair, group_sections, run
-from stages.images.sheets import GAP, MARGIN
+from stages.figures.sheets import GAP, MARGIN
 
 IMAGES = ["image_id", "class", "source_id", "file"]
 PAIRS = ["first", "second", "first_class", "second_class", "distance", "similarity", "changed", "form", "relation"]

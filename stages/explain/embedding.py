@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from stages.results.figure_style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
+from stages.figures.style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
 
 Method = Literal["tsne", "pca"]
 NAMES: dict[str, str] = {"tsne": "t-SNE", "pca": "PCA"}

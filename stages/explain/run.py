@@ -14,7 +14,7 @@ from pydantic import Field
 from stages.core import params
 from stages.core.files import read_json, read_table, replacing_folder, write_table
 from stages.explain.embedding import NAMES, Method, draw_embedding, embed
-from stages.images.sheets import CAPTION, INK, SheetSection, Tile, draw_sheet
+from stages.figures.sheets import CAPTION, INK, SheetSection, Tile, draw_sheet
 from stages.networks.determinism import fix
 from stages.networks.hirescam import View, heatmaps, overlay
 from stages.networks.inputs import FILTERS, Inputs, read_inputs

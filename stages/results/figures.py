@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.results.figure_style import ACCENT, DARK, DPI, METADATA, MOST_CLASSES, PALE, begin_figure, legible_names
+from stages.figures.style import ACCENT, DARK, DPI, METADATA, MOST_CLASSES, PALE, begin_figure, legible_names
 
 NEAR = 3  # names of networks whose costs differ by less than this factor stand above and below in turn
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stages.core.files import replacing, write_table
-from stages.results.figure_style import ACCENT, DARK, DPI, METADATA, PALE, begin_figure
+from stages.figures.style import ACCENT, DARK, DPI, METADATA, PALE, begin_figure
 from stages.results.markdown_table import to_markdown
 from stages.search.trials import DONE, FAILED, PRUNED, Trial
 from stages.tracking.records import as_text

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.core.files import replacing
-from stages.results.figure_style import ACCENT, DARK, DPI, METADATA, PALE, begin_figure
+from stages.figures.style import ACCENT, DARK, DPI, METADATA, PALE, begin_figure
 from stages.study.findings import Setting
 from stages.study.statistics import Evidence, accuracy_of
 

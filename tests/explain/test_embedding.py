@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from stages.explain.embedding import draw_embedding, embed, plot_embedding
-from stages.results.figure_style import HAIR_SPACE, MOST_CLASSES, begin_figure
+from stages.figures.style import HAIR_SPACE, MOST_CLASSES, begin_figure
 
 METHODS = ["tsne", "pca"]
 

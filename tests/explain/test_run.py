@@ -15,7 +15,7 @@ from stages.core.files import MARK, read_json, read_table, write_json
 from stages.evaluate import run as evaluate
 from stages.explain import __main__ as explain_command
 from stages.explain import run as explain
-from stages.images.sheets import CAPTION, MARGIN, TITLE
+from stages.figures.sheets import CAPTION, MARGIN, TITLE
 from stages.networks import heads
 from stages.networks.hirescam import View, heatmaps
 from stages.networks.inputs import read_inputs

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from stages.figures.fonts import font_for, legible
 
 INK, PALE, PAPER, FRAME = "#22303c", "#6b7a86", "#ffffff", "#d5dce2"
 CAPTION, TITLE = 11, 16  # font sizes in pixels
@@ -36,7 +38,8 @@ def draw_sheet(sections: list[SheetSection], path: Path, side: int = 112, column
     draw = ImageDraw.Draw(page)
     top = MARGIN
     for section, height in zip(shown, heights, strict=True):
-        draw.text((MARGIN, top), section.title, fill=INK, font=ImageFont.load_default(TITLE))
+        title = legible(section.title)
+        draw.text((MARGIN, top), title, fill=INK, font=font_for(title, TITLE))
         for number, tile in enumerate(section.tiles):
             row, column = divmod(number, columns)
             left = MARGIN + column * (side + GAP)
@@ -64,13 +67,13 @@ def place_tile(tile: Tile, page: Image.Image, corner: tuple[int, int], side: int
     page.paste(image, (left + (side - image.width) // 2, top + (side - image.height) // 2))
     draw.rectangle((left - 1, top - 1, left + side, top + side), outline=tile.colour)
     for line, caption in enumerate(tile.captions):
-        text = shorten(caption, side)
-        draw.text((left, top + side + 2 + line * LINE), text, fill=PALE, font=ImageFont.load_default(CAPTION))
+        text = shorten(legible(caption), side)
+        draw.text((left, top + side + 2 + line * LINE), text, fill=PALE, font=font_for(text, CAPTION))
 
 
 def shorten(text: str, width: int) -> str:
     """Return the text, shortened to a width in pixels."""
-    font = ImageFont.load_default(CAPTION)
+    font = font_for(text, CAPTION)
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:

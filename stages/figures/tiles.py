@@ -9,9 +9,9 @@ import pandas as pd
 from PIL import Image
 
 from stages.core.terminal import progress
+from stages.figures.sheets import SheetSection, Tile
 from stages.images.opening import UnusableImage
 from stages.images.reading import read_pixels
-from stages.images.sheets import SheetSection, Tile
 
 SIDE = 112  # pixels of an image
 UNREADABLE = "#e6e9ec"

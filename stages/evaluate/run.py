@@ -167,13 +167,13 @@ def reach_precision(settings: Evaluate, predictions: Predictions, parts: dict[st
 def as_table(predictions: Predictions, split: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each image: class, split, predicted class, loss, all probabilities, and the image's origin."""
     classes, probabilities = predictions.classes, predictions.probabilities
-    columns = {f"p_{name}": probabilities[:, i].round(DIGITS) for i, name in enumerate(classes)}
-    return split[["image_id", "class", "split", "group"]].assign(
+    facts = split[["image_id", "class", "split", "group"]].assign(
         predicted=[classes[i] for i in probabilities.argmax(axis=1)],
         loss=losses(predictions.labels, probabilities).round(DIGITS),
-        **columns,
-        **{name: index.get(name, "") for name in PROVENANCE},
     )
+    columns = pd.DataFrame(probabilities.round(DIGITS), index=split.index, columns=[f"p_{name}" for name in classes])
+    origin = pd.DataFrame({name: index.get(name, "") for name in PROVENANCE}, index=split.index)
+    return pd.concat([facts, columns, origin], axis=1)
 
 
 def write_plots(predictions: Predictions, folder: Path) -> None:

@@ -93,9 +93,9 @@ def read_predictions(path: Path, inputs: Inputs, classes: list[str]) -> pd.DataF
     found = [str(column).removeprefix("p_") for column in table if str(column).startswith("p_")]
     if found != classes:
         raise ValueError(f"{path}: expected probabilities of {', '.join(classes)}, got {', '.join(found)}.")
-    columns = [f"p_{name}" for name in classes]
-    table = table.astype(dict.fromkeys(["loss", *columns], float))
-    return table.assign(probability=table[columns].max(axis=1))
+    probabilities = table[[f"p_{name}" for name in classes]].astype(float)
+    others = table.drop(columns=probabilities.columns).astype({"loss": float})
+    return pd.concat([others, probabilities, probabilities.max(axis=1).rename("probability")], axis=1)
 
 
 def choose(rows: pd.DataFrame, column: str, number: int) -> pd.DataFrame:

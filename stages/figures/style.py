@@ -11,7 +11,7 @@ DPI = 110
 METADATA = {"Software": None}  # no version, so that an update alone changes no figure
 DARK, PALE, ACCENT = "#1f3a5f", "#9db4d0", "#d1495b"
 LONGEST = 40  # letters of a name
-MOST_CLASSES = 30  # that a figure tells apart; what it shows of each stands in a table too
+MOST_CLASSES = 20  # that a figure tells apart; what it shows of each stands in a table too
 HAIR_SPACE = "\u200a"  # matplotlib leaves names that begin with an underscore out of its legends
 
 

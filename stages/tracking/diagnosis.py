@@ -15,8 +15,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from voluptuous import Invalid
 
-from stages.core.params import PARAMS, line_of
+from stages.core.params import PARAMS, line_of, load, lookup
 from stages.core.stage_inputs import PIPELINE
+from stages.sources.tree_layout import walk
 from stages.tracking.dvc_experiments import LOCK
 from stages.tracking.git import git
 from stages.tracking.risks import find_risks
@@ -47,7 +48,8 @@ def examine() -> Diagnosis:
     """Look at the repository of the present folder, and mend what a killed DVC has left in part."""
     faults = [*find_conflicts()]
     mended = [] if faults else [*mend_lock(), *mend_running()]
-    return Diagnosis(mended, [*faults, *find_broken()], [*find_risks()])
+    faults += find_broken()
+    return Diagnosis(mended, faults or [*find_unhashable()], [*find_risks()])
 
 
 def find_conflicts() -> Iterator[str]:
@@ -69,6 +71,22 @@ def find_broken() -> Iterator[str]:
             yield f"{path}: expected a file here, in the repository's own folder, got none."
         elif error := yaml_error(path):
             yield f"{path}{line_of(error)}: expected YAML, got something else: {reason_of(error)}."
+
+
+def find_unhashable() -> Iterator[str]:
+    """Yield a sentence if DVC cannot hash the folder of the source: a name is not in UTF-8, or a link leads nowhere."""
+    source = Path(str(lookup(load(), "collect.source")))
+    found = walk(source) if source.is_dir() else ()
+    for file in (Path(source, folder, name) for folder, names in found for name in names):
+        if any("\udc80" <= letter <= "\udcff" for letter in str(file)):
+            yield (
+                f"{str(file)!r}: expected a name in UTF-8, without which DVC does not go on, got another; "
+                f"`convmv -f latin1 -t utf8 -r --notest {source}` renames all that are in Latin-1."
+            )
+            return
+        if not file.exists():
+            yield f"{file}: expected a file, got a link to nothing, at which DVC stops; delete it."
+            return
 
 
 def yaml_error(path: Path) -> YAMLError | None:

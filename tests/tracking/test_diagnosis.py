@@ -142,6 +142,30 @@ def test_what_may_fail_later_is_said(repository, monkeypatch, risk, said):
     assert found.faults == []
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "said"),
+    [
+        (
+            "caf\udce9/1.png",
+            None,
+            "photos/caf\\udce9/1.png': expected a name in UTF-8, without which DVC does not go on",
+        ),
+        ("cat/1.png", "nowhere", "photos/cat/1.png: expected a file, got a link to nothing, at which DVC stops"),
+    ],
+)
+def test_a_source_that_dvc_cannot_hash_is_named(repository, project, name, target, said):
+    project("collect.source", "photos")
+    (repository / "photos" / name).parent.mkdir(parents=True)
+    (repository / "photos" / "2.png").write_text("image")
+    assert examine().faults == []
+    if target:
+        (repository / "photos" / name).symlink_to(target)
+    else:
+        (repository / "photos" / name).write_text("image")
+    [fault] = examine().faults
+    assert said in fault
+
+
 def make_experiment(name):
     """Make a reference as DVC does, to a commit with all that is in the folder, and go back."""
     shell(Path(), "git", "add", "--all")

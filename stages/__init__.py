@@ -96,18 +96,8 @@ warnings.filterwarnings("ignore", message="IProgress not found")
 
 # Without this check a person who forgot to activate .venv gets a traceback.
 for _package in (
-    "numpy",
-    "pandas",
-    "PIL",
-    "pi_heif",
-    "pydantic",
-    "ruamel.yaml",
-    "cv2",
-    "sklearn",
-    "flask",
-    "keras",
-    "dvclive",
-):
+    "numpy", "pandas", "PIL", "pi_heif", "pydantic", "ruamel.yaml", "cv2", "sklearn", "flask", "keras", "dvclive",
+):  # fmt: skip
     try:
         _found = find_spec(_package)
     except ModuleNotFoundError:

@@ -9,12 +9,12 @@ from PIL import ImageFont
 
 FONT = "DejaVu Sans"  # matplotlib's own
 MORE_FONTS = {"Noto Sans CJK JP": "NotoSansCJK-Regular.ttc"}  # with their files; of Debian's package fonts-noto-cjk
-LATIN = frozenset([*range(0x180), *map(ord, "\u2013\u2014\u2026\u2039\u203a")])  # which Pillow's own font has
+PILLOWS = frozenset([*range(0x7F), *map(ord, "\u2026\u2039\u203a")])  # letters that Pillow's own font has
 
 
 def legible(text: str) -> str:
     """Return the text with the code point, in angle quotation marks, of each letter that no font has."""
-    known = LATIN.union(*letters().values())
+    known = PILLOWS.union(*letters().values())
     return "".join(letter if ord(letter) in known else f"\u2039{ord(letter):X}\u203a" for letter in text)
 
 
@@ -26,7 +26,7 @@ def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFo
         size: The size in pixels.
     """
     needed = set(map(ord, text))
-    if needed <= LATIN:
+    if needed <= PILLOWS:
         return ImageFont.load_default(size)
     best = max(font_files(), key=lambda name: len(needed & letters()[name]))
     return ImageFont.truetype(font_files()[best], size)

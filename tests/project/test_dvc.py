@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from stages import models
 from stages.core.params import lookup
 from stages.training.hyperparams import read_settings
+from tests.repositories import shell
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -183,3 +184,8 @@ def test_a_stage_that_reads_an_augmentation_has_them_among_its_params(name):
     for _, definition in expand(name):
         is_reader = "read_augmentation" in (ROOT / file_of(start_of(name))).read_text()
         assert not is_reader or "augmentations" in definition["params"]
+
+
+def test_git_changes_no_line_end_of_any_file_because_dvc_hashes_bytes():
+    for file in ("params.yaml", "dvc.lock", "data/review.csv", "new.txt"):
+        assert shell(ROOT, "git", "check-attr", "text", "--", file).strip() == f"{file}: text: unset"

@@ -54,7 +54,7 @@ def count_parts(index, shares, seed):
     return pd.crosstab(assign_parts(index, shares, seed), index["class"])
 
 
-@settings(max_examples=15)
+@settings(max_examples=9)
 @given(own=own_groups(st.integers(1, 9)), shared=SHARED_GROUPS, shares=SHARES, seed=SEEDS)
 def test_no_group_straddles_and_every_class_is_in_every_part(own, shared, shares, seed):
     index = index_of(own + shared)
@@ -66,7 +66,7 @@ def test_no_group_straddles_and_every_class_is_in_every_part(own, shared, shares
     assert counts.to_numpy().min() > 0
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(groups=ANY_GROUPS, shares=SHARES, seed=SEEDS)
 def test_any_groups_are_dealt_whole_or_refused(groups, shares, seed):
     index = index_of(groups)
@@ -79,7 +79,7 @@ def test_any_groups_are_dealt_whole_or_refused(groups, shares, seed):
         assert pd.crosstab(parts, index["class"]).to_numpy().min() > 0
 
 
-@settings(max_examples=15)
+@settings(max_examples=9)
 @given(own=own_groups(st.just(1)), shares=SHARES, seed=SEEDS)
 def test_single_images_meet_their_quotas(own, shares, seed):
     index = index_of(own)

@@ -68,7 +68,7 @@ GROUPS = st.lists(st.tuples(st.integers(0, 30).map(str), st.sampled_from("abc"),
 RATIOS = st.sampled_from(["70/15/15", "34/33/33", "1/1/98", "kfold/3", "kfold/5"])
 
 
-@limits(max_examples=25)
+@limits(max_examples=15)
 @given(groups=GROUPS, ratios=RATIOS, fold=st.integers(0, 2), seed=SEEDS)
 def test_no_group_straddles_and_each_image_is_in_one_split(groups, ratios, fold, seed):
     index = index_of(groups)
@@ -237,7 +237,7 @@ GIVEN_ROWS = st.lists(
 )
 
 
-@limits(max_examples=25)
+@limits(max_examples=15)
 @given(rows=GIVEN_ROWS, kinds=st.sets(st.sampled_from([*SHARED])))
 def test_the_rows_that_spoil_are_those_counted_and_dropped(rows, kinds):
     # An image_id lies in one group, however often it occurs; of each group, the even images show the same.

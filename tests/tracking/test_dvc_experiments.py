@@ -1,7 +1,6 @@
 """Which experiments count as finished, and the reason that is reported for a failed one."""
 
 import hashlib
-import os
 import shutil
 import signal
 import subprocess
@@ -215,16 +214,7 @@ def test_an_interrupt_reaches_the_command_and_waits_for_it(project, before, sent
     assert Path("tidied").exists()
 
 
-def test_two_studies_do_not_run_at_once(repository):
-    with only_study("own"):
-        os.chdir(repository)  # as another process would be
-        with pytest.raises(ValueError, match="expected no other study running"), only_study("own"):
-            pass
-    with only_study("own"):
-        pass
-
-
-def test_what_a_killed_study_left_running_keeps_the_lock(repository):
+def test_two_studies_do_not_run_at_once_and_what_a_killed_one_left_running_counts(repository):
     start = "print(subprocess.Popen(['sleep', '60'], close_fds=False, stdout=2).pid, flush=True)"
     code = "import os, subprocess\nfrom stages.tracking.runner import only_study\n"
     code += f"with only_study('own'):\n    {start}\n    os.kill(os.getpid(), 9)"

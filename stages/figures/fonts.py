@@ -14,8 +14,13 @@ PILLOWS = frozenset([*range(0x7F), *map(ord, "\u2026\u2039\u203a")])  # letters 
 
 def legible(text: str) -> str:
     """Return the text with the code point, in angle quotation marks, of each letter that no font has."""
-    known = PILLOWS.union(*letters().values())
-    return "".join(letter if ord(letter) in known else f"\u2039{ord(letter):X}\u203a" for letter in text)
+    if PILLOWS.issuperset(map(ord, text)):
+        return text
+    known = letters().values()
+    return "".join(
+        letter if any(ord(letter) in own for own in (PILLOWS, *known)) else f"\u2039{ord(letter):X}\u203a"
+        for letter in text
+    )
 
 
 def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

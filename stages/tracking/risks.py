@@ -54,14 +54,12 @@ def find_risks_of_experiments() -> Iterator[str]:
     """
     if not names_remote(CONFIG) or names_remote(LOCAL_CONFIG):
         return
-    commits = {name: commit for name, found in references().items() for commit in found.values()}
-    if not commits:
+    made = [(name, commit) for name, found in references().items() for commit in found.values()]
+    if not made:
         return
-    listed = git("rev-parse", *(f"{commit}:{CONFIG}" for commit in commits.values()))
-    content = {blob: git("cat-file", "-p", blob) for blob in set(listed.split())}
-    without = [
-        name for name, blob in zip(commits, listed.split(), strict=True) if not DEFAULT_REMOTE.search(content[blob])
-    ]
+    blobs = git("rev-parse", *(f"{commit}:{CONFIG}" for _, commit in made)).split()
+    content = {blob: git("cat-file", "-p", blob) for blob in set(blobs)}
+    without = [name for (name, _), blob in zip(made, blobs, strict=True) if not DEFAULT_REMOTE.search(content[blob])]
     if without:
         yield (
             f"{', '.join(without[:3])}{', and more' * (len(without) > 3)}: made before a DVC remote was the default: "

@@ -1,13 +1,20 @@
-"""Files that Pillow reads and cannot write, byte by byte."""
+"""Drawings, and files that Pillow reads and cannot write, byte by byte."""
 
 import io
 import struct
 import zlib
 
 import numpy as np
+from PIL import Image
 
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 PNG_COLOURS = {1: 0, 3: 2, 4: 6}  # the type of colour by the number of channels
+
+
+def draw_squares(seed):
+    """Draw 48 coloured squares, others for each seed."""
+    squares = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(squares).resize((64, 48), Image.Resampling.NEAREST)
 
 
 def encode(image, format_="PNG", **options):

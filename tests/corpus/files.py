@@ -11,6 +11,7 @@ from PIL import Image, ImageCms, ImageOps
 from tests.corpus.encoders import (
     bmp_from_the_top,
     bmp_of_runs,
+    draw_squares,
     encode,
     png,
     png_header,
@@ -30,8 +31,8 @@ def turned(image, orientation=6):
     return encode(image.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=95, exif=exif)
 
 
-def half_transparent(image):
-    """Return the drawing, wholly opaque, with room around it whose hidden colour is black."""
+def with_alpha(image):
+    """Return the drawing with an alpha channel, wholly opaque."""
     opaque = image.convert("RGBA")
     opaque.putalpha(255)
     return opaque
@@ -100,7 +101,7 @@ FILES = {
     "iphone.heic": (lambda _: read("photo.heic"), KEPT),
     "iphone held upright.HEIC": (lambda _: read("turned.heic"), KEPT),
     "web.webp": (lambda i: encode(i, "WEBP", quality=95), KEPT),
-    "lossless.webp": (lambda i: encode(half_transparent(i), "WEBP", lossless=True), KEPT),
+    "lossless.webp": (lambda i: encode(with_alpha(i), "WEBP", lossless=True), KEPT),
     "new.avif": (lambda i: encode(i, "AVIF", quality=95), KEPT),
     "scan.jp2": (lambda i: encode(i, "JPEG2000"), KEPT),
     "game.qoi": (lambda i: qoi(np.asarray(i)), KEPT),
@@ -122,7 +123,7 @@ FILES = {
     "grey of 16 bits.png": (lambda i: png(deep(i)[..., None], 16), GREY),
     "colours of 16 bits.png": (lambda i: png(np.asarray(i).astype(np.uint16) * 257, 16), KEPT),
     "interlaced.png": (lambda i: png(np.asarray(i), interlaced=True), KEPT),
-    "interlaced with alpha.png": (lambda i: png(np.asarray(half_transparent(i)), interlaced=True), KEPT),
+    "interlaced with alpha.png": (lambda i: png(np.asarray(with_alpha(i)), interlaced=True), KEPT),
     "unknown chunk.png": (lambda i: png(np.asarray(i), chunks=[(b"prVt", b"private")]), KEPT),
     "text behind.png": (lambda i: encode(i) + b"appended by a scanner", KEPT),
     "from the top.bmp": (bmp_from_the_top, KEPT),
@@ -178,3 +179,8 @@ FILES = {
     "blank.png": (lambda i: encode(Image.new("RGB", i.size, "white")), "blank"),
     "poster.png": (lambda _: png_header(20_000, 6_000), "too large"),
 }
+
+
+def draw(name):
+    """Return the drawing of a row, another for each."""
+    return draw_squares(SEEDS_OF_HEIC.get(name, list(FILES).index(name)))

@@ -19,8 +19,7 @@ from stages.images.reading import read_pixels
 from stages.sources.listed_image import is_hidden
 from stages.sources.tree_layout import walk
 from tests.corpus.damage import WHOLE, mutate, odd_source
-from tests.corpus.files import FILES
-from tests.corpus.test_files import draw_row
+from tests.corpus.files import FILES, draw
 
 N_FILES = int(os.environ.get("DAMAGED_FILES", "300"))
 N_SOURCES = int(os.environ.get("ODD_SOURCES", "60"))
@@ -38,7 +37,7 @@ def test_every_damaged_file_is_kept_and_read_or_refused_with_a_reason(settings, 
     (tmp_path / "source" / "things").mkdir(parents=True)
     for number in range(N_FILES):
         name = WHOLE[number % len(WHOLE)]
-        content = FILES[name][0](draw_row(name))
+        content = FILES[name][0](draw(name))
         path = tmp_path / "source" / "things" / f"{number}"
         path.write_bytes(mutate(content, number // len(WHOLE) % 10, rng))
     collecting, cleaning = settings

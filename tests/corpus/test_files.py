@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from stages.clean.run import run as clean
 from stages.clean.settings import Clean
@@ -11,9 +10,9 @@ from stages.collect.run import run as collect
 from stages.core import params
 from stages.core.files import read_table
 from stages.images.reading import read_pixels
-from tests.corpus.files import FILES, GREY, KEPT, LINES, SEEDS_OF_HEIC
+from tests.corpus.files import FILES, GREY, KEPT, LINES, draw
 
-SIZE = (64, 48)
+HEIGHT, WIDTH = 48, 64
 LARGEST_DIFFERENCE = 30  # of 255, the mean over all pixels; four greys reach 25, a negative or a hidden colour 80
 LOOKS = {
     KEPT: lambda drawn: drawn,
@@ -22,20 +21,13 @@ LOOKS = {
 }
 
 
-def draw_row(name):
-    """Return the drawing of a row, 48 coloured squares, others for each."""
-    seed = SEEDS_OF_HEIC.get(name, list(FILES).index(name))
-    squares = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    return Image.fromarray(squares).resize(SIZE, Image.Resampling.NEAREST)
-
-
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory, root):
     """Return {name: (what became of it, why, the path of its raw bytes)}."""
     folder = tmp_path_factory.mktemp("corpus")
     (folder / "source" / "things").mkdir(parents=True)
     for name, (make, _) in FILES.items():
-        (folder / "source" / "things" / name).write_bytes(make(draw_row(name)))
+        (folder / "source" / "things" / name).write_bytes(make(draw(name)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         collecting = params.read(Collect, "collect").model_copy(update={"source": str(folder / "source")})
@@ -62,6 +54,6 @@ def test_a_file_is_kept_as_it_looks_or_refused_with_its_reason(name, outcomes):
     expected = FILES[name][1]
     assert reason == (KEPT if expected in LOOKS else expected), detail
     if reason == KEPT:
-        shown = read_pixels(path, SIZE[::-1], "none").astype(int)
-        drawn = draw_row(name)
+        shown = read_pixels(path, (HEIGHT, WIDTH), "none").astype(int)
+        drawn = draw(name)
         assert np.abs(shown - np.asarray(LOOKS[expected](drawn).convert("RGB"))).mean() < LARGEST_DIFFERENCE

@@ -10,15 +10,11 @@ import os
 import tarfile
 import zipfile
 
-import numpy as np
-from PIL import Image
-
-from tests.corpus.encoders import encode
+from tests.corpus.encoders import draw_squares, encode
 
 
 def image(number):
-    squares = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    return encode(Image.fromarray(squares).resize((64, 48), Image.Resampling.NEAREST))
+    return encode(draw_squares(number))
 
 
 def images(*names):

@@ -146,16 +146,18 @@ def project(tmp_path, monkeypatch, all_params):
 
 
 @pytest.fixture(scope="session")
-def threads():
+def threads(request):
     """Set the number of TensorFlow's threads before the first tensor is made, because later it cannot be changed.
 
-    Its graphs run as they are: to rewrite one takes longer than the few steps of a test. The commands rewrite theirs.
+    To trace a graph takes longer than the few steps of a fast test, so these run without graphs. Slow tests trace
+    theirs and run them as they are, and commands rewrite theirs first.
     """
     import tensorflow as tf
 
     from stages.networks.determinism import fix
 
     fix(seed=0, threads=1)
+    tf.config.run_functions_eagerly(request.config.option.markexpr == "not slow")
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 

@@ -45,6 +45,7 @@ def photographs(tmp_path):
     return tmp_path / "photographs"
 
 
+@pytest.mark.slow
 def test_copies_are_planted_in_each_kind_and_found_by_our_rule(photographs, root, monkeypatch):
     monkeypatch.chdir(root)
     rows = labelled.plant({"photographs": labelled.read_folder(photographs)})

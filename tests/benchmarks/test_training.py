@@ -1,5 +1,4 @@
 import re
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -7,6 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import rounds, training
+from benchmarks.rounds import Cost
 from benchmarks.workloads import EPOCHS_FED, Case, Setting, count_multiply_adds, prepare_feed, prepare_fit
 from stages.core.files import read_table
 
@@ -53,34 +53,40 @@ def test_unequal_work_is_refused():
         training.check_same([{"steps": 2}, {"steps": 3}], "steps")
 
 
-def with_convnet(cases):
-    """The cases with a network that TensorFlow traces quickly."""
-    assert {case.network for case in cases.values()} == {"vgg16"}
-    return {name: replace(case, network="convnet", changes={"width": 0.05}) for name, case in cases.items()}
-
-
 @pytest.mark.slow
-def test_a_tiny_run_writes_all_tables(tmp_path, root, monkeypatch):
+def test_each_case_does_its_work_in_each_round(setting):
+    costs, done = training.measure({"feed": Case("feed"), "product": Case("product")}, setting, 2)
+    assert {name: len(each) for name, each in costs.items()} == {"feed": 2, "product": 2}
+    assert min(cost.cpu_s for each in costs.values() for cost in each) > 0
+    assert done["feed"]["images"] == 8 * EPOCHS_FED
+
+
+def pretend_to_measure(cases, setting, rounds):
+    """Return costs that rise from case to case and from round to round, and work that fits to each case."""
+    work = {
+        "fit": {"steps": 4, "flops": 8_000_000_000, "parameters": 9},
+        "feed": {"batches": 4, "images": 8},
+        "product": {"flops": 2_000_000_000},
+    }
+    numbers = dict(zip(cases, range(1, len(cases) + 1), strict=True))
+    costs = {
+        name: [Cost(number + each, 2.0 * (number + each)) for each in range(rounds)] for name, number in numbers.items()
+    }
+    return costs, {name: work[case.work] for name, case in cases.items()}
+
+
+def test_the_tables_say_what_was_measured(tmp_path, root, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setattr(rounds, "RESULTS", tmp_path)
-    monkeypatch.setattr(training, "KERNEL_SIZES", (3,))
-    with_vgg16 = training.step_cases
-    monkeypatch.setattr(training, "step_cases", lambda width: with_convnet(with_vgg16(width)))
-    tiny = ["--rounds", "1", "--steps", "2", "--side", "32", "--batch-size", "4", "--width", "0.05"]
-    monkeypatch.setattr("sys.argv", ["training", *tiny])
+    monkeypatch.setattr(training, "measure", pretend_to_measure)
+    monkeypatch.setattr("sys.argv", ["training", "--rounds", "1", "--steps", "2", "--side", "32", "--batch-size", "4"])
     training.main()
     table = re.sub(" +", " ", (tmp_path / "training.md").read_text())  # cells are padded to their column's width
-    for row in (
-        "ours again",
-        "plain Keras",
-        "ours, mixed_bfloat16",
-        "feeding alone, ours",
-        "matrix product",
-        "3",
-        "3 again",
-    ):
-        assert f"| {row}" in table
+    assert "| ours | 0.500 | 0.250 | 1 | 1 |" in table  # two CPU seconds for four steps
+    assert "| plain Keras | 1.500 | 0.750 | 3.00 (3.00 to 3.00) |" in table
+    assert "| feeding alone, ours | 2500.0 | 1 | 0.20 (0.20 to 0.20) |" in table
+    assert "| matrix product, float32 | 0.1 |" in table
     kernels = read_table(tmp_path / "training.csv")
-    assert list(kernels["kernel_size"]) == ["3", "3 again"]
+    assert list(kernels["kernel_size"]) == ["3", "5", "7", "11", "15", "25", "3 again"]
     for row in kernels.itertuples():
         assert f"| {row.cpu_s_per_step} | {row.ratio} ({row.low} to {row.high}) |" in table

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stages import models
-from stages.classifier.safe_loading import load_checked, load_weights
+from stages.classifier.safe_loading import check_objects, load_checked, load_weights
 from stages.networks import heads
 from stages.networks.backbone_parts import cut, valid_cuts
 from stages.training.hyperparams import read_settings
@@ -90,17 +90,25 @@ def check_same(model, path):
     assert getattr(loaded, "optimizer", None) is None
 
 
-QUICK = ("alexnet", "peetznet", "convnet")  # a stack, towers, and batch normalisation; the others take longer to build
-NETWORKS = [pytest.param(name, "signed", marks=() if name in QUICK else pytest.mark.slow) for name in models.names()]
-
-
-@pytest.mark.parametrize(("name", "scaling"), [*NETWORKS, ("vgg", "imagenet_bgr")])
-def test_every_network_is_loaded(in_root, tmp_path, name, scaling):
+def build(name, **changes):
     network = models.load(name)
-    shape = (network.MIN_SIDE, network.MIN_SIDE, 3)
-    check_same(network.build(shape, 3, settings_of(name, scaling=scaling)), tmp_path / "model.keras")
+    return network.build((network.MIN_SIDE, network.MIN_SIDE, 3), 3, settings_of(name, **changes))
 
 
+# Towers, and batch normalisation, and the scaling that needs a function.
+@pytest.mark.parametrize(("name", "scaling"), [("peetznet", "signed"), ("convnet", "unit"), ("vgg", "imagenet_bgr")])
+def test_a_network_is_loaded_as_it_was(in_root, tmp_path, name, scaling):
+    check_same(build(name, scaling=scaling), tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_every_network_has_known_layers_alone(in_root, tmp_path, name):
+    with keras.StatelessScope(initialize_variables=False):
+        config = keras.saving.serialize_keras_object(build(name))
+    check_objects(config, tmp_path)  # which refuses all others, as the tests below see
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_a_network_trained_in_16_bits_is_loaded(in_root, tmp_path, precision):
     keras.config.set_dtype_policy(precision)

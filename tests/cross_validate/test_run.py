@@ -178,6 +178,7 @@ def tested(tmp_path_factory, root, tensors, tiny_networks):
     return folds, metrics, read_table(target / "predictions.csv")
 
 
+@pytest.mark.slow
 def test_a_network_that_knows_authors_learns_more_from_more_of_them(tested):
     folds, metrics, table = tested
     few, half = metrics["learning_curve"]["points"]
@@ -194,6 +195,7 @@ def test_a_network_that_knows_authors_learns_more_from_more_of_them(tested):
     assert (table["apart_group"] == table["image_id"].map(author_group)).all()
 
 
+@pytest.mark.slow
 def test_a_network_that_knows_authors_alone_is_right_about_those_alone(tested):
     _, metrics, table = tested
     assert (metrics["deals"], metrics["folds"], metrics["images"]) == (1, 3, AUTHORS * EACH)
@@ -269,6 +271,7 @@ def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_heads_that_are_trained_side_by_side_are_those_trained_one_after_the_other(activations, settings, tmp_path):
     array = keras.ops.convert_to_tensor(pool(read_inputs(activations[0]).array))
     one, two = (HeadTrainer(array, 2, settings) for _ in range(2))

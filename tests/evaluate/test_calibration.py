@@ -49,6 +49,7 @@ def test_the_error_is_the_root_of_the_squared_gaps_without_what_chance_adds():
     assert calibration_error(make_bins(np.array([0]), said[:1])) == pytest.approx(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_a_group", [1, 3])
 def test_a_calibrated_network_is_seldom_called_uncalibrated_and_one_too_sure_mostly(in_a_group):
     random, beyond = np.random.default_rng(0), {1.0: 0, 2.5: 0}

@@ -95,6 +95,7 @@ def true_precision():
     return lambda threshold: precisions[np.searchsorted(-scores, -threshold, side="right") - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_groups", "in_a_group"), [(500, 1), (150, 3)])
 def test_a_sure_threshold_seldom_has_too_low_a_precision_and_one_picked_often_has(n_groups, in_a_group):
     precision, random = true_precision(), np.random.default_rng(0)

@@ -295,6 +295,7 @@ def fed_features(tmp_path_factory, root):
         return arguments(folder, predict_all(folder, source, root, patch), source)
 
 
+@pytest.mark.slow
 def test_a_head_on_activations_has_the_same_figures(fed_features, tmp_path):
     explain.run(SETTINGS, *fed_features, tmp_path / "out")
     assert set(FIGURES) <= set(files_of(tmp_path / "out"))

@@ -83,6 +83,7 @@ def test_near_pairs_are_those_of_a_loop_over_all(values, max_distance, at_once):
     assert list(zip(*(column.tolist() for column in pairs), strict=True)) == brute_force(values, max_distance)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     values=CLOSE_HASHES,

@@ -30,6 +30,7 @@ def look(image, format_="JPEG", **options):
         return look_at(read_small(opened))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", FORMATS)
 def test_hash_of_a_reduced_decode_is_nearly_that_of_the_whole_image(scene, format_):
     ours = int(phash(look(scene, format_).thumbnail[None])[0])

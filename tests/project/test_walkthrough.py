@@ -61,6 +61,14 @@ def shrink_all_but_vgg(path):
     yaml.dump(params, path)
 
 
+def shorten_starter(path):
+    """Leave out the last value of the sweep with which a study begins."""
+    text = path.read_text()
+    shorter = text.replace("[1e-3, 3e-4, 1e-4]", "[1e-3, 3e-4]")
+    assert shorter != text
+    path.write_text(shorter)
+
+
 def forget_left_out(path):
     """Take from dvc.lock the stages of networks that are left out; DVC reads and writes all of it at each stage."""
     yaml = YAML()
@@ -76,6 +84,7 @@ def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repository")
     copy_working_tree(folder, EVALUATED)
     shrink_all_but_vgg(folder / "params.yaml")
+    shorten_starter(folder / "stages" / "study" / "starter.py")
     forget_left_out(folder / "dvc.lock")
     run(folder, "git", "init", "--quiet")
     for key in ("user.name", "user.email"):

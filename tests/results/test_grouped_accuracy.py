@@ -83,6 +83,7 @@ def test_interval_and_p_agree_and_the_order_of_networks_and_rows_does_not_matter
     assert accuracy_interval(right[order], groups[order]) == pytest.approx(ends)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "accuracy", "correlation"), [(30, 0.97, 0.0), (100, 0.8, 0.8), (300, 0.97, 0.3)])
 def test_the_interval_covers_the_true_accuracy(count, accuracy, correlation):
     share, width = coverage.cover("as the drawings", count, accuracy, correlation, 200)
@@ -90,6 +91,7 @@ def test_the_interval_covers_the_true_accuracy(count, accuracy, correlation):
     assert width < 1.3
 
 
+@pytest.mark.slow
 def test_equally_good_networks_are_seldom_told_apart():
     share, contradictions = coverage.differ("as the drawings", 300, 1.5, (2.0, 2.0), 300)
     assert share <= 0.07
@@ -122,6 +124,7 @@ def test_one_training_as_a_column_says_what_it_says_as_a_row():
     assert as_columns == accuracy_difference(right, other, singles(100))
 
 
+@pytest.mark.slow
 def test_several_trainings_stand_for_all_that_there_could_be():
     covered, _, told_apart, averaged = coverage.repeat(trainings=4, noise=0.05, count=300, trials=100)
     assert covered >= 0.93

@@ -104,6 +104,7 @@ def test_suggestions_depend_on_the_seed_and_what_came_before_alone():
     assert suggest(VARIED, [*first[:5], Trial(first[5].values, FAILED)], 0) != first[6].values
 
 
+@pytest.mark.slow
 def test_suggestions_come_nearer_to_the_best():
     best = [max(trial.val_accuracy for trial in play(25, seed, closeness)) for seed in range(8)]
     drawn = [max(closeness(suggest(VARIED, [], seed * 100 + each)) for each in range(25)) for seed in range(8)]
@@ -191,14 +192,13 @@ def test_a_search_through_dvc_goes_on_where_it_ended(repository):  # noqa: F811
     words = ["python", "-m", "stages.search", "convnet", "-S", "learning_rate=choice(1e-3, 1e+30)",
             "-S", "width=tag(log, interval(0.02, 0.05))", "-S", "epochs=1", "--seed", "2"]  # fmt: skip
     printed = run(repository, *words, "--dry")
-    output = run(repository, *words, "--trials", "2", expect=1)
+    output = run(repository, *words, "--trials", "1", expect=1)
     assert printed.strip() in output
     first = read_table(repository / "metrics" / "searches" / "convnet" / "trials.csv")
-    output = run(repository, *words, "--trials", "3", expect=1)
-    assert output.count("done already") == 2  # the failed one too
+    output = run(repository, *words, "--trials", "2", expect=1)
+    assert output.count("done already") == 1  # the failed one
     trials = read_table(repository / "metrics" / "searches" / "convnet" / "trials.csv")
-    assert list(trials["run"][:2]) == list(first["run"])
-    assert trials.iloc[:2].equals(first)
+    assert trials.iloc[:1].equals(first)
     assert {DONE, FAILED} == set(trials["status"])
     names = run(repository, "dvc", "exp", "list", "--all", "--name-only").split()
     assert sorted(names) == sorted(trials.loc[trials["status"] == DONE, "run"])

@@ -8,21 +8,23 @@ import pandas as pd
 
 from stages.core.files import read_json, read_table, replacing_folder, write_table
 from stages.core.terminal import command
+from stages.networks.answers import LIMITS, REFERENCES
 
 MODEL = ("model.keras", "network.json")
 BACKBONE_WEIGHTS, LEARNED = "backbone.weights.h5", "learned_from.csv"
 
 
-def run(summary: Path, models: Path, pretrained: Path, kept: Path, split: Path, target: Path) -> str:
+def run(summary: Path, models: Path, pretrained: Path, evaluations: Path, kept: Path, split: Path, target: Path) -> str:
     """Copy the champion's model and, if it is fed activations, its backbone to the target, and return its name.
 
-    `learned_from.csv` there has the training images with their perceptual hashes, so that `predict` knows them again.
+    The limits of its answers come with it. `learned_from.csv` there has the training images with their perceptual
+    hashes, so that `predict` knows them again.
 
     Raises:
         FileNotFoundError: A file of the champion does not exist.
     """
     name = str(read_json(summary)["champion"])
-    files = [models / name / file for file in MODEL]
+    files = [models / name / file for file in MODEL] + [evaluations / name / file for file in (LIMITS, REFERENCES)]
     if read_json(models / name / "network.json")["backbone"]:
         files.append(pretrained / name / BACKBONE_WEIGHTS)
     with replacing_folder(target, "champion") as folder:
@@ -46,6 +48,7 @@ def main() -> None:
     parser.add_argument("summary", type=Path, help="the summary of the comparison, as JSON")
     parser.add_argument("models", type=Path, help="the folder of all models")
     parser.add_argument("pretrained", type=Path, help="the folder of all backbones' weights")
+    parser.add_argument("evaluations", type=Path, help="the folder of all evaluations")
     parser.add_argument("kept", type=Path, help="the table of kept images")
     parser.add_argument("split", type=Path, help="the table of the split")
     parser.add_argument("target", type=Path, help="the folder to write")

@@ -4,6 +4,8 @@ import pytest
 from stages import champion
 from stages.core.files import read_table, write_json
 
+ALWAYS = ["answers.json", "learned_from.csv", "network.json", "references.npy"]
+
 
 @pytest.fixture
 def data(tmp_path):
@@ -13,6 +15,10 @@ def data(tmp_path):
         folder.mkdir(parents=True)
         write_json({"network": name, "backbone": backbone}, folder / "network.json")
         (folder / "model.keras").write_text(f"model of {name}")
+        evaluation = tmp_path / "evaluations" / name
+        evaluation.mkdir(parents=True)
+        (evaluation / "answers.json").write_text(f"limits of {name}")
+        (evaluation / "references.npy").write_text(f"references of {name}")
     weights = tmp_path / "pretrained" / "xception" / "backbone.weights.h5"
     weights.parent.mkdir(parents=True)
     weights.write_text("published")
@@ -24,7 +30,7 @@ def data(tmp_path):
 
     def choose(name):
         write_json({"champion": name}, tmp_path / "summary.json")
-        folders = tmp_path / "summary.json", tmp_path / "models", tmp_path / "pretrained"
+        folders = (tmp_path / name for name in ("summary.json", "models", "pretrained", "evaluations"))
         return (*folders, tmp_path / "kept.csv", tmp_path / "split.csv", tmp_path / "champion")
 
     return choose
@@ -36,14 +42,15 @@ def names(folder):
 
 def test_one_fed_pixels_needs_no_more_than_its_model(data, tmp_path):
     assert champion.run(*data("vgg")) == "vgg"
-    assert names(tmp_path / "champion") == ["learned_from.csv", "model.keras", "network.json"]
+    assert names(tmp_path / "champion") == sorted([*ALWAYS, "model.keras"])
     assert (tmp_path / "champion" / "model.keras").read_text() == "model of vgg"
+    assert (tmp_path / "champion" / "answers.json").read_text() == "limits of vgg"
 
 
 def test_one_fed_activations_comes_with_its_backbone(data, tmp_path):
     champion.run(*data("vgg"))
     assert champion.run(*data("xception")) == "xception"
-    assert names(tmp_path / "champion") == ["backbone.weights.h5", "learned_from.csv", "model.keras", "network.json"]
+    assert names(tmp_path / "champion") == sorted([*ALWAYS, "backbone.weights.h5", "model.keras"])
     assert (tmp_path / "champion" / "backbone.weights.h5").read_text() == "published"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from stages.classifier.answers import Answers, read_answers
 from stages.classifier.learned_images import LearnedImages, read_learned
 from stages.classifier.model_facts import Backbone, check_cascade, read_facts
 from stages.classifier.model_facts import Facts as Facts
@@ -44,7 +45,7 @@ class Classifier:
     """A trained model, together with the steps that turn an image file into the model's input.
 
     `model` takes rows: pixels in [0, 255], or the activations that `frozen` computes from pixels. `learned` are the
-    images that the model learned from, if they are known.
+    images that the model learned from, and `answers` the limits of its answers, if they are known.
     """
 
     facts: Facts
@@ -53,6 +54,7 @@ class Classifier:
     frozen: keras.Model | None
     reader: Reader
     learned: LearnedImages | None = None
+    answers: Answers | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -114,6 +116,21 @@ class Classifier:
         """
         return self.predict_rows(self.rows(pixels))
 
+    def refuse(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return which rows show none of the classes; none do if the limits of the model are not known."""
+        return self.answers.refuse(rows, self.use.batch_size) if self.answers else np.zeros(len(rows), np.bool_)
+
+    def find_likely(self, probabilities: npt.NDArray[np.float32]) -> list[str]:
+        """Return the likely classes of an image with these probabilities `(n_classes,)`, the most probable one first.
+
+        The list is empty if the limits of the model are not known.
+        """
+        if self.answers is None:
+            return []
+        order = np.argsort(-probabilities, kind="stable")
+        is_likely = self.answers.limits.find_likely(probabilities[np.newaxis])[0]
+        return [self.classes[number] for number in order if is_likely[number]]
+
     def whole_model(self) -> keras.Model:
         """Return a single model from images in [0, 255] to probabilities; the last digits may differ from ours."""
         if self.frozen is None:
@@ -122,17 +139,20 @@ class Classifier:
         return keras.Model(images, self.model(self.frozen(images)), name=self.facts.network)
 
 
-def open_classifier(folder: Path, pretrained: Path, load: Callable[[str], ModuleType], use: Use) -> Classifier:
+def open_classifier(
+    folder: Path, pretrained: Path, load: Callable[[str], ModuleType], use: Use, evaluations: Path | None = None
+) -> Classifier:
     """Open a model in a folder that `train` or `champion` wrote, or that came from elsewhere.
 
-    Call this before the first tensor is made. The weights of a frozen part are in the folder of the model, or else in
-    the network's folder in `pretrained`.
+    Call this before the first tensor is made. The weights of a frozen part and the limits of the answers are in the
+    folder of the model, or else in the network's folder in `pretrained` and `evaluations`.
 
     Args:
         folder: The folder of the model.
         pretrained: The folder in which `pretrained` wrote a folder for each network.
         load: Returns the module of a network by its name: `stages.models.load`.
         use: The settings for running the model.
+        evaluations: The folder in which `evaluate` wrote a folder for each network.
 
     Raises:
         FileNotFoundError: A file of the model is missing.
@@ -152,7 +172,8 @@ def open_classifier(folder: Path, pretrained: Path, load: Callable[[str], Module
         raise ValueError(
             f"{folder}: expected a model of the classes {classes} of network.json, got one of {model.output_shape[1]}."
         )
-    return Classifier(facts, use, model, frozen, open_reader(facts.preprocessing), read_learned(folder))
+    answers = read_answers(model, folder, evaluations / facts.network if evaluations else folder)
+    return Classifier(facts, use, model, frozen, open_reader(facts.preprocessing), read_learned(folder), answers)
 
 
 def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: Path, pretrained: Path) -> keras.Model:

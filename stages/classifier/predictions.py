@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GAP = "   "
+NONE_OF_THESE = "none of these"
 
 
 @dataclass(frozen=True)
 class Prediction:
     """The probabilities of one file's classes, the highest first; or only `error`, the reason why there are none.
 
-    `learned` says in words if the network learned from the image, which then shows nothing of how good it is.
+    `likely` are the classes that the network cannot tell apart here, `none_of_these` says that the image is unlike all
+    that it learned from; both are unknown where the limits of its answers are. `learned` says in words if the network
+    learned from the image, which then shows nothing of how good it is.
     """
 
     file: str
@@ -22,6 +25,8 @@ class Prediction:
     explanation: str = ""
     error: str = ""
     learned: str = ""
+    likely: list[str] = field(default_factory=list)
+    none_of_these: bool | None = None
 
     @property
     def predicted(self) -> str:
@@ -38,7 +43,10 @@ def as_values(prediction: Prediction, model: dict[str, str]) -> dict[str, Any]:
     """Return a prediction as values for JSON."""
     if prediction.error:
         return {"file": prediction.file, "error": prediction.error}
-    values = {"file": prediction.file, "predicted": prediction.predicted, "probabilities": prediction.probabilities}
+    values: dict[str, Any] = {"file": prediction.file, "predicted": prediction.predicted}
+    values["probabilities"] = prediction.probabilities
+    if prediction.none_of_these is not None:
+        values |= {"none_of_these": prediction.none_of_these, "likely": prediction.likely}
     further = {"explanation": prediction.explanation, "learned": prediction.learned}
     return values | {name: text for name, text in further.items() if text} | model
 
@@ -46,12 +54,15 @@ def as_values(prediction: Prediction, model: dict[str, str]) -> dict[str, Any]:
 def as_csv(predictions: list[Prediction], model: dict[str, str], classes: list[str]) -> str:
     """Return a CSV table with a row for each file and the columns of `predictions.csv`; a missing value is empty."""
     stream = io.StringIO()
-    columns = ["file", "predicted", *(f"p_{name}" for name in classes), "explanation", "learned", *model, "error"]
+    probabilities = [f"p_{name}" for name in classes]
+    limited = ["none_of_these", "likely"]
+    columns = ["file", "predicted", *probabilities, *limited, "explanation", "learned", *model, "error"]
     table = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
     table.writeheader()
     for prediction in predictions:
         row = as_values(prediction, model)
         row |= {f"p_{name}": probability for name, probability in row.pop("probabilities", {}).items()}
+        row |= {"none_of_these": row.get("none_of_these", ""), "likely": "|".join(row.get("likely", []))}
         table.writerow(row)
     # The name of a file may hold bytes that are not UTF-8.
     return stream.getvalue().encode("utf-8", "backslashreplace").decode()
@@ -78,8 +89,22 @@ def as_cells(prediction: Prediction) -> tuple[str, str, str, str, str]:
     if prediction.error:
         return (file, "failed", "", printable(prediction.error), "")
     (first, highest), *others = prediction.probabilities.items()
-    rest = ", ".join(f"{printable(name)} {percent(probability)}" for name, probability in others)
-    return (file, printable(first), f"{percent(highest):>6}", rest, printable(prediction.learned))
+    if prediction.none_of_these:
+        nearest = describe_classes(prediction.probabilities)
+        return (file, NONE_OF_THESE, "", f"if it must be: {nearest}", printable(prediction.learned))
+    notes = (printable(prediction.learned), say_likely(prediction.likely))
+    note = "; ".join(filter(None, notes))
+    return (file, printable(first), f"{percent(highest):>6}", describe_classes(dict(others)), note)
+
+
+def describe_classes(probabilities: dict[str, float]) -> str:
+    """Return classes and their probabilities as text."""
+    return ", ".join(f"{printable(name)} {percent(probability)}" for name, probability in probabilities.items())
+
+
+def say_likely(likely: list[str]) -> str:
+    """Return in words which classes the network cannot tell apart in an image; an empty text if there is one alone."""
+    return f"it may as well be {' or '.join(map(printable, likely[1:]))}" if len(likely) > 1 else ""
 
 
 def percent(probability: float) -> str:

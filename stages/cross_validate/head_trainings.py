@@ -19,7 +19,7 @@ from stages.results.history import History, add, best_epoch, count_epochs
 from stages.results.scores import losses
 from stages.training.batches import Batches, balanced_weights
 from stages.training.calibration import TINY, fit_temperature
-from stages.training.optimizers import Moment, learning_rate, make_optimizer
+from stages.training.optimizers import Moment, learning_rate, make_optimizer, variables_of
 from stages.training.phases import is_over, plan
 
 Floats = npt.NDArray[np.float32]
@@ -44,7 +44,7 @@ class HeadTrainer:
             jit_compile=False,
         )
         self.model.optimizer.build(self.model.trainable_variables)
-        self.at_first = [keras.ops.convert_to_numpy(each.value) for each in self.model.optimizer.variables]
+        self.at_first = [keras.ops.convert_to_numpy(each.value) for each in variables_of(self.model.optimizer)]
 
         def step(rows: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, rate: tf.Tensor) -> None:
             self.model.optimizer.learning_rate.assign(rate)
@@ -106,7 +106,7 @@ class HeadTrainer:
             fresh = self.build()
         for variable, value in zip(self.model.variables, fresh.variables, strict=True):
             variable.assign(value)
-        for variable, value in zip(self.model.optimizer.variables, self.at_first, strict=True):
+        for variable, value in zip(variables_of(self.model.optimizer), self.at_first, strict=True):
             variable.assign(value)
 
     def arrange(self, batches: Batches, history: History) -> tuple[Columns, Columns]:

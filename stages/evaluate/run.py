@@ -1,22 +1,24 @@
 """Evaluate: what a trained model predicts for every image, how often it is right, and how certain its scores are."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field
 
 from stages.core import params
-from stages.core.files import read_json, read_table, replacing_folder, write_json, write_table
+from stages.core.files import read_json, read_table, replacing_folder, sha256, write_json, write_table
+from stages.evaluate.answering import score_answers, set_limits
 from stages.evaluate.calibration import calibration_error, calibration_interval, error_by_chance, make_bins
-from stages.evaluate.curves import per_class_bars, precision_recall_points, reliability, roc_points
+from stages.evaluate.predictions import Predictions, as_table, write_plots
 from stages.evaluate.thresholds import choose_threshold, images_needed, precision_recall_at
+from stages.networks.answers import LIMITS, REFERENCES, Limits
 from stages.networks.determinism import fix
 from stages.networks.inputs import SplitRows, divide, read_inputs
+from stages.networks.layer_graph import last_features
+from stages.networks.novelty import make_references, measure_novelty
 from stages.networks.operations import count_multiply_adds
 from stages.networks.predicting import predict
 from stages.results.bootstrap import intervals
@@ -24,9 +26,7 @@ from stages.results.grouped_accuracy import accuracy_interval
 from stages.results.scores import DIGITS as SCORE_DIGITS
 from stages.results.scores import losses, normalise, round_values, score
 
-PROVENANCE = ["source", "source_id", "title", "url", "page_url", "author", "licence", "licence_url", "file"]
 HEADLINE = ["accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "calibration_error"]
-DIGITS = 6
 
 
 class Evaluate(params.Section):
@@ -38,27 +38,8 @@ class Evaluate(params.Section):
     seed: int = Field(ge=0)
     wanted_class: str | None
     wanted_precision: float = Field(gt=0, le=1)
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A model's probabilities `(n, n_classes)` for images, their true class numbers, and their groups."""
-
-    probabilities: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
-    groups: npt.NDArray[Any]
-    classes: list[str]
-
-    @property
-    def right(self) -> npt.NDArray[np.bool_]:
-        """Whether the most probable class of each image is the true one."""
-        found: npt.NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
-        return found
-
-    def of_split(self, part: SplitRows) -> "Predictions":
-        """Return the predictions for the images of one split."""
-        rows = part.rows
-        return Predictions(self.probabilities[rows], self.labels[rows], self.groups[rows], self.classes)
+    refused_share: float = Field(gt=0, lt=1)
+    set_coverage: float = Field(gt=0, lt=1)
 
 
 def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Path) -> dict[str, Any]:
@@ -78,10 +59,15 @@ def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Pa
     predictions = Predictions(probabilities, labels, table["group"].to_numpy(), classes)
     metrics = count_costs(model, network) | score_splits(settings, predictions, parts)
     metrics |= undo_calibration(predictions, parts, network.get("temperature", 1.0))
+    features = predict(last_features(model), inputs.array, settings.batch_size)
+    references = make_references(features[parts["train"].rows])
+    limits, metrics["answers"] = limit_answers(settings, predictions, measure_novelty(features, references), parts)
     with replacing_folder(target, "evaluate") as folder:
         write_table(as_table(predictions, table, read_table(source / "index.csv")), folder / "predictions.csv")
         write_plots(predictions.of_split(parts["test"]), folder)
         write_json(metrics, folder / "metrics.json")
+        write_json(limits.model_dump() | {"model": sha256(trained / "model.keras")}, folder / LIMITS)
+        np.save(folder / REFERENCES, references)
     return metrics
 
 
@@ -145,6 +131,15 @@ def undo_calibration(predictions: Predictions, parts: dict[str, SplitRows], temp
     return {"temperature": temperature, "uncalibrated": {name: round_values(values) for name, values in found.items()}}
 
 
+def limit_answers(
+    settings: Evaluate, predictions: Predictions, novelty: npt.NDArray[np.float64], parts: dict[str, SplitRows]
+) -> tuple[Limits, dict[str, Any]]:
+    """Return the limits of the answers, set on validation, and what they do to the test images."""
+    val, test = (predictions.of_split(parts[name]) for name in ("val", "test"))
+    limits = set_limits(val, novelty[parts["val"].rows], settings.refused_share, settings.set_coverage)
+    return limits, score_answers(limits, test, novelty[parts["test"].rows])
+
+
 def reach_precision(settings: Evaluate, predictions: Predictions, parts: dict[str, SplitRows]) -> dict[str, Any]:
     """Return the threshold of the wanted class, chosen on validation, and its precision and recall on both splits.
 
@@ -164,33 +159,10 @@ def reach_precision(settings: Evaluate, predictions: Predictions, parts: dict[st
     return found | {name: precision_recall_at(is_wanted[name], scores[name], threshold.score) for name in split}
 
 
-def as_table(predictions: Predictions, split: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each image: class, split, predicted class, loss, all probabilities, and the image's origin."""
-    classes, probabilities = predictions.classes, predictions.probabilities
-    facts = split[["image_id", "class", "split", "group"]].assign(
-        predicted=[classes[i] for i in probabilities.argmax(axis=1)],
-        loss=losses(predictions.labels, probabilities).round(DIGITS),
-    )
-    columns = pd.DataFrame(probabilities.round(DIGITS), index=split.index, columns=[f"p_{name}" for name in classes])
-    origin = pd.DataFrame({name: index.get(name, "") for name in PROVENANCE}, index=split.index)
-    return pd.concat([facts, columns, origin], axis=1)
-
-
-def write_plots(predictions: Predictions, folder: Path) -> None:
-    """Write the tables behind the plots of the test images into the folder."""
-    names = np.array(predictions.classes, dtype=object)
-    confusion = {"class": names[predictions.labels], "predicted": names[predictions.probabilities.argmax(axis=1)]}
-    write_table(pd.DataFrame(confusion), folder / "confusion.csv")
-    given = (predictions.labels, predictions.probabilities)
-    write_table(roc_points(*given, predictions.classes), folder / "roc.csv")
-    write_table(precision_recall_points(*given, predictions.classes), folder / "precision_recall.csv")
-    write_table(reliability(*given), folder / "reliability.csv")
-    write_table(per_class_bars(*given, predictions.classes), folder / "classes.csv")
-
-
 def headline(metrics: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers that `dvc metrics diff` shows on one screen; the others stay in the evaluation's folder."""
     cost = {key: metrics[key] for key in ("parameters", "multiply_adds", "megabytes", "pretrained", "temperature")}
     scores = {split: {key: metrics[split][key] for key in HEADLINE} for split in ("val", "test")}
     wanted = {"wanted": metrics["wanted"]} if "wanted" in metrics else {}
+    cost |= {"likely_classes": metrics["answers"]["likely"]}
     return cost | {"train": {"accuracy": metrics["train"]["accuracy"]}} | scores | wanted

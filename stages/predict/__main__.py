@@ -20,6 +20,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="data/8_champion", help="a trained network's name, or the folder of a model")
     parser.add_argument("--models", type=Path, default="data/6_models", help="the folder of all models")
     parser.add_argument("--pretrained", type=Path, default="data/5_pretrained", help="the folder of backbones")
+    parser.add_argument("--evaluations", type=Path, default="data/7_evaluations", help="the folder of evaluations")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON")
     form.add_argument("--csv", dest="form", action="store_const", const="csv", help="print CSV")
@@ -42,7 +43,8 @@ def main() -> None:
     """Predict the given images, or serve the page."""
     arguments = parse_arguments()
     folder = find_model(arguments.model, arguments.models)
-    classifier = open_classifier(folder, arguments.pretrained, models.load, params.read(Use, *SECTIONS))
+    use = params.read(Use, *SECTIONS)
+    classifier = open_classifier(folder, arguments.pretrained, models.load, use, arguments.evaluations)
     model = {"model": str(folder), "network": classifier.facts.network}
     if arguments.serve:
         about = f"with {model['network']} of {folder}"

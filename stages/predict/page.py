@@ -24,15 +24,16 @@ KEPT = 2  # images kept in memory, so that the heat map of another class needs n
 
 
 class PredictedImage(NamedTuple):
-    """An image `(height, width, 3)`, its row for the model `(1, …)`, the probability of each class, and a note.
+    """An image `(height, width, 3)`, its row for the model `(1, …)`, the probability of each class, and notes.
 
-    The note `learned` says if the network learned from the image.
+    The note `learned` says if the network learned from the image; `is_refused` says that it shows none of the classes.
     """
 
     pixels: Pixels
     rows: npt.NDArray[Any]
     probabilities: npt.NDArray[np.float32]
     learned: str
+    is_refused: bool
 
 
 def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
@@ -44,7 +45,8 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
     def predict_image(content: bytes) -> PredictedImage:
         pixels = classifier.read_bytes(content)
         rows = classifier.rows(pixels[np.newaxis])
-        return PredictedImage(pixels, rows, classifier.predict_rows(rows)[0], classifier.recognise(content))
+        probabilities, is_refused = classifier.predict_rows(rows)[0], bool(classifier.refuse(rows)[0])
+        return PredictedImage(pixels, rows, probabilities, classifier.recognise(content), is_refused)
 
     def get_model() -> dict[str, Any]:
         facts = classifier.facts
@@ -58,7 +60,10 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
         order = np.argsort(-predicted.probabilities, kind="stable")
         probabilities = [[classifier.classes[i], float(predicted.probabilities[i])] for i in order]
         seen = encode_png(Image.fromarray(predicted.pixels))
-        return {"probabilities": probabilities, "image": seen, "learned": predicted.learned}
+        return {
+            "probabilities": probabilities, "image": seen, "learned": predicted.learned,
+            "none_of_these": predicted.is_refused, "likely": classifier.find_likely(predicted.probabilities),
+        }  # fmt: skip
 
     def post_heat() -> dict[str, Any]:
         name = request.args.get("class", "")

@@ -64,13 +64,17 @@ def predict_batch(
         heats = heatmaps(classifier.model, rows, probabilities.argmax(axis=1), classifier.use.batch_size)
         for image, heat, path in zip(images, heats, shown, strict=True):
             write_explanation(image, heat, path)
-    remaining = iter(probabilities)
+    remaining = zip(probabilities, classifier.refuse(rows), strict=True)
     for file, one, target in zip(files, found, targets, strict=True):
         if one.pixels is None:
             yield Prediction(file, error=one.error)
         else:
-            ranked = rank_classes(next(remaining), classifier.classes, top)
-            yield Prediction(file, ranked, str(target or ""), learned=one.learned)
+            own, is_refused = next(remaining)
+            ranked = rank_classes(own, classifier.classes, top)
+            none_of_these = bool(is_refused) if classifier.answers else None
+            yield Prediction(
+                file, ranked, str(target or ""), "", one.learned, classifier.find_likely(own), none_of_these
+            )
 
 
 class ReadImage(NamedTuple):

@@ -12,7 +12,7 @@ GAP = 0.1  # the difference of training and test accuracy from which the report 
 def list_limits(data: ReportData) -> list[tuple[str, str]]:
     """Return a heading and a text for each limit that applies to these results."""
     known = (
-        chance, unknown_values, smallest_class, calibration, confusions, overfitting, choice, repetition, labels,
+        chance, unknown_values, smallest_class, calibration, doubt, confusions, overfitting, choice, repetition, labels,
         domain,
     )  # fmt: skip
     return [limit for find in known for limit in find(data)]
@@ -131,8 +131,22 @@ def domain(data: ReportData) -> list[tuple[str, str]]:
     """Return which images the model knows."""
     sources = sorted(set(data.kept["source"]))
     origin = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
+    answers = data.champion.metrics["answers"]
+    refused = f"{percent(answers['refused'])} of the test images (at 95 %: {span(*answers['intervals']['refused'])})"
     text = (
-        f"{data.champion.name} knows only {joined(data.classes)}, as {origin} shows them. It gives any other image one "
-        "of these names, too. A high probability does not mean that the image shows one of these classes."
+        f"{data.champion.name} knows only {joined(data.classes)}, as {origin} shows them. The command predict says "
+        f"none of these where an image is unlike all that it learned from, as it does of {refused}. Any other image gets "
+        "one of these names, whatever it shows. A high probability does not mean that it shows one of these classes."
     )
     return [("Domain", text)]
+
+
+def doubt(data: ReportData) -> list[tuple[str, str]]:
+    """Return how often the true class is among those that the model calls likely, and how many these are."""
+    answers = data.champion.metrics["answers"]
+    text = (
+        f"The classes that predict calls likely hold the true one for {percent(answers['covered'])} of the test images "
+        f"(at 95 %: {span(*answers['intervals']['covered'])}); on average these are {answers['likely']:.2f} of the "
+        f"{len(data.classes)} classes."
+    )
+    return [("Doubt", text)]

@@ -62,7 +62,8 @@ def intended_use(data: ReportData) -> str:
     return (
         f"The model says which of {plain(joined(data.classes))} an image shows. The image must be like the images "
         "under Data, and a person must be able to check the prediction.\n"
-        "The model is not for images of anything else: it has no class for them. It is not for decisions about people."
+        "The model is not for images of anything else: it has no class for them, and refuses only those that are "
+        "unlike all that it learned from. It is not for decisions about people."
     )
 
 

@@ -24,6 +24,7 @@ import stages
 from stages.core.files import cache_folder
 from stages.core.locks import locked
 from stages.results.history import History
+from stages.training.optimizers import variables_of
 
 KEPT_DAYS = 14
 KINDS = ("model", "optimizer", "best")  # of the arrays in a checkpoint
@@ -82,8 +83,11 @@ def open_folder(name: str) -> Iterator[Path]:
 
 def save_state(path: Path, model: keras.Model, best: Arrays, history: History, is_over: bool) -> None:
     """Write the state of a training; if the process is killed meanwhile, the state before stays."""
-    variables = (model.variables, model.optimizer.variables)
-    kinds = dict(zip(KINDS, [*([to_array(variable) for variable in each] for each in variables), best], strict=True))
+    kinds = {
+        "model": [to_array(variable) for variable in model.variables],
+        "optimizer": [to_array(variable) for variable in variables_of(model.optimizer)],
+        "best": best,
+    }
     arrays = {f"{kind}_{i}": value for kind, values in kinds.items() for i, value in enumerate(values)}
     counts = {kind: len(values) for kind, values in kinds.items()}
     facts = json.dumps({"history": history, "is_over": is_over, "counts": counts})
@@ -117,7 +121,7 @@ def load_arrays(path: Path, convert: Callable[[Mapping[str, npt.NDArray[Any]]], 
 def restore(state: State, model: keras.Model) -> None:
     """Set all variables of a compiled model and its optimizer to the state, dropout's random seeds included."""
     model.optimizer.build(model.trainable_variables)
-    for variables, values in ((model.variables, state.model), (model.optimizer.variables, state.optimizer)):
+    for variables, values in ((model.variables, state.model), (variables_of(model.optimizer), state.optimizer)):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 

@@ -21,6 +21,18 @@ def make_optimizer(settings: Hyperparams, learning_rate: float) -> keras.optimiz
     return {"adam": keras.optimizers.Adam, "nadam": keras.optimizers.Nadam}[settings.optimizer](**common)
 
 
+def variables_of(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Return all variables of an optimizer that is built, in order.
+
+    Keras's own list leaves out the running product of a Nadam whose loss is scaled, as in mixed_float16.
+    """
+    listed = list(optimizer.variables)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    known = {id(variable) for variable in listed}
+    hidden = (each for each in vars(inner).values() if isinstance(each, keras.Variable) and id(each) not in known)
+    return [*listed, *hidden]
+
+
 @dataclass(frozen=True)
 class Moment:
     """A moment of a phase: its step, counted from 0 over all epochs, and the validation losses so far.

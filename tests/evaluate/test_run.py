@@ -9,12 +9,16 @@ from sklearn.metrics import log_loss
 
 from stages.core.files import read_json, read_table, write_json
 from stages.evaluate import run as evaluate
+from stages.evaluate.predictions import PROVENANCE
 from stages.networks.inputs import SplitRows
 from stages.training.saving import save
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
-SETTINGS = evaluate.Evaluate(batch_size=4, threads=1, draws=200, seed=0, wanted_class=None, wanted_precision=0.9)
+SETTINGS = evaluate.Evaluate(
+    batch_size=4, threads=1, draws=200, seed=0, wanted_class=None, wanted_precision=0.9, refused_share=0.5,
+    set_coverage=0.5,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_says_what_an_image_costs_with_the_frozen_part(evaluated, trained, tmp_p
 def test_lists_every_image_with_its_loss_probabilities_and_origin(evaluated):
     predictions = read_table(evaluated[2] / "predictions.csv")
     own = ["image_id", "class", "split", "group", "predicted", "loss", "p_dark", "p_light"]
-    assert list(predictions.columns) == [*own, *evaluate.PROVENANCE]
+    assert list(predictions.columns) == [*own, *PROVENANCE]
     assert len(predictions) == 9
     probabilities = predictions[["p_dark", "p_light"]].astype(float)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=2e-6)
@@ -175,6 +179,6 @@ def test_a_model_of_other_classes_is_refused(trained, tmp_path):
 def test_a_second_run_writes_the_same(evaluated, trained, tmp_path):
     evaluate.run(SETTINGS, *trained, tmp_path / "again")
     files = sorted(evaluated[2].glob("[!.]*"))
-    assert len(files) == 7
+    assert len(files) == 9
     for file in files:
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()

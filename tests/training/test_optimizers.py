@@ -1,8 +1,9 @@
+import keras
 import pytest
 
 from stages.models import vgg
 from stages.training.hyperparams import read_settings
-from stages.training.optimizers import Moment, count_plateaus, learning_rate
+from stages.training.optimizers import Moment, count_plateaus, learning_rate, make_optimizer, variables_of
 
 
 @pytest.fixture
@@ -56,3 +57,26 @@ def test_a_warm_up_as_long_as_the_training_never_ends(rates):
 )
 def test_plateaus_are_counted(losses, plateaus):
     assert count_plateaus(losses, 2) == plateaus
+
+
+@pytest.mark.parametrize("is_scaled", [False, True])
+@pytest.mark.parametrize("name", ["adam", "nadam", "sgd"])
+def test_an_optimizer_that_is_given_all_variables_of_another_goes_on_like_it(project, tensors, name, is_scaled):
+    def make():
+        settings = read_settings("vgg", vgg).model_copy(update={"optimizer": name, "momentum": 0.9})
+        optimizer = make_optimizer(settings, 0.1)
+        weight = keras.Variable([1.0, 2.0])
+        scaled = keras.optimizers.LossScaleOptimizer(optimizer) if is_scaled else optimizer
+        scaled.build([weight])
+        return scaled, weight
+
+    def step(optimizer, weight):
+        optimizer.apply([keras.ops.convert_to_tensor([0.5, -2.0])], [weight])
+        return keras.ops.convert_to_numpy(weight.value).tolist()
+
+    first, second = make(), make()
+    for _ in range(3):
+        step(*first)
+    for one, other in zip((*variables_of(first[0]), first[1]), (*variables_of(second[0]), second[1]), strict=True):
+        other.assign(one)
+    assert step(*first) == step(*second)

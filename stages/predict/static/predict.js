@@ -59,12 +59,25 @@ function classRow([name, probability], index) {
     element("label", { className: "class" }, radio, element("span", { title: name }, name), percent(probability), bar));
 }
 
-function showPrediction(title, { probabilities, image, learned }) {
+function answer({ probabilities, none_of_these }) {
   const [[name, probability]] = probabilities;
+  return none_of_these ? ["None of these", `if it must be, ${name} ${percent(probability)}`] : [name, percent(probability)];
+}
+
+function note({ likely, none_of_these }) {
+  if (none_of_these) return "This image is unlike all that the network learned from.";
+  return likely.length > 1 ? `It may as well be ${likely.slice(1).join(" or ")}.` : "";
+}
+
+function showPrediction(title, prediction) {
+  const { probabilities, image, learned } = prediction;
+  const [said, more] = answer(prediction);
   document.body.classList.add("has-result");
   find("result").hidden = false;
   find("name").textContent = title;
-  find("predicted").replaceChildren(name, " ", element("small", {}, percent(probability)));
+  find("predicted").replaceChildren(said, " ", element("small", {}, more));
+  find("note").textContent = note(prediction);
+  find("note").hidden = !find("note").textContent;
   find("learned").hidden = !learned;
   find("learned").textContent = learned && `Note: ${learned}. Its answer here says nothing of how good it is.`;
   find("classes").replaceChildren(...probabilities.map(classRow));
@@ -92,9 +105,8 @@ async function predict(files) {
     latest.file = file;
     latest.heat += 1; // the heat map of the image before is ignored
     await showPrediction(file.name + (others.length ? `, the first of ${files.length}` : ""), prediction);
-    const [[name, probability]] = prediction.probabilities;
-    showMessage(`${file.name}: ${name}, ${percent(probability)}`);
-    await showHeat(name);
+    showMessage([`${file.name}: ${answer(prediction).join(", ")}`, note(prediction)].filter(Boolean).join(". "));
+    await showHeat(prediction.probabilities[0][0]);
   } catch (error) {
     if (number === latest.number) showMessage(`${file.name}: expected an image, got: ${error.message}.`, true);
   } finally {

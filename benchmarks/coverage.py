@@ -123,7 +123,7 @@ def differ(kind: str, count: int, offset: float, spread: tuple[float, float], tr
         _, group = np.unique(groups, return_inverse=True)
         ease = offset + spread[0] * rng.normal(size=group.max() + 1)
         right = [rng.random(len(group)) < expit(ease + spread[1] * rng.normal(size=len(ease)))[group] for _ in "ab"]
-        found = accuracy_difference(*right, groups)
+        found = accuracy_difference(right[0], right[1], groups)
         excludes = found.low > 0 or found.high < 0
         false += excludes
         contradictions += excludes != (found.p < LEVEL)

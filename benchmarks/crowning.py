@@ -19,15 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.dividing import divide_images
 from benchmarks.rounds import publish, to_table
-from benchmarks.transfer import activate, prepare, settings_mirrors, settings_of, take_pixels
+from benchmarks.transfer import activate, prepare, settings_mirrors, take_pixels
 from stages import models
 from stages.compare.choice import choose
 from stages.core.files import read_table
 from stages.core.terminal import command, progress
 from stages.networks.inputs import divide, read_inputs
 from stages.results.grouped_accuracy import accuracy_difference
-from stages.split import run as splitting
 from stages.train import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import read_augmentation
@@ -99,11 +99,9 @@ def train_deals(folder: Path, count: int) -> list[dict[str, dict[str, Scored]]]:
     """Return for each deal and network what it is worth on validation and test."""
     pixels = take_pixels(folder / "images", folder)
     sources = {"alexnet": pixels, "xception": activate(pixels, settings_mirrors(), folder)}
-    ways = settings_of(splitting.Split, "split")
     found = []
     for seed in progress(range(count), count, folder.name):
-        split = folder / f"{seed}.csv"
-        splitting.run(ways.model_copy(update={"seed": seed}), pixels / "index.csv", split, folder / "leaks.csv")
+        split = divide_images(pixels / "index.csv", seed, folder)
         found.append({name: train_and_score(name, sources[name], split, seed, folder) for name in NETWORKS})
     return found
 

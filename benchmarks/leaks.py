@@ -15,6 +15,7 @@ from benchmarks.rounds import publish, to_table
 from benchmarks.transfer import activate, prepare, score, settings_mirrors, settings_of
 from stages import preprocess
 from stages.clean import run as clean
+from stages.clean.settings import Clean
 from stages.core.terminal import command
 
 RAW, REVIEW = Path("data/1_raw"), Path("data/review.csv")
@@ -25,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         prepare(work)
-        keeping = settings_of(clean.Clean, "clean").model_copy(update={"on_duplicate": "keep"})
+        keeping = settings_of(Clean, "clean").model_copy(update={"on_duplicate": "keep"})
         counts = clean.run(keeping, RAW, REVIEW, work / "clean")
         settings = settings_of(preprocess.Preprocess, "preprocess")
         preprocess.run(settings, RAW, work / "clean" / "kept.csv", work / "pixels")

@@ -88,12 +88,12 @@ def gradients(one: bytes, other: bytes) -> float:
 
 def orb(one: bytes, other: bytes) -> float:
     """Return how many ORB keypoints agree on an affine map (RANSAC), of those of the image with fewer."""
-    return share_of_inliers(cv2.ORB_create(500), cv2.NORM_HAMMING, one, other)
+    return share_of_inliers(cv2.ORB.create(500), cv2.NORM_HAMMING, one, other)
 
 
 def sift(one: bytes, other: bytes) -> float:
     """Return the same of SIFT keypoints."""
-    return share_of_inliers(cv2.SIFT_create(500), cv2.NORM_L2, one, other)
+    return share_of_inliers(cv2.SIFT.create(500), cv2.NORM_L2, one, other)
 
 
 def share_of_inliers(detector: cv2.Feature2D, norm: int, one: bytes, other: bytes) -> float:

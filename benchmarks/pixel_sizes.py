@@ -16,14 +16,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
+from benchmarks.dividing import divide_images
 from benchmarks.rounds import RESULTS, publish, to_table
 from stages import models
-from stages.core import params
 from stages.core.files import read_json, read_table
 from stages.core.locks import locked
 from stages.core.terminal import command
-from stages.split import folds
-from stages.split import run as split
 from stages.train.run import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import read_augmentation
@@ -52,13 +50,11 @@ def measure(deal: int, network: str, source: Path, epochs: int | None) -> list[f
     settings = read_settings(network, models.load(network)).model_copy(update={"seed": deal, "threads": 1})
     if epochs:
         settings = settings.model_copy(update={"epochs": epochs})
-    division = params.read(split.Split, "split").model_copy(update={"seed": deal})
     with TemporaryDirectory() as name:
         folder = Path(name)
-        tables = [folder / f"{each}.csv" for each in ("split", "leaks", "folds")]
-        split.run(division, params.read(folds.CrossValidation, "cross_validation"), source / "index.csv", *tables)
+        split = divide_images(source / "index.csv", deal, folder)
         amounts = read_augmentation(settings.augmentation)
-        timing = train(network, settings, amounts, source, tables[0], folder / "model", folder / "live")
+        timing = train(network, settings, amounts, source, split, folder / "model", folder / "live")
         kept = read_json(folder / "model" / "network.json")["kept_epoch"]
         history = read_table(folder / "model" / "history.csv")
     [row] = history[(history["epoch"] == str(kept)) & (history["split"] == "val")].to_dict("records")

@@ -21,8 +21,8 @@ from benchmarks.rounds import publish, to_table
 from stages.core import params
 from stages.core.files import read_table
 from stages.core.terminal import command, progress
-from stages.networks.inputs import read_inputs
-from stages.suggest import Suggest, find_mislabelled, pool, predict_out_of_fold
+from stages.networks.inputs import pool, read_inputs
+from stages.suggest import Suggest, find_mislabelled, predict_out_of_fold
 
 PLANTED = 0.05
 FEATURES, INDEX = Path("data/5_features/xception"), Path("data/3_pixels/index.csv")

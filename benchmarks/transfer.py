@@ -16,9 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmarks.dividing import divide_images
 from benchmarks.rounds import publish, to_table
 from stages import features, preprocess
 from stages.clean import run as clean
+from stages.clean.settings import Clean
 from stages.collect import run as collect
 from stages.core import params
 from stages.core.files import read_table
@@ -29,7 +31,6 @@ from stages.networks.determinism import fix
 from stages.networks.inputs import divide, read_inputs
 from stages.networks.layers import scaling_layer
 from stages.pretrained import run as pretrained
-from stages.split import run as splitting
 from stages.train import run as train
 from stages.training import checkpoints
 from stages.training.batches import Batches
@@ -54,7 +55,7 @@ class Accuracy:
 
 def prepare(work: Path) -> None:
     """Set an empty folder for checkpoints, so that no earlier run is resumed, and the threads before tensors exist."""
-    checkpoints.cache_folder = lambda name: work / name
+    checkpoints.cache_folder = lambda name: work / name  # type: ignore[attr-defined]
     training = read_settings(NETWORK, xception)
     fix(training.seed, training.threads)
 
@@ -70,7 +71,7 @@ def take_pixels(source: Path, work: Path) -> Path:
         settings_of(collect.Collect, "collect").model_copy(update={"classes": [], "source": str(source)}), work / "raw"
     )
     (work / "review.csv").write_text(",".join(reviews.COLUMNS) + "\n", encoding="utf-8")
-    clean.run(settings_of(clean.Clean, "clean"), work / "raw", work / "review.csv", work / "clean")
+    clean.run(settings_of(Clean, "clean"), work / "raw", work / "review.csv", work / "clean")
     settings = settings_of(preprocess.Preprocess, "preprocess")
     preprocess.run(settings, work / "raw", work / "clean" / "kept.csv", work / "pixels")
     return work / "pixels"
@@ -91,16 +92,14 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
 def score(pixels: Path, activations: Path, work: Path, **changes: object) -> Accuracy:
     """Return the accuracy of a head trained on the activations, over splits of five seeds with these params changed."""
     training = read_settings(NETWORK, xception)
-    ways = settings_of(splitting.Split, "split")
     each = []
     for seed in SEEDS:
-        paths = work / f"{seed}.csv", work / f"{seed}-leaks.csv"
-        splitting.run(ways.model_copy(update={"seed": seed, **changes}), pixels / "index.csv", *paths)
+        split = divide_images(pixels / "index.csv", seed, work, **changes)
         seeded = training.model_copy(update={"seed": seed})
-        train.run(NETWORK, seeded, Augmentation(), activations, paths[0], work / f"{seed}", work / f"{seed}-live")
+        train.run(NETWORK, seeded, Augmentation(), activations, split, work / f"{seed}", work / f"{seed}-live")
         model = keras.models.load_model(work / f"{seed}" / "model.keras", compile=False)
         inputs = read_inputs(activations)
-        part = divide(inputs, read_table(paths[0]))[1]["test"]
+        part = divide(inputs, read_table(split))[1]["test"]
         predicted = model.predict(inputs.array[part.rows], verbose=0).argmax(axis=1)
         each.append(float((predicted == part.labels).mean()))
     return Accuracy(each)
@@ -112,9 +111,9 @@ def time_sweep(pixels: Path, activations: Path, work: Path) -> tuple[float, floa
     The sweep has 20 epochs at each rate. The pass goes over the images of train and val: each epoch would cost at least
     as much without the cache, and the cache costs it once.
     """
-    training = read_settings(NETWORK, xception)
+    training: Any = read_settings(NETWORK, xception)
     brief = {"epochs": EPOCHS_OF_A_RATE, "patience": EPOCHS_OF_A_RATE}
-    split = work / "0.csv"
+    split = work / "split-0.csv"  # of `score`
     start = time.process_time()
     for rate in RATES:
         changed = training.model_copy(update={**brief, "learning_rate": rate})

@@ -135,8 +135,8 @@ def domain(data: ReportData) -> list[tuple[str, str]]:
     refused = f"{percent(answers['refused'])} of the test images (at 95 %: {span(*answers['intervals']['refused'])})"
     text = (
         f"{data.champion.name} knows only {joined(data.classes)}, as {origin} shows them. The command predict says "
-        f"none of these where an image is unlike all that it learned from, as it does of {refused}. Any other image gets "
-        "one of these names, whatever it shows. A high probability does not mean that it shows one of these classes."
+        f"none of these where an image is unlike all that it learned from, as it does of {refused}. Any other image "
+        "gets one of these names, whatever it shows, and a high probability does not mean that it shows that class."
     )
     return [("Domain", text)]
 

@@ -166,7 +166,8 @@ def test_the_champion_needs_nothing_but_its_folder(study, tmp_path):
     kept = read_table(study.folder / "kept.csv").assign(phash="0" * 16)
     kept.to_csv(tmp_path / "kept.csv", index=False)
     tables = tmp_path / "kept.csv", study.folder / "split.csv"
-    champion.run(tmp_path / "summary.json", study.folder / "models", study.folder / "pretrained", *tables, folder)
+    folders = (study.folder / name for name in ("models", "pretrained", "evaluated"))
+    champion.run(tmp_path / "summary.json", *folders, *tables, folder)
     classifier = open_classifier(folder, tmp_path / "nothing here", models.load, study.use)
     pixels = classifier.read(study.files[0])[np.newaxis]
     expected = open_model(study, "tiny_transfer").probabilities(pixels)

@@ -20,8 +20,10 @@ from stages import models
 from stages.classifier.learned_images import LEARNED
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
-from stages.core.files import write_json
+from stages.core.files import sha256, write_json
+from stages.networks.answers import LIMITS, REFERENCES
 from stages.networks.layers import probabilities as last_layer
+from stages.networks.novelty import NEAREST
 from stages.predict.page import MAX_MEGABYTES, create_app
 from stages.training.saving import save
 from tests.contrast import LOWEST_CONTRAST
@@ -57,6 +59,13 @@ def write_model(folder, classes):
     return folder
 
 
+def write_limits(folder):
+    """Write limits of the network: it has seen red with some blue, and green."""
+    limits = {"model": sha256(folder / "model.keras"), "novelty": 0.6, "least_probability": 0.05}
+    write_json(limits, folder / LIMITS)
+    np.save(folder / REFERENCES, np.repeat(np.array([[0.6, 0, 0.8], [0, 1, 0]], np.float16), NEAREST, axis=0))
+
+
 def squares(**boxes):
     """The bytes of a white image with a square of each colour."""
     image, stream = Image.new("RGB", (SIDE, SIDE), "white"), io.BytesIO()
@@ -67,6 +76,7 @@ def squares(**boxes):
 
 
 RED_AND_BLUE = squares(red=(2, 2, 14, 14), blue=(22, 22, 30, 30))
+BLUE = squares(blue=(0, 0, 20, 20))
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +86,13 @@ def study(tmp_path_factory, root):
     write_model(folder / "data" / "8_champion", ["blue", "green", "red"])
     image_id = hashlib.sha256(RED_AND_BLUE).hexdigest()
     (folder / "data" / "8_champion" / LEARNED).write_text(f"image_id,class,phash\n{image_id},blue,{'f' * 16}\n")
+    write_limits(folder / "data" / "8_champion")
     many = [f"a rather long name of a class, number {number}" for number in range(9)]
     write_model(folder / "many", [*many, "blue", "green", "red"])
     shutil.copy(root / "params.yaml", folder)
     (folder / "a.png").write_bytes(RED_AND_BLUE)
     (folder / "green.png").write_bytes(squares(green=(0, 0, 20, 20)))
+    (folder / "blue.png").write_bytes(BLUE)
     (folder / "notes.txt").write_text("hello")
     return folder
 
@@ -130,7 +142,10 @@ def test_an_image_is_answered_with_its_probabilities_and_what_the_network_sees(a
     np.testing.assert_array_equal(pixels(answer["image"]), seen)
     assert [name for name, _ in answer["probabilities"]] == ["red", "blue", "green"]
     assert answer["learned"] == "it learned from this file, as blue"
-    assert api.post("/api/prediction", squares(green=(0, 0, 20, 20))).json["learned"] == ""
+    assert (answer["none_of_these"], answer["likely"]) == (False, ["red", "blue"])
+    green = api.post("/api/prediction", squares(green=(0, 0, 20, 20))).json
+    assert (green["learned"], green["none_of_these"], green["likely"]) == ("", False, ["green"])
+    assert api.post("/api/prediction", BLUE).json["none_of_these"]
     expected = api.classifier.probabilities(seen[np.newaxis])[0]
     assert dict(answer["probabilities"]) == dict(zip(["blue", "green", "red"], map(float, expected), strict=True))
 
@@ -362,6 +377,7 @@ def test_a_chosen_image_is_seen_judged_and_explained(server, open_page, study):
     chooser.value.set_files(study / "a.png")
     expect_answer(page, "a.png", "red")
     expect(page.locator("#learned")).to_contain_text("Note: it learned from this file, as blue.")
+    expect(page.locator("#note")).to_have_text("It may as well be blue.")
     np.testing.assert_array_equal(canvas(page, "image"), np.asarray(Image.open(study / "a.png")))
     assert hottest(canvas(page, "heat")) == pytest.approx((8, 8), abs=1.5)
     rows = page.locator(".class")
@@ -374,6 +390,18 @@ def test_a_chosen_image_is_seen_judged_and_explained(server, open_page, study):
     assert bars == pytest.approx(shares, abs=0.05)
     widths = page.locator("progress").evaluate_all("bars => bars.map((bar) => bar.getBoundingClientRect().width)")
     assert len(set(widths)) == 1
+
+
+@pytest.mark.slow
+def test_an_image_unlike_all_that_it_learned_from_is_none_of_these(server, open_page, study):
+    page = open_page(server)
+    page.set_input_files("#file", study / "blue.png")
+    expect(page.locator("#predicted")).to_contain_text("None of these if it must be, blue")
+    expect(page.locator("#note")).to_have_text("This image is unlike all that the network learned from.")
+    expect(page.locator("#status")).to_contain_text("blue.png: None of these, if it must be, blue")
+    page.set_input_files("#file", study / "green.png")
+    expect(page.locator("#predicted")).to_contain_text("green")
+    expect(page.locator("#note")).to_be_hidden()
 
 
 @pytest.mark.slow

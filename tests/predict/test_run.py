@@ -3,6 +3,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from stages.core import params
 from stages.core.files import read_table, write_json
 from stages.core.terminal import command
 from stages.evaluate import run as evaluate
+from stages.networks.answers import LIMITS, REFERENCES
 from stages.networks.inputs import PREPROCESSING
 from stages.networks.layers import probabilities as last_layer
 from stages.predict import __main__ as predict_command
@@ -166,10 +168,49 @@ def test_json_has_each_files_classes_and_the_model(ask):
 def test_csv_has_the_columns_of_predictions_csv(ask):
     output = ask("photos", "--csv")[1]
     table = pd.read_csv(io.StringIO(output))
-    columns = ["file", "predicted", "p_blue", "p_green", "p_red", "explanation", "learned", "model", "network", "error"]
-    assert list(table.columns) == columns
+    assert list(table.columns) == [
+        "file", "predicted", "p_blue", "p_green", "p_red", "none_of_these", "likely", "explanation", "learned", "model",
+        "network", "error",
+    ]  # fmt: skip
     assert table["predicted"].tolist() == ["red", "green", "blue"]
     assert table.loc[0, "p_red"] == json.loads(ask("photos/a.png", "--json")[1])[0]["probabilities"]["red"]
+
+
+def write_limits(folder, novelty, least_probability):
+    """Write limits of a network whose features are the strengths of blue, green and red, and that has seen red."""
+    limits = {"model": hashlib.sha256(model_file()).hexdigest()}
+    write_json(limits | {"novelty": novelty, "least_probability": least_probability}, folder / LIMITS)
+    np.save(folder / REFERENCES, np.array([[0, 0, 1]], np.float16))
+
+
+def test_an_image_unlike_all_training_images_is_none_of_these(ask, work):
+    write_limits(work / "data" / "8_champion", 0.5, 1.0)
+    red, green, _ = ask("photos")[1].splitlines()[1:]
+    assert red.split()[1] == "red"
+    assert re.search(r"photos/b.jpg +none of these +if it must be: green [0-9.]+%, red", green)
+    entries = json.loads(ask("photos", "--json")[1])
+    assert [entry["none_of_these"] for entry in entries] == [False, True, True]
+    assert [entry["predicted"] for entry in entries] == ["red", "green", "blue"]
+    table = pd.read_csv(io.StringIO(ask("photos", "--csv")[1]))
+    assert table["none_of_these"].tolist() == [False, True, True]
+
+
+def test_classes_that_are_likely_too_are_named(ask, work):
+    write_limits(work / "data" / "8_champion", None, 0.02)
+    note = "it may as well be blue or green"
+    assert ask("photos/a.png")[1].splitlines()[1].endswith(f"   {note}")
+    assert json.loads(ask("photos/a.png", "--json")[1])[0]["likely"] == ["red", "blue", "green"]
+    assert next(csv.DictReader(io.StringIO(ask("photos/a.png", "--csv")[1])))["likely"] == "red|blue|green"
+    write_limits(work / "data" / "8_champion", None, 0.5)
+    assert note not in ask("photos/a.png")[1]
+
+
+def test_the_limits_of_a_trained_network_are_those_of_its_evaluation(ask, work):
+    write_model(work / "data" / "6_models" / "vgg")
+    (work / "data" / "7_evaluations" / "vgg").mkdir(parents=True)
+    write_limits(work / "data" / "7_evaluations" / "vgg", 0.5, 1.0)
+    [answer] = json.loads(ask("photos/b.jpg", "--json", "--model", "vgg")[1])
+    assert answer["none_of_these"]
 
 
 def test_an_image_that_the_network_learned_from_is_said_to_be_one(ask, work):

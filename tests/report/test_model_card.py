@@ -8,6 +8,7 @@ from stages.report.limits import list_limits
 from stages.report.model_card import as_yaml, write_card
 from stages.report.model_card_tables import plain
 from stages.report.report_data import read_report_data
+from stages.report.wording import HARD
 from tests.report.report_data import SPLIT, TRAINING, training_of, write_inputs
 
 SECTIONS = ["Intended use", "Results", "Comparison", "Limits", "Data", "Preprocessing", "Training", "Attribution",
@@ -257,3 +258,11 @@ def test_choosing_is_left_to_the_summary(inputs, tmp_path):
     write_json(summary | {"champion": worst, "runner_up": None}, tmp_path / "summary.json")
     changed = vars_with(read_report_data(inputs, SPLIT, training_of()), summary=read_json(tmp_path / "summary.json"))
     assert write_card(changed).startswith(f"# {worst}: cat, dog or owl?")
+
+
+def test_what_the_limits_of_the_answers_do_is_told(data, card):
+    limits = dict(list_limits(data))
+    assert f"as it does of 1.4{HARD}% of the test images (at 95 %: 0.2 to 10.9{HARD}%)" in limits["Domain"]
+    assert f"hold the true one for 93.2{HARD}% of the test images" in limits["Doubt"]
+    assert "on average these are 1.25 of the 3 classes." in limits["Doubt"]
+    assert "- **Doubt.** The classes that predict calls likely hold the true one for 93.2 %" in card

@@ -1,0 +1,197 @@
+"""How many images of something else `predict` calls none of these, by kind of image and network.
+
+    python -m benchmarks.outsiders photographs=FOLDER buildings=FOLDER
+
+Each NAME=FOLDER is a kind of image that no network of the pipeline has learned from; of each at most IMAGES are drawn
+with a fixed seed. Noise, plain colours and pages of text are made here. The AUROC says how well novelty, and beside it
+the probability of the most probable class, tells these images from the test images, whatever the limit. A last table
+has what the limits do to test images over splits of other seeds: with a head that costs seconds, the features of
+EfficientNet-Lite0 averaged over places under a logistic regression.
+"""
+
+import argparse
+import io
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from scipy.stats import binomtest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.dividing import divide_images
+from benchmarks.rounds import publish, to_table
+from stages import models
+from stages.classifier.model_facts import find_model
+from stages.classifier.open_classifier import SECTIONS, Classifier, Use, open_classifier
+from stages.core import params
+from stages.core.files import read_table
+from stages.core.terminal import command, progress
+from stages.evaluate.predictions import Predictions
+from stages.evaluate.run import Evaluate, limit_answers
+from stages.images.opening import UnusableImage
+from stages.images.reading import Pixels
+from stages.networks.inputs import Inputs, divide, pool, read_inputs
+from stages.networks.novelty import make_references, measure_novelty
+from stages.networks.predicting import predict
+
+IMAGES, MADE = 200, 60
+SIDE, LETTERS = 400, 20
+NETWORKS = ("efficientnet_lite0", "xception", "vgg", "alexnet", "peetznet")
+DRAWS, SEED = 1000, 0
+FEATURES, SPLITS, REGULARISATION = Path("data/5_features/efficientnet_lite0"), 20, 1e-3
+Scores = npt.NDArray[np.float64]
+
+
+def make_noise(random: np.random.Generator) -> Image.Image:
+    """Return an image of random pixels."""
+    return Image.fromarray(random.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
+
+
+def make_colour(random: np.random.Generator) -> Image.Image:
+    """Return an image of one random colour."""
+    return Image.new("RGB", (SIDE, SIDE), tuple(int(part) for part in random.integers(0, 256, 3)))
+
+
+def make_text(random: np.random.Generator) -> Image.Image:
+    """Return a page of random words from the README."""
+    words = Path("README.md").read_text(encoding="utf-8").split()
+    page = Image.new("RGB", (SIDE, SIDE), "white")
+    font = ImageFont.load_default(LETTERS)
+    for line in range(0, SIDE, LETTERS + 6):
+        ImageDraw.Draw(page).text((6, line), " ".join(random.choice(words, 8)), "black", font)
+    return page
+
+
+MAKERS = {"noise": make_noise, "one colour": make_colour, "pages of text": make_text}
+
+
+def made_files(kind: str) -> Iterator[bytes]:
+    """Yield the files of images of a kind that is made."""
+    random = np.random.default_rng(SEED)
+    for _ in range(MADE):
+        stream = io.BytesIO()
+        MAKERS[kind](random).save(stream, "PNG")
+        yield stream.getvalue()
+
+
+def drawn_files(folder: Path) -> Iterator[bytes]:
+    """Yield the files of a folder in random order.
+
+    Raises:
+        FileNotFoundError: There is no file.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not paths:
+        raise FileNotFoundError(f"{folder}: expected a folder of images, got none.")
+    for number in np.random.default_rng(SEED).permutation(len(paths)):
+        yield paths[number].read_bytes()
+
+
+def read_images(classifier: Classifier, contents: Iterator[bytes], number: int) -> Pixels:
+    """Return the pixels of the first images that can be read."""
+    pixels: list[Pixels] = []
+    for content in contents:
+        if len(pixels) == number:
+            break
+        try:
+            pixels.append(classifier.read_bytes(content))
+        except UnusableImage:
+            continue
+    return np.stack(pixels)
+
+
+def score_rows(classifier: Classifier, rows: npt.NDArray[np.generic]) -> dict[str, Scores]:
+    """Return what is higher the less a row is of the classes: its novelty, and 1 less its highest probability."""
+    assert classifier.answers
+    features = predict(classifier.answers.features, rows, classifier.use.batch_size)
+    improbable = 1 - classifier.predict_rows(rows).max(axis=1)
+    return {"novelty": measure_novelty(features, classifier.answers.references), "improbable": improbable.astype(float)}
+
+
+def auroc(inside: Scores, outside: Scores) -> str:
+    """Return the area under the ROC curve with its 95 % interval, by the bootstrap over images."""
+    random = np.random.default_rng(SEED)
+    truth = np.repeat([0, 1], [len(inside), len(outside)])
+    areas = [
+        roc_auc_score(truth, np.concatenate([random.choice(each, len(each)) for each in (inside, outside)]))
+        for _ in range(DRAWS)
+    ]
+    low, high = np.percentile(areas, (2.5, 97.5))
+    return f"{roc_auc_score(truth, np.concatenate([inside, outside])):.3f} ({low:.3f} to {high:.3f})"
+
+
+def share(flags: npt.NDArray[np.bool_]) -> str:
+    """Return the share of true flags with its 95 % interval (Wilson 1927)."""
+    low, high = binomtest(int(flags.sum()), len(flags)).proportion_ci(0.95, method="wilson")
+    return f"{flags.mean():.3f} ({low:.3f} to {high:.3f})"
+
+
+def compare(name: str, kinds: dict[str, Path | None]) -> str:
+    """Return the table of a network: a row for the test images, and one for each kind of other images."""
+    use = params.read(Use, *SECTIONS)
+    folder = find_model(name, Path("data/6_models"))
+    classifier = open_classifier(folder, Path("data/5_pretrained"), models.load, use, Path("data/7_evaluations"))
+    if classifier.answers is None:
+        raise ValueError(f"{folder}: expected limits of its evaluation, got none: run dvc repro.")
+    inputs = read_inputs(Path(params.find_table(params.load(), f"networks.{name}")["input"]))
+    test = divide(inputs, read_table(Path("data/4_split/split.csv")))[1]["test"].rows
+    inside = score_rows(classifier, inputs.array[test])
+    rows = [["test images", str(len(test)), share(classifier.answers.limits.refuse(inside["novelty"])), "", ""]]
+    for kind, place in progress(kinds.items(), len(kinds), name, unit="kind"):
+        contents, number = (drawn_files(place), IMAGES) if place else (made_files(kind), MADE)
+        images = read_images(classifier, contents, number)
+        outside = score_rows(classifier, classifier.rows(images))
+        areas = [auroc(inside[score], outside[score]) for score in ("novelty", "improbable")]
+        rows.append([kind, str(len(images)), share(classifier.answers.limits.refuse(outside["novelty"])), *areas])
+    header = ["images", "number", "called none of these", "AUROC of novelty", "AUROC of the highest probability"]
+    return to_table(header, rows)
+
+
+def set_and_test(split: Path, inputs: Inputs, features: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """Return what limits that are set on the validation images of a split do to its test images."""
+    table = read_table(split)
+    classes, parts = divide(inputs, table)
+    train = parts["train"]
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION, max_iter=1000))
+    probabilities = head.fit(features[train.rows], train.labels).predict_proba(features)
+    labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
+    predictions = Predictions(probabilities, labels, table["group"].to_numpy(), classes)
+    novelty = measure_novelty(features, make_references(features[train.rows]))
+    return limit_answers(params.read(Evaluate, "evaluate"), predictions, novelty, parts)[1]
+
+
+def set_over_splits() -> str:
+    """Return the table of what the limits do over splits of other seeds."""
+    inputs, wanted = read_inputs(FEATURES), params.read(Evaluate, "evaluate")
+    features = pool(inputs.array)
+    with tempfile.TemporaryDirectory() as name:
+        splits = (divide_images(FEATURES / "index.csv", seed, Path(name)) for seed in range(SPLITS))
+        found = [set_and_test(split, inputs, features) for split in progress(splits, SPLITS, "splits")]
+    rows = []
+    for score, stated in (("refused", wanted.refused_share), ("covered", wanted.set_coverage)):
+        each = [one[score] for one in found]
+        holds = sum(low <= stated <= high for low, high in (one["intervals"][score] for one in found))
+        rows.append([score, f"{stated:g}", f"{np.mean(each):.3f}", f"{min(each):.3f} to {max(each):.3f}", str(holds)])
+    rows.append(["likely", "", f"{np.mean([one['likely'] for one in found]):.2f}", "", ""])
+    return to_table(["", "stated", f"mean of {SPLITS} splits", "from lowest to highest", "intervals with it"], rows)
+
+
+def main() -> None:
+    """Measure what the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kinds", nargs="+", metavar="NAME=FOLDER", help="images of something else")
+    given = dict(text.split("=", 1) for text in parser.parse_args().kinds)
+    kinds = {name: Path(folder) for name, folder in given.items()} | dict.fromkeys(MAKERS)
+    tables = [f"## {name}\n\n{compare(name, kinds)}" for name in NETWORKS]
+    publish("outsiders", "Intervals are at 95 %, over images.\n", *tables, "## Over splits\n", set_over_splits())
+
+
+if __name__ == "__main__":
+    command(main)

@@ -104,7 +104,7 @@ class Case:
 def prepare(folder: Path, rows: int, n_classes: int) -> Case:
     """Write the predictions of a case and return the case."""
     path, answers = folder / f"{n_classes}.npz", make_predictions(rows, n_classes)
-    np.savez(path, **answers)
+    np.savez(path, allow_pickle=False, **answers)
     return Case(n_classes, path, len(np.unique(answers["groups"])))
 
 

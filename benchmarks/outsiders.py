@@ -3,25 +3,24 @@
     python -m benchmarks.outsiders photographs=FOLDER buildings=FOLDER
 
 Each NAME=FOLDER is a kind of image that no network of the pipeline has learned from; of each at most IMAGES are drawn
-with a fixed seed. Noise, plain colours and pages of text are made here. The AUROC says how well novelty, and beside it
-the probability of the most probable class, tells these images from the test images, whatever the limit. A last table
-has what the limits do to test images over splits of other seeds: with a head that costs seconds, the features of
-EfficientNet-Lite0 averaged over places under a logistic regression.
+with a fixed seed and made as small as the embedded drawings are. Noise, plain colours and pages of text are made here.
+The AUROC says how well novelty, and beside it the probability of the most probable class, tells these images from the
+test images, whatever the limit. A last table has what the limits do to test images over splits of other seeds: with a
+head that costs seconds, the features of EfficientNet-Lite0 averaged over places under a logistic regression.
 """
 
 import argparse
 import io
 import tempfile
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -35,13 +34,13 @@ from stages.core.files import read_table
 from stages.core.terminal import command, progress
 from stages.evaluate.predictions import Predictions
 from stages.evaluate.run import Evaluate, limit_answers
-from stages.images.opening import UnusableImage
-from stages.images.reading import Pixels
+from stages.images.opening import UnusableImage, open_image
 from stages.networks.inputs import Inputs, divide, pool, read_inputs
 from stages.networks.novelty import make_references, measure_novelty
 from stages.networks.predicting import predict
 
 IMAGES, MADE = 200, 60
+LONGEST, MOST_PIXELS = 256, 20_000_000
 SIDE, LETTERS = 400, 20
 NETWORKS = ("efficientnet_lite0", "xception", "vgg", "alexnet", "peetznet")
 DRAWS, SEED = 1000, 0
@@ -72,59 +71,66 @@ def make_text(random: np.random.Generator) -> Image.Image:
 MAKERS = {"noise": make_noise, "one colour": make_colour, "pages of text": make_text}
 
 
-def made_files(kind: str) -> Iterator[bytes]:
-    """Yield the files of images of a kind that is made."""
+def make_images(kind: str) -> list[bytes]:
+    """Return the files of images of a kind that is made."""
     random = np.random.default_rng(SEED)
-    for _ in range(MADE):
-        stream = io.BytesIO()
-        MAKERS[kind](random).save(stream, "PNG")
-        yield stream.getvalue()
+    return [encode(MAKERS[kind](random)) for _ in range(MADE)]
 
 
-def drawn_files(folder: Path) -> Iterator[bytes]:
-    """Yield the files of a folder in random order.
+def draw_images(folder: Path) -> list[bytes]:
+    """Return files of small images from a folder, drawn at random from those that can be read.
 
     Raises:
-        FileNotFoundError: There is no file.
+        FileNotFoundError: There is no image.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    if not paths:
+    shrunk = (shrink(paths[number]) for number in np.random.default_rng(SEED).permutation(len(paths)))
+    found = list(islice(filter(None, shrunk), IMAGES))
+    if not found:
         raise FileNotFoundError(f"{folder}: expected a folder of images, got none.")
-    for number in np.random.default_rng(SEED).permutation(len(paths)):
-        yield paths[number].read_bytes()
+    return found
 
 
-def read_images(classifier: Classifier, contents: Iterator[bytes], number: int) -> Pixels:
-    """Return the pixels of the first images that can be read."""
-    pixels: list[Pixels] = []
-    for content in contents:
-        if len(pixels) == number:
-            break
-        try:
-            pixels.append(classifier.read_bytes(content))
-        except UnusableImage:
-            continue
-    return np.stack(pixels)
+def shrink(path: Path) -> bytes | None:
+    """Return the file of an image whose longer side is at most LONGEST pixels; None if the image cannot be read."""
+    try:
+        with open_image(path) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return None
+            small = ImageOps.exif_transpose(image).convert("RGBA")
+    except (UnusableImage, OSError, ValueError):
+        return None
+    small.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    return encode(small)
+
+
+def encode(image: Image.Image) -> bytes:
+    """Return the image as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
 
 
 def score_rows(classifier: Classifier, rows: npt.NDArray[np.generic]) -> dict[str, Scores]:
     """Return what is higher the less a row is of the classes: its novelty, and 1 less its highest probability."""
-    assert classifier.answers
-    features = predict(classifier.answers.features, rows, classifier.use.batch_size)
+    assert classifier.familiarity
+    features = predict(classifier.familiarity.feature_model, rows, classifier.use.batch_size)
     improbable = 1 - classifier.predict_rows(rows).max(axis=1)
-    return {"novelty": measure_novelty(features, classifier.answers.references), "improbable": improbable.astype(float)}
+    return {
+        "novelty": measure_novelty(features, classifier.familiarity.references),
+        "improbable": improbable.astype(float),
+    }
 
 
 def auroc(inside: Scores, outside: Scores) -> str:
     """Return the area under the ROC curve with its 95 % interval, by the bootstrap over images."""
     random = np.random.default_rng(SEED)
-    truth = np.repeat([0, 1], [len(inside), len(outside)])
-    areas = [
-        roc_auc_score(truth, np.concatenate([random.choice(each, len(each)) for each in (inside, outside)]))
-        for _ in range(DRAWS)
-    ]
+    # The share of pairs in order, for draws of whole images: each image counts as often as it was drawn.
+    in_order = (inside[:, None] < outside) + 0.5 * (inside[:, None] == outside)
+    weights = [random.multinomial(len(each), np.full(len(each), 1 / len(each)), DRAWS) for each in (inside, outside)]
+    areas = np.einsum("di,ij,dj->d", *weights[:1], in_order, *weights[1:], optimize=True) / in_order.size
     low, high = np.percentile(areas, (2.5, 97.5))
-    return f"{roc_auc_score(truth, np.concatenate([inside, outside])):.3f} ({low:.3f} to {high:.3f})"
+    return f"{in_order.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
 def share(flags: npt.NDArray[np.bool_]) -> str:
@@ -133,23 +139,22 @@ def share(flags: npt.NDArray[np.bool_]) -> str:
     return f"{flags.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
-def compare(name: str, kinds: dict[str, Path | None]) -> str:
+def compare(name: str, kinds: dict[str, list[bytes]]) -> str:
     """Return the table of a network: a row for the test images, and one for each kind of other images."""
     use = params.read(Use, *SECTIONS)
     folder = find_model(name, Path("data/6_models"))
     classifier = open_classifier(folder, Path("data/5_pretrained"), models.load, use, Path("data/7_evaluations"))
-    if classifier.answers is None:
+    if classifier.familiarity is None:
         raise ValueError(f"{folder}: expected limits of its evaluation, got none: run dvc repro.")
     inputs = read_inputs(Path(params.find_table(params.load(), f"networks.{name}")["input"]))
     test = divide(inputs, read_table(Path("data/4_split/split.csv")))[1]["test"].rows
     inside = score_rows(classifier, inputs.array[test])
-    rows = [["test images", str(len(test)), share(classifier.answers.limits.refuse(inside["novelty"])), "", ""]]
-    for kind, place in progress(kinds.items(), len(kinds), name, unit="kind"):
-        contents, number = (drawn_files(place), IMAGES) if place else (made_files(kind), MADE)
-        images = read_images(classifier, contents, number)
+    rows = [["test images", str(len(test)), share(classifier.familiarity.limits.refuse(inside["novelty"])), "", ""]]
+    for kind, contents in progress(kinds.items(), len(kinds), name, unit="kind"):
+        images = np.stack([classifier.read_bytes(content) for content in contents])
         outside = score_rows(classifier, classifier.rows(images))
         areas = [auroc(inside[score], outside[score]) for score in ("novelty", "improbable")]
-        rows.append([kind, str(len(images)), share(classifier.answers.limits.refuse(outside["novelty"])), *areas])
+        rows.append([kind, str(len(images)), share(classifier.familiarity.limits.refuse(outside["novelty"])), *areas])
     header = ["images", "number", "called none of these", "AUROC of novelty", "AUROC of the highest probability"]
     return to_table(header, rows)
 
@@ -163,8 +168,8 @@ def set_and_test(split: Path, inputs: Inputs, features: npt.NDArray[np.float32])
     probabilities = head.fit(features[train.rows], train.labels).predict_proba(features)
     labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
     predictions = Predictions(probabilities, labels, table["group"].to_numpy(), classes)
-    novelty = measure_novelty(features, make_references(features[train.rows]))
-    return limit_answers(params.read(Evaluate, "evaluate"), predictions, novelty, parts)[1]
+    references = make_references(features[train.rows])
+    return limit_answers(params.read(Evaluate, "evaluate"), predictions, features, references, parts)[1]
 
 
 def set_over_splits() -> str:
@@ -179,7 +184,7 @@ def set_over_splits() -> str:
         each = [one[score] for one in found]
         holds = sum(low <= stated <= high for low, high in (one["intervals"][score] for one in found))
         rows.append([score, f"{stated:g}", f"{np.mean(each):.3f}", f"{min(each):.3f} to {max(each):.3f}", str(holds)])
-    rows.append(["likely", "", f"{np.mean([one['likely'] for one in found]):.2f}", "", ""])
+    rows.append(["likely classes", "", f"{np.mean([one['likely_classes'] for one in found]):.2f}", "", ""])
     return to_table(["", "stated", f"mean of {SPLITS} splits", "from lowest to highest", "intervals with it"], rows)
 
 
@@ -188,7 +193,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="+", metavar="NAME=FOLDER", help="images of something else")
     given = dict(text.split("=", 1) for text in parser.parse_args().kinds)
-    kinds = {name: Path(folder) for name, folder in given.items()} | dict.fromkeys(MAKERS)
+    kinds = {name: draw_images(Path(folder)) for name, folder in given.items()}
+    kinds |= {name: make_images(name) for name in MAKERS}
     tables = [f"## {name}\n\n{compare(name, kinds)}" for name in NETWORKS]
     publish("outsiders", "Intervals are at 95 %, over images.\n", *tables, "## Over splits\n", set_over_splits())
 

@@ -105,8 +105,8 @@ def share_of_inliers(detector: cv2.Feature2D, norm: int, one: bytes, other: byte
     good = [best for best, second in matches if best.distance < RATIO * second.distance]
     if len(good) < 4:
         return 0.0
-    source = np.float32([points[match.queryIdx].pt for match in good])
-    target = np.float32([its_points[match.trainIdx].pt for match in good])
+    source = np.array([points[match.queryIdx].pt for match in good], np.float32)
+    target = np.array([its_points[match.trainIdx].pt for match in good], np.float32)
     _, inside = cv2.estimateAffinePartial2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=FAR)
     return float(inside.sum() / min(len(points), len(its_points))) if inside is not None else 0.0
 

@@ -73,8 +73,8 @@ def paste_objects(rng: Generator, image: Image.Image, colors: list[Color]) -> No
 def shade(rng: Generator, size: Size, color: Color) -> Image.Image:
     """Return an image of the colour, lit from one side or from the front."""
     light = Image.radial_gradient("L") if rng.random() < 0.4 else Image.linear_gradient("L").rotate(rng.uniform(0, 360))
-    tones = [tuple(min(255, round(part * factor)) for part in color) for factor in (1.25, 0.5)]
-    return ImageOps.colorize(light, *tones).resize(size, Image.Resampling.BILINEAR)
+    bright, dark = (tuple(min(255, round(part * factor)) for part in color) for factor in (1.25, 0.5))
+    return ImageOps.colorize(light, bright, dark).resize(size, Image.Resampling.BILINEAR)
 
 
 def draw_outline(rng: Generator) -> Points:

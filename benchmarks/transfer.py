@@ -83,7 +83,7 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
     source = found.networks[NETWORK].model_copy(update={"mirrors": mirrors})
     found = found.model_copy(update={"allow_random": True, "networks": {NETWORK: source}})
     pretrained.run(NETWORK, found, work / "weights")
-    training = read_settings(NETWORK, xception)
+    training: Any = read_settings(NETWORK, xception)
     settings = settings_of(features.Features, "features")
     features.run(NETWORK, settings, training, Augmentation(), pixels, work / "weights", work / "features")
     return work / "features"
@@ -122,7 +122,7 @@ def time_sweep(pixels: Path, activations: Path, work: Path) -> tuple[float, floa
     inputs = read_inputs(pixels)
     classes, parts = divide(inputs, read_table(split))
     images = keras.Input(inputs.shape)
-    backbone = xception.make_backbone(inputs.shape)
+    backbone = xception.make_backbone((inputs.shape[0], inputs.shape[1], inputs.shape[2]))
     model = keras.Model(images, backbone(scaling_layer(training.scaling)(images), training=False))
     batches = [Batches(inputs.array, parts[name], 32, 0, np.ones(len(classes))) for name in ("train", "val")]
     model.predict(batches[1][0][0], verbose=0)

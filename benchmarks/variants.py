@@ -79,7 +79,7 @@ def watermark(image: Image.Image, rng: Generator) -> Image.Image:
     text = scale(text, rng.uniform(0.3, 0.6) * image.width / text.width)
     corner = tuple(int(rng.integers(0, max(1, side - part))) for side, part in zip(image.size, text.size, strict=True))
     marked = image.copy()
-    marked.paste((255,) * 3 if rng.random() < 0.5 else (0,) * 3, corner, text)
+    marked.paste("white" if rng.random() < 0.5 else "black", (corner[0], corner[1]), text)
     return marked
 
 

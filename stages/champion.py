@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.core.files import read_json, read_table, replacing_folder, write_table
 from stages.core.terminal import command
-from stages.networks.answers import LIMITS, REFERENCES
+from stages.networks.answer_limits import LIMITS, REFERENCES
 
 MODEL = ("model.keras", "network.json")
 BACKBONE_WEIGHTS, LEARNED = "backbone.weights.h5", "learned_from.csv"

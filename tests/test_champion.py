@@ -4,7 +4,7 @@ import pytest
 from stages import champion
 from stages.core.files import read_table, write_json
 
-ALWAYS = ["answers.json", "learned_from.csv", "network.json", "references.npy"]
+ALWAYS = ["answer_limits.json", "learned_from.csv", "network.json", "references.npy"]
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def data(tmp_path):
         (folder / "model.keras").write_text(f"model of {name}")
         evaluation = tmp_path / "evaluations" / name
         evaluation.mkdir(parents=True)
-        (evaluation / "answers.json").write_text(f"limits of {name}")
+        (evaluation / "answer_limits.json").write_text(f"limits of {name}")
         (evaluation / "references.npy").write_text(f"references of {name}")
     weights = tmp_path / "pretrained" / "xception" / "backbone.weights.h5"
     weights.parent.mkdir(parents=True)
@@ -44,7 +44,7 @@ def test_one_fed_pixels_needs_no_more_than_its_model(data, tmp_path):
     assert champion.run(*data("vgg")) == "vgg"
     assert names(tmp_path / "champion") == sorted([*ALWAYS, "model.keras"])
     assert (tmp_path / "champion" / "model.keras").read_text() == "model of vgg"
-    assert (tmp_path / "champion" / "answers.json").read_text() == "limits of vgg"
+    assert (tmp_path / "champion" / "answer_limits.json").read_text() == "limits of vgg"
 
 
 def test_one_fed_activations_comes_with_its_backbone(data, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from stages.classifier.answers import Answers, read_answers
+from stages.classifier.familiarity import Familiarity, read_familiarity
 from stages.classifier.learned_images import LearnedImages, read_learned
 from stages.classifier.model_facts import Backbone, check_cascade, read_facts
 from stages.classifier.model_facts import Facts as Facts
@@ -45,7 +45,7 @@ class Classifier:
     """A trained model, together with the steps that turn an image file into the model's input.
 
     `model` takes rows: pixels in [0, 255], or the activations that `frozen` computes from pixels. `learned` are the
-    images that the model learned from, and `answers` the limits of its answers, if they are known.
+    images that the model learned from, and `familiarity` says what it is familiar with, if these are known.
     """
 
     facts: Facts
@@ -54,7 +54,7 @@ class Classifier:
     frozen: keras.Model | None
     reader: Reader
     learned: LearnedImages | None = None
-    answers: Answers | None = None
+    familiarity: Familiarity | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -116,19 +116,21 @@ class Classifier:
         """
         return self.predict_rows(self.rows(pixels))
 
-    def refuse(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Return which rows show none of the classes; none do if the limits of the model are not known."""
-        return self.answers.refuse(rows, self.use.batch_size) if self.answers else np.zeros(len(rows), np.bool_)
+    def refuse(self, rows: npt.NDArray[Any]) -> list[bool | None]:
+        """Return for each row whether it shows none of the classes; None if the limits of the model are not known."""
+        if self.familiarity is None:
+            return [None] * len(rows)
+        return list(map(bool, self.familiarity.refuse(rows, self.use.batch_size)))
 
     def find_likely(self, probabilities: npt.NDArray[np.float32]) -> list[str]:
         """Return the likely classes of an image with these probabilities `(n_classes,)`, the most probable one first.
 
-        The list is empty if the limits of the model are not known.
+        The list is empty if the limit of the model is not known, or was set on too few images.
         """
-        if self.answers is None:
+        if self.familiarity is None or not self.familiarity.limits.least_probability:
             return []
         order = np.argsort(-probabilities, kind="stable")
-        is_likely = self.answers.limits.find_likely(probabilities[np.newaxis])[0]
+        is_likely = self.familiarity.limits.find_likely(probabilities[np.newaxis])[0]
         return [self.classes[number] for number in order if is_likely[number]]
 
     def whole_model(self) -> keras.Model:
@@ -172,8 +174,9 @@ def open_classifier(
         raise ValueError(
             f"{folder}: expected a model of the classes {classes} of network.json, got one of {model.output_shape[1]}."
         )
-    answers = read_answers(model, folder, evaluations / facts.network if evaluations else folder)
-    return Classifier(facts, use, model, frozen, open_reader(facts.preprocessing), read_learned(folder), answers)
+    reader, learned = open_reader(facts.preprocessing), read_learned(folder)
+    familiarity = read_familiarity(model, folder, evaluations / facts.network if evaluations else folder)
+    return Classifier(facts, use, model, frozen, reader, learned, familiarity)
 
 
 def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: Path, pretrained: Path) -> keras.Model:

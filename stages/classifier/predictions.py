@@ -15,9 +15,9 @@ NONE_OF_THESE = "none of these"
 class Prediction:
     """The probabilities of one file's classes, the highest first; or only `error`, the reason why there are none.
 
-    `likely` are the classes that the network cannot tell apart here, `none_of_these` says that the image is unlike all
-    that it learned from; both are unknown where the limits of its answers are. `learned` says in words if the network
-    learned from the image, which then shows nothing of how good it is.
+    `likely` are the classes that hold the true one as often as params.yaml asks, and `none_of_these` says whether the
+    image is unlike all that the network learned from; they are empty and None where that is not known. `learned` says
+    in words if the network learned from the image, which then shows nothing of how good it is.
     """
 
     file: str
@@ -103,8 +103,8 @@ def describe_classes(probabilities: dict[str, float]) -> str:
 
 
 def say_likely(likely: list[str]) -> str:
-    """Return in words which classes the network cannot tell apart in an image; an empty text if there is one alone."""
-    return f"it may as well be {' or '.join(map(printable, likely[1:]))}" if len(likely) > 1 else ""
+    """Return in words which classes are likely beside the first; an empty text if there is none."""
+    return f"it may also be {' or '.join(map(printable, likely[1:]))}" if len(likely) > 1 else ""
 
 
 def percent(probability: float) -> str:

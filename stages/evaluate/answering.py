@@ -2,7 +2,8 @@
 
 They are set so that of images like the validation images a stated share is treated right, however the network is made
 (split conformal prediction: Vovk et al. 2005; Angelopoulos and Bates 2021, https://arxiv.org/abs/2107.07511). The share
-holds on average over all choices of validation images.
+holds on average over choices of validation images, and here only nearly: the same images have chosen the epoch and the
+temperature, and images of a group say less than single ones. So the test images show what the limits really do.
 """
 
 import math
@@ -12,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.evaluate.predictions import Predictions
-from stages.networks.answers import Limits
+from stages.networks.answer_limits import AnswerLimits
 from stages.results.grouped_accuracy import accuracy_interval
 from stages.results.scores import DIGITS, round_values
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def set_limits(val: Predictions, novelty: Floats, refused_share: float, set_coverage: float) -> Limits:
+def set_limits(val: Predictions, novelty: Floats, refused_share: float, set_coverage: float) -> AnswerLimits:
     """Return the limits that the validation images set; too few of them refuse no image and make all classes likely.
 
     Args:
@@ -29,8 +30,8 @@ def set_limits(val: Predictions, novelty: Floats, refused_share: float, set_cove
         set_coverage: How often the true class is to be among the likely ones.
     """
     highest = conformal_limit(novelty, 1 - refused_share)
-    improbable = conformal_limit(1 - val.probabilities[np.arange(len(val.labels)), val.labels], set_coverage)
-    return Limits(novelty=highest if math.isfinite(highest) else None, least_probability=max(0.0, 1 - improbable))
+    lowest = -conformal_limit(-val.probabilities[np.arange(len(val.labels)), val.labels], set_coverage)
+    return AnswerLimits(novelty=highest if math.isfinite(highest) else None, least_probability=max(0.0, lowest))
 
 
 def conformal_limit(scores: Floats, share: float) -> float:
@@ -39,15 +40,16 @@ def conformal_limit(scores: Floats, share: float) -> float:
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
 
 
-def score_answers(limits: Limits, test: Predictions, novelty: Floats) -> dict[str, Any]:
-    """Return what the limits do to the test images, with 95 % intervals.
+def score_answers(limits: AnswerLimits, test: Predictions, novelty: Floats) -> dict[str, Any]:
+    """Return what the limits do to the test images, and the 95 % intervals of the shares.
 
     `refused` is the share that is called none of the classes, `covered` the share whose true class is among the likely
-    ones, and `likely` the mean number of likely classes.
+    ones, and `likely_classes` the mean number of these.
     """
     likely = limits.find_likely(test.probabilities)
     shares = {"refused": limits.refuse(novelty), "covered": likely[np.arange(len(test.labels)), test.labels]}
-    found = {"likely": float(likely.sum(axis=1).mean())} | {name: float(each.mean()) for name, each in shares.items()}
+    found = {name: float(each.mean()) for name, each in shares.items()}
+    found["likely_classes"] = float(likely.sum(axis=1).mean())
     ends = {name: accuracy_interval(each, test.groups) for name, each in shares.items()}
     intervals = {name: [round(end, DIGITS) for end in pair] for name, pair in ends.items()}
     return round_values(found) | {"intervals": intervals}

@@ -14,7 +14,7 @@ from stages.evaluate.answering import score_answers, set_limits
 from stages.evaluate.calibration import calibration_error, calibration_interval, error_by_chance, make_bins
 from stages.evaluate.predictions import Predictions, as_table, write_plots
 from stages.evaluate.thresholds import choose_threshold, images_needed, precision_recall_at
-from stages.networks.answers import LIMITS, REFERENCES, Limits
+from stages.networks.answer_limits import LIMITS, REFERENCES, AnswerLimits
 from stages.networks.determinism import fix
 from stages.networks.inputs import SplitRows, divide, read_inputs
 from stages.networks.layer_graph import last_features
@@ -43,7 +43,7 @@ class Evaluate(params.Section):
 
 
 def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Path) -> dict[str, Any]:
-    """Write `predictions.csv`, `metrics.json` and the tables of the test plots to target; return the metrics.
+    """Write predictions, metrics, the tables of the test plots and the limits of answers to target; return the metrics.
 
     Raises:
         ValueError: The model knows other classes than the split, or the wanted class is not among them.
@@ -61,7 +61,9 @@ def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Pa
     metrics |= undo_calibration(predictions, parts, network.get("temperature", 1.0))
     features = predict(last_features(model), inputs.array, settings.batch_size)
     references = make_references(features[parts["train"].rows])
-    limits, metrics["answers"] = limit_answers(settings, predictions, measure_novelty(features, references), parts)
+    limits, limited = limit_answers(settings, predictions, features, references, parts)
+    limited["intervals"] |= metrics["test"]["intervals"]
+    metrics["test"] |= limited
     with replacing_folder(target, "evaluate") as folder:
         write_table(as_table(predictions, table, read_table(source / "index.csv")), folder / "predictions.csv")
         write_plots(predictions.of_split(parts["test"]), folder)
@@ -132,12 +134,17 @@ def undo_calibration(predictions: Predictions, parts: dict[str, SplitRows], temp
 
 
 def limit_answers(
-    settings: Evaluate, predictions: Predictions, novelty: npt.NDArray[np.float64], parts: dict[str, SplitRows]
-) -> tuple[Limits, dict[str, Any]]:
-    """Return the limits of the answers, set on validation, and what they do to the test images."""
+    settings: Evaluate, predictions: Predictions, features: npt.NDArray[np.float32],
+    references: npt.NDArray[np.float16], parts: dict[str, SplitRows],
+) -> tuple[AnswerLimits, dict[str, Any]]:  # fmt: skip
+    """Return the limits of the answers, set on validation, and what they do to the test images.
+
+    `features` are the last features of all images, and `references` those of training images.
+    """
     val, test = (predictions.of_split(parts[name]) for name in ("val", "test"))
-    limits = set_limits(val, novelty[parts["val"].rows], settings.refused_share, settings.set_coverage)
-    return limits, score_answers(limits, test, novelty[parts["test"].rows])
+    of_val, of_test = (measure_novelty(features[parts[name].rows], references) for name in ("val", "test"))
+    limits = set_limits(val, of_val, settings.refused_share, settings.set_coverage)
+    return limits, score_answers(limits, test, of_test)
 
 
 def reach_precision(settings: Evaluate, predictions: Predictions, parts: dict[str, SplitRows]) -> dict[str, Any]:
@@ -164,5 +171,5 @@ def headline(metrics: dict[str, Any]) -> dict[str, Any]:
     cost = {key: metrics[key] for key in ("parameters", "multiply_adds", "megabytes", "pretrained", "temperature")}
     scores = {split: {key: metrics[split][key] for key in HEADLINE} for split in ("val", "test")}
     wanted = {"wanted": metrics["wanted"]} if "wanted" in metrics else {}
-    cost |= {"likely_classes": metrics["answers"]["likely"]}
+    scores["test"]["likely_classes"] = metrics["test"]["likely_classes"]
     return cost | {"train": {"accuracy": metrics["train"]["accuracy"]}} | scores | wanted

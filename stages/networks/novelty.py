@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 NEAREST = 5
 MOST = 5000  # training images that are kept for comparison
-AT_ONCE = 1024  # images, so that the distances take at most 40 MB
+AT_ONCE = 256  # images, so that their distances take at most 20 MB beside the references
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -29,11 +29,11 @@ def measure_novelty(features: Floats, references: Floats) -> npt.NDArray[np.floa
     Of fewer references than NEAREST the last one counts.
     """
     place = min(NEAREST, len(references)) - 1
-    own, known = to_length_1(features), references.astype(np.float64)
-    cosines = np.empty(len(own))
-    for start in range(0, len(own), AT_ONCE):
+    known = references.astype(np.float64)
+    cosines = np.empty(len(features))
+    for start in range(0, len(features), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        cosines[some] = -np.partition(-own[some] @ known.T, place, axis=1)[:, place]
+        cosines[some] = -np.partition(-to_length_1(features[some]) @ known.T, place, axis=1)[:, place]
     novelty: npt.NDArray[np.float64] = np.sqrt(np.maximum(0.0, 2 - 2 * cosines))
     return novelty
 

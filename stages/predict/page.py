@@ -26,14 +26,15 @@ KEPT = 2  # images kept in memory, so that the heat map of another class needs n
 class PredictedImage(NamedTuple):
     """An image `(height, width, 3)`, its row for the model `(1, …)`, the probability of each class, and notes.
 
-    The note `learned` says if the network learned from the image; `is_refused` says that it shows none of the classes.
+    The note `learned` says if the network learned from the image; `none_of_these` says whether it shows none of the
+    classes, or is None if that is not known.
     """
 
     pixels: Pixels
     rows: npt.NDArray[Any]
     probabilities: npt.NDArray[np.float32]
     learned: str
-    is_refused: bool
+    none_of_these: bool | None
 
 
 def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
@@ -45,8 +46,8 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
     def predict_image(content: bytes) -> PredictedImage:
         pixels = classifier.read_bytes(content)
         rows = classifier.rows(pixels[np.newaxis])
-        probabilities, is_refused = classifier.predict_rows(rows)[0], bool(classifier.refuse(rows)[0])
-        return PredictedImage(pixels, rows, probabilities, classifier.recognise(content), is_refused)
+        [probabilities], [none_of_these] = classifier.predict_rows(rows), classifier.refuse(rows)
+        return PredictedImage(pixels, rows, probabilities, classifier.recognise(content), none_of_these)
 
     def get_model() -> dict[str, Any]:
         facts = classifier.facts
@@ -62,7 +63,7 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
         seen = encode_png(Image.fromarray(predicted.pixels))
         return {
             "probabilities": probabilities, "image": seen, "learned": predicted.learned,
-            "none_of_these": predicted.is_refused, "likely": classifier.find_likely(predicted.probabilities),
+            "none_of_these": predicted.none_of_these, "likely": classifier.find_likely(predicted.probabilities),
         }  # fmt: skip
 
     def post_heat() -> dict[str, Any]:

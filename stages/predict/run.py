@@ -69,9 +69,8 @@ def predict_batch(
         if one.pixels is None:
             yield Prediction(file, error=one.error)
         else:
-            own, is_refused = next(remaining)
+            own, none_of_these = next(remaining)
             ranked = rank_classes(own, classifier.classes, top)
-            none_of_these = bool(is_refused) if classifier.answers else None
             yield Prediction(
                 file, ranked, str(target or ""), "", one.learned, classifier.find_likely(own), none_of_these
             )

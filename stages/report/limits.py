@@ -131,8 +131,8 @@ def domain(data: ReportData) -> list[tuple[str, str]]:
     """Return which images the model knows."""
     sources = sorted(set(data.kept["source"]))
     origin = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
-    answers = data.champion.metrics["answers"]
-    refused = f"{percent(answers['refused'])} of the test images (at 95 %: {span(*answers['intervals']['refused'])})"
+    test = data.champion.metrics["test"]
+    refused = f"{percent(test['refused'])} of the test images (at 95 %: {span(*test['intervals']['refused'])})"
     text = (
         f"{data.champion.name} knows only {joined(data.classes)}, as {origin} shows them. The command predict says "
         f"none of these where an image is unlike all that it learned from, as it does of {refused}. Any other image "
@@ -143,10 +143,10 @@ def domain(data: ReportData) -> list[tuple[str, str]]:
 
 def doubt(data: ReportData) -> list[tuple[str, str]]:
     """Return how often the true class is among those that the model calls likely, and how many these are."""
-    answers = data.champion.metrics["answers"]
+    test = data.champion.metrics["test"]
     text = (
-        f"The classes that predict calls likely hold the true one for {percent(answers['covered'])} of the test images "
-        f"(at 95 %: {span(*answers['intervals']['covered'])}); on average these are {answers['likely']:.2f} of the "
+        f"The classes that predict calls likely hold the true one for {percent(test['covered'])} of the test images "
+        f"(at 95 %: {span(*test['intervals']['covered'])}); on average these are {test['likely_classes']:.2f} of the "
         f"{len(data.classes)} classes."
     )
     return [("Doubt", text)]

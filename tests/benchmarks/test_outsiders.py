@@ -1,12 +1,10 @@
 import io
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks import outsiders
-from stages.images.opening import UnusableImage
 
 pytestmark = pytest.mark.usefixtures("in_root")
 
@@ -18,26 +16,24 @@ def in_root(root, monkeypatch):
 
 @pytest.mark.parametrize("kind", outsiders.MAKERS)
 def test_made_images_are_the_same_each_time_and_differ_from_one_another(kind):
-    first, again = (list(outsiders.made_files(kind)) for _ in range(2))
+    first, again = (outsiders.make_images(kind) for _ in range(2))
     assert first == again
     assert len({*first}) == len(first) == outsiders.MADE
     assert {Image.open(io.BytesIO(content)).size for content in first} == {(outsiders.SIDE, outsiders.SIDE)}
 
 
-def test_as_many_files_are_read_as_are_wanted_and_those_that_are_no_image_are_passed_over(tmp_path):
-    def read(content):
-        if content == b"3":
-            raise UnusableImage("unreadable", "no image")
-        return np.full((2, 2, 3), int(content), np.uint8)
-
-    for number in range(6):
-        (tmp_path / f"{number}.png").write_bytes(b"%d" % number)
-    classifier = SimpleNamespace(read_bytes=read)
-    images = outsiders.read_images(classifier, outsiders.drawn_files(tmp_path), 99)
-    assert sorted(images[:, 0, 0, 0]) == [0, 1, 2, 4, 5]
-    assert len(outsiders.read_images(classifier, outsiders.drawn_files(tmp_path), 4)) == 4
+def test_images_of_a_folder_are_drawn_and_shrunk_and_other_files_passed_over(tmp_path, monkeypatch):
+    for number in range(5):
+        Image.new("RGB", (600, 300), (0, 0, number)).save(tmp_path / f"{number}.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    Image.new("1", (5000, 4001)).save(tmp_path / "large.png")
+    found = [Image.open(io.BytesIO(content)) for content in outsiders.draw_images(tmp_path)]
+    assert {image.size for image in found} == {(256, 128)}
+    assert sorted(image.getpixel((0, 0))[2] for image in found) == list(range(5))
+    monkeypatch.setattr(outsiders, "IMAGES", 2)
+    assert len(outsiders.draw_images(tmp_path)) == 2
     with pytest.raises(FileNotFoundError, match="expected a folder of images, got none"):
-        next(outsiders.drawn_files(tmp_path / "nowhere"))
+        outsiders.draw_images(tmp_path / "nowhere")
 
 
 def test_the_area_is_that_of_all_pairs():

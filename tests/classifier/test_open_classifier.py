@@ -169,6 +169,8 @@ def test_the_champion_needs_nothing_but_its_folder(study, tmp_path):
     folders = (study.folder / name for name in ("models", "pretrained", "evaluated"))
     champion.run(tmp_path / "summary.json", *folders, *tables, folder)
     classifier = open_classifier(folder, tmp_path / "nothing here", models.load, study.use)
+    assert classifier.familiarity is not None
+    assert open_model(study, "tiny_transfer").familiarity is None  # without the folder of its evaluation
     pixels = classifier.read(study.files[0])[np.newaxis]
     expected = open_model(study, "tiny_transfer").probabilities(pixels)
     np.testing.assert_array_equal(classifier.probabilities(pixels), expected)

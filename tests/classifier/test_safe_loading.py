@@ -95,8 +95,15 @@ def build(name, **changes):
     return network.build((network.MIN_SIDE, network.MIN_SIDE, 3), 3, settings_of(name, **changes))
 
 
-# Towers, and batch normalisation, and the scaling that needs a function.
-@pytest.mark.parametrize(("name", "scaling"), [("peetznet", "signed"), ("convnet", "unit"), ("vgg", "imagenet_bgr")])
+# Towers, batch normalisation, the scaling that needs a function, and layers with two kernels or one for each channel.
+@pytest.mark.parametrize(
+    ("name", "scaling"),
+    [
+        ("peetznet", "signed"), ("convnet", "unit"), ("vgg", "imagenet_bgr"),
+        pytest.param("xception", "signed", marks=pytest.mark.slow),
+        pytest.param("efficientnet_lite0", "efficientnet_lite", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_a_network_is_loaded_as_it_was(in_root, tmp_path, name, scaling):
     check_same(build(name, scaling=scaling), tmp_path / "model.keras")
 

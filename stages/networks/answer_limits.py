@@ -1,4 +1,4 @@
-"""When a network should not name one class: limits for images that are none of the classes, and sets of classes.
+"""When a network should not name one class: limits for images that are none of the classes, and for likely classes.
 
 `evaluate` sets the limits on validation images, and `predict` keeps to them.
 """
@@ -11,14 +11,15 @@ from pydantic import Field
 
 from stages.core.params import Section
 
-LIMITS, REFERENCES = "answers.json", "references.npy"  # in the folder of an evaluation, and in that of the champion
+LIMITS, REFERENCES = "answer_limits.json", "references.npy"  # in the folder of an evaluation, and in the champion's
 Floats = npt.NDArray[np.floating[Any]]
 
 
-class Limits(Section, extra="ignore"):
+class AnswerLimits(Section, extra="ignore"):
     """The limits of one model, known by the SHA-256 of its file, `model`; it is empty as long as there is no file.
 
-    Above `novelty` an image is none of the classes; None: no image is. From `least_probability` on a class is likely.
+    Above `novelty` an image is none of the classes; None: no image is. From `least_probability` on a class is likely;
+    at 0 all classes are, because there were too few images to set a limit.
     """
 
     model: str = ""

@@ -22,7 +22,8 @@ from tests.repositories import ROOT, warm_environment
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
 JUDGING = evaluate.Evaluate(
-    batch_size=8, threads=1, draws=100, seed=0, wanted_class=None, wanted_precision=0.9
+    batch_size=8, threads=1, draws=100, seed=0, wanted_class=None, wanted_precision=0.9, refused_share=0.05,
+    set_coverage=0.9,
 )  # fmt: skip
 
 

@@ -15,11 +15,12 @@ help:  ## Show this list
 setup: $(INSTALLED)  ## Create .venv with the pinned packages
 
 # uv installs in a tenth of pip's time. Where it fails, as with an index that only pip's own settings name, pip does it.
+# What is not compiled here, on all cores, many processes of the first run would compile at once.
 $(INSTALLED): requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("make setup: expected Python 3.11 to 3.13, got %d.%d; name one as PYTHON=python3.12." % v)'
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet $(UV)
-	uv pip install --quiet -r requirements.txt || python -m pip install --quiet -r requirements.txt
+	uv pip install --quiet --compile-bytecode -r requirements.txt || python -m pip install --quiet -r requirements.txt
 	touch $@
 
 repro: setup  ## Run the pipeline, then show the networks side by side

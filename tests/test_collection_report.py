@@ -90,6 +90,7 @@ def test_the_figure_is_drawn_for_one_class_and_for_many(raw, tmp_path):
         assert len(list((tmp_path / "report" / "sheets").iterdir())) == number
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_no_byte(report, raw, tmp_path):
     run(SETTINGS, raw, tmp_path / "again")
     for path in report.rglob("*.*"):

@@ -15,6 +15,8 @@ from benchmarks.scenes import distinct_flats, draw_flat, draw_noise, draw_scene,
 from benchmarks.truth import Score, Truth, find_unplanted, score
 from benchmarks.variants import CHANGES, DAMAGES, choose_ending, decodes, encode
 
+pytestmark = pytest.mark.slow  # the scenes are drawn for a benchmark alone
+
 ENDLESS = "PNG without end"
 
 
@@ -96,13 +98,11 @@ def test_a_damage_is_what_it_says_for_every_image(kind, scene):
             assert ending == ".png" and content + encode(scene, ".png", 0)[-12:] == encode(scene, ".png", 0)
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_on_one_core_and_on_two(planted, tmp_path):
     again = plant(tmp_path / "again", backend="threading", n_jobs=2)
     assert read_all(again) == read_all(planted)
 
 
-@pytest.mark.slow
 def test_another_seed_shares_no_image(planted, tmp_path):
     other = {content for content in read_all(plant(tmp_path / "other", seed=1)).values() if decodes(content)}
     assert len(other) == 50 + 1
@@ -229,7 +229,6 @@ def test_a_drawing_too_like_another_is_left_out():
         assert not all(is_distinct(ink, other) for known in before for other in (known, known[:, ::-1]))
 
 
-@pytest.mark.slow
 def test_some_drawings_come_as_close_in_their_hashes_as_near_duplicates():
     drawings = [draw_flat((300, 300), [7, number]) for number in islice(distinct_flats([7]), 114)]
     hashes = [imagehash.phash(drawing) for drawing in drawings]

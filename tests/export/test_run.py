@@ -201,6 +201,7 @@ def test_all_other_networks_consist_of_what_is_converted():
     assert {name for name in kinds if kinds[name] - converted} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scaling", "kind"),
     [("efficientnet_lite", "onnx"), ("imagenet_bgr", "onnx"), ("imagenet_bgr", "tflite")],
@@ -320,6 +321,7 @@ def test_the_same_command_writes_the_same_bytes(classifier, data, tmp_path, root
 # --------------------------------------------------------------------------------------------------- the parity
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "kind"), [(0.01, "onnx"), (np.nan, "tflite")])
 def test_a_file_that_says_something_else_is_not_written(shift, kind, classifier, data, tmp_path, monkeypatch):
     def convert(model, facts):

@@ -88,6 +88,7 @@ def test_a_place_before_the_beginning_of_a_file_is_the_images_fault(tmp_path, mo
         open_image(tmp_path / "damaged.tif")
 
 
+@pytest.mark.slow
 def test_too_little_memory_says_nothing_about_the_image(tmp_path):
     path = tmp_path / "large.png"
     Image.new("RGB", (9000, 6000)).save(path)

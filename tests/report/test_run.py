@@ -324,6 +324,7 @@ def hostile(tmp_path_factory):
     return write(write_inputs(folder / "data", classes=classes, change=change), folder)
 
 
+@pytest.mark.slow
 def test_hostile_names_are_shown_and_make_no_element(hostile):
     parsed = Parsed(hostile[0])
     assert not parsed.of("script") and not parsed.of("b onerror")
@@ -335,6 +336,7 @@ def test_hostile_names_are_shown_and_make_no_element(hostile):
     assert len(parsed.of("style")) == 1
 
 
+@pytest.mark.slow
 def test_hostile_addresses_are_no_links(hostile):
     links = [each["href"] for each in Parsed(hostile[0]).of("a")]
     assert links
@@ -344,6 +346,7 @@ def test_hostile_addresses_are_no_links(hostile):
 # --- how it is written
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(inputs, tmp_path):
     first = write(inputs, tmp_path / "first")
     assert write(inputs, tmp_path / "second") == first

@@ -58,6 +58,7 @@ def test_every_draw_gives_what_scikit_learn_says_of_its_rows(answer, n_classes, 
         assert one == pytest.approx(score_rows(labels[rows], p[rows]), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_intervals_are_the_percentiles_of_the_plain_loop(answer):
     labels, p, groups = answer()
     drawn = [score_rows(labels[rows], p[rows]) for rows in resample(groups, 60, seed=1)]
@@ -116,6 +117,7 @@ def test_an_area_counts_the_pairs_in_order_and_half_of_the_ties():
     assert areas(ranking, np.array([[1.0], [0], [2], [1], [0]])).tolist() == [2 / 3]
 
 
+@pytest.mark.slow
 def test_a_class_that_a_draw_leaves_out_does_not_count_in_its_means():
     labels, groups = np.array([0, 0, 1, 1, 2, 2]), np.array(list("aabbcc"))
     p = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.1, 0.2, 0.7], [0.5, 0.2, 0.3]])

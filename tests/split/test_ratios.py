@@ -146,6 +146,7 @@ def test_groups_of_several_classes_are_dealt_until_every_class_is_everywhere():
         assert count_parts(index, (70, 15, 15), seed).to_numpy().min() > 0
 
 
+@pytest.mark.slow
 def test_over_seeds_every_large_group_is_in_every_split():
     groups = [(f"{class_}-large-{n}", class_, 12 + n) for class_ in "ab" for n in range(3)]
     index = index_of(groups + singles("a", 150) + singles("b", 150))

@@ -78,6 +78,7 @@ def test_no_group_straddles_and_each_image_is_in_one_split(groups, ratios, fold,
     assert set(split) == set(SPLITS)
 
 
+@pytest.mark.slow
 @limits(max_examples=12)
 @given(groups=GROUPS, k=st.integers(3, 6), seed=SEEDS, grouped=st.booleans())
 def test_over_all_folds_each_image_is_test_once_and_val_once(groups, k, seed, grouped):

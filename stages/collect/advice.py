@@ -35,7 +35,7 @@ def advise_split(count: int) -> str:
     """Return how many images each split of `count` images will have, and how precise a result can be."""
     parts = {name: round(share * count) for name, share in SHARES.items()}
     half = 1.96 * (ACCURACY * (1 - ACCURACY) / max(1, parts["test"])) ** 0.5
-    few = f" {parts['val']} val images cannot tell close networks apart." if parts["val"] < ENOUGH else ""
+    few = " So few val images cannot tell close networks apart." if parts["val"] < ENOUGH else ""
     return (
         f"collect: 70/15/15 makes about {parts['train']:,} train, {parts['val']:,} val and {parts['test']:,} test "
         f"images; an accuracy of {ACCURACY:.0%} is then known to ±{100 * half:.0f} points (95 %).{few}"

@@ -22,7 +22,7 @@ def test_the_largest_size_that_four_of_five_images_reach_is_advised(sides, size,
 def test_the_splits_and_their_precision_are_told():
     few, many = advise_split(400), advise_split(4000)
     assert "makes about 280 train, 60 val and 60 test images; an accuracy of 80% is then known to ±10 points" in few
-    assert few.endswith("60 val images cannot tell close networks apart.")
+    assert few.endswith("So few val images cannot tell close networks apart.")
     assert "2,800 train, 600 val and 600 test images" in many
     assert many.endswith("to ±3 points (95 %).")
 

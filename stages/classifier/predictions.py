@@ -62,7 +62,8 @@ def as_csv(predictions: list[Prediction], model: dict[str, str], classes: list[s
     for prediction in predictions:
         row = as_values(prediction, model)
         row |= {f"p_{name}": probability for name, probability in row.pop("probabilities", {}).items()}
-        row |= {"none_of_these": row.get("none_of_these", ""), "likely": "|".join(row.get("likely", []))}
+        if "likely" in row:  # as JSON, because a name may hold any letter
+            row["likely"] = json.dumps(row["likely"], ensure_ascii=False)
         table.writerow(row)
     # The name of a file may hold bytes that are not UTF-8.
     return stream.getvalue().encode("utf-8", "backslashreplace").decode()

@@ -200,7 +200,7 @@ def test_classes_that_are_likely_too_are_named(ask, work):
     note = "it may also be blue or green"
     assert ask("photos/a.png")[1].splitlines()[1].endswith(f"   {note}")
     assert json.loads(ask("photos/a.png", "--json")[1])[0]["likely"] == ["red", "blue", "green"]
-    assert next(csv.DictReader(io.StringIO(ask("photos/a.png", "--csv")[1])))["likely"] == "red|blue|green"
+    assert next(csv.DictReader(io.StringIO(ask("photos/a.png", "--csv")[1])))["likely"] == '["red", "blue", "green"]'
     write_limits(work / "data" / "8_champion", None, 0.5)
     assert note not in ask("photos/a.png")[1]
 

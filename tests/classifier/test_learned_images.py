@@ -56,6 +56,7 @@ def test_a_changed_copy_is_known_again(learned, draw, change):
         assert said == f"it learned from almost the same image, as {'cat' if number % 2 else 'dog'}"
 
 
+@pytest.mark.slow
 def test_other_images_are_not_known(learned, draw):
     known, _ = learned
     assert {known.recognise(encode(draw(number, (300, 200)))) for number in range(100, 140)} == {""}

@@ -57,6 +57,7 @@ def distance(x, y, kept_x, kept_y):
     return farthest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", [6, 2])
 def test_thinned_curves_keep_their_shape(answer, digits):
     labels, p = answer(9000, digits)

@@ -373,6 +373,7 @@ def test_a_wrong_param_is_one_line(project, key, value, message):
         params.read(explain.Explain, "explain")
 
 
+@pytest.mark.slow
 def test_the_command_reads_its_section(trained, tmp_path, project, monkeypatch):
     project("explain.threads", 1)
     monkeypatch.setattr(sys, "argv", ["explain", *map(str, trained), str(tmp_path / "out")])

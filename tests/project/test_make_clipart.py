@@ -73,6 +73,7 @@ def test_the_archive_holds_the_table_and_the_drawings_of_the_classes(archive):
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_archive_is_the_same_bytes_each_time(make_clipart, archive, collection):
     with joblib.parallel_config(backend="sequential"):
         make_clipart.make(collection, collection / "again.zip")

@@ -227,6 +227,7 @@ def test_who_made_published_weights_is_said(inputs, tmp_path):
     assert "The frozen part is xception with ImageNet weights. weights of \\<b\\>somebody" in write_card(data)
 
 
+@pytest.mark.slow
 def test_hostile_names_make_no_markup_in_the_card(tmp_path):
     def change(index):
         index["author"], index["licence"] = "![x](http://evil/x.png)", "<script>alert(1)</script>"

@@ -61,6 +61,7 @@ def test_too_few_groups_say_nothing():
     assert accuracy_interval(first(90, 100), giant) == (0, 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=10, max_size=60),

@@ -85,6 +85,7 @@ def test_every_live_source_on_the_web_is_tried():
     assert set(SERVICES) == set(LIVE) - {"urls"}
 
 
+@pytest.mark.slow
 def test_all_sources_list_into_one_manifest_and_once_more_changes_nothing(listings, tmp_path, caplog, capfd):
     caplog.set_level(0)
     path = tmp_path / "manifest.csv"
@@ -191,6 +192,7 @@ def test_the_own_instance_of_a_source_needs_no_host():
     assert next(live_entries({"cat": [item]}))[0] == "safebooru"
 
 
+@pytest.mark.slow
 def test_collecting_what_is_here_imports_no_live_source():
     code = "import sys, stages.collect.run; print([name for name in sys.modules if name in {'praw', 'requests'}])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

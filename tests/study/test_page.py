@@ -62,6 +62,7 @@ def test_the_page_shows_validation_per_value_and_test_of_the_final_model(given, 
     assert "![" not in page
 
 
+@pytest.mark.slow
 def test_a_figure_is_drawn_the_same_twice_and_stands_in_the_page(given, tmp_path):
     study, scale, plan, evidence = given
     for name in ("one", "two"):

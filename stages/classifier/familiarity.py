@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from stages.classifier.model_facts import describe_problem
 from stages.classifier.safe_loading import refusing
 from stages.core.files import sha256
-from stages.core.validation import first_problem
 from stages.networks.answer_limits import LIMITS, REFERENCES, AnswerLimits
 from stages.networks.layer_graph import last_features
 from stages.networks.novelty import MOST, measure_novelty
@@ -59,8 +59,7 @@ def read_limits(path: Path) -> AnswerLimits:
     try:
         return AnswerLimits.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        problem = first_problem(error, lambda keys: " ".join(filter(None, [str(path), ".".join(keys)])), lambda _: ())
-        raise ValueError(problem) from error
+        raise ValueError(describe_problem(path, error)) from error
 
 
 def read_references(path: Path, width: int) -> npt.NDArray[np.float16]:
@@ -73,6 +72,8 @@ def read_references(path: Path, width: int) -> npt.NDArray[np.float16]:
         references = np.lib.format.open_memmap(path, mode="r")
     if references.dtype != np.float16 or references.ndim != 2 or references.shape[1] != width:
         raise ValueError(f"{path}: expected rows of {width} numbers of 16 bits, got {references.shape}.")
-    if not 0 < len(references) <= MOST or not np.isfinite(references).all():
-        raise ValueError(f"{path}: expected 1 to {MOST} rows of finite numbers, got {len(references)}, or others.")
+    if not 0 < len(references) <= MOST:
+        raise ValueError(f"{path}: expected 1 to {MOST} rows of finite numbers, got {len(references)}.")
+    if others := int((~np.isfinite(references)).sum()):
+        raise ValueError(f"{path}: expected rows of finite numbers, got {others} others.")
     return np.array(references)

@@ -84,9 +84,12 @@ def read_facts(folder: Path) -> Facts:
     try:
         return Facts.model_validate(values)
     except ValidationError as error:
-        raise ValueError(
-            first_problem(error, lambda keys: " ".join(filter(None, [str(path), ".".join(keys)])), lambda _: ())
-        ) from error
+        raise ValueError(describe_problem(path, error)) from error
+
+
+def describe_problem(path: Path, error: ValidationError) -> str:
+    """Return in one line what is wrong in a file that came with a model."""
+    return first_problem(error, lambda keys: " ".join(filter(None, [str(path), ".".join(keys)])), lambda _: ())
 
 
 def check_cascade(preprocessing: Preprocessing, trusted: Face, folder: Path) -> None:

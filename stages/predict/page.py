@@ -58,13 +58,7 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
         content = request.get_data()  # before the lock, so that a slow sender keeps nobody waiting
         with lock:
             predicted = predict_image(content)
-        order = np.argsort(-predicted.probabilities, kind="stable")
-        probabilities = [[classifier.classes[i], float(predicted.probabilities[i])] for i in order]
-        seen = encode_png(Image.fromarray(predicted.pixels))
-        return {
-            "probabilities": probabilities, "image": seen, "learned": predicted.learned,
-            "none_of_these": predicted.none_of_these, "likely": classifier.find_likely(predicted.probabilities),
-        }  # fmt: skip
+        return as_answer(predicted, classifier)
 
     def post_heat() -> dict[str, Any]:
         name = request.args.get("class", "")
@@ -81,6 +75,18 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
     app.add_url_rule("/api/prediction", "prediction", post_prediction, methods=["POST"])
     app.add_url_rule("/api/heat", "heat", post_heat, methods=["POST"])
     return app
+
+
+def as_answer(predicted: PredictedImage, classifier: Classifier) -> dict[str, Any]:
+    """Return what the page shows of an image: its classes, the most probable first, what the network sees, and notes."""
+    order = np.argsort(-predicted.probabilities, kind="stable")
+    return {
+        "probabilities": [[classifier.classes[i], float(predicted.probabilities[i])] for i in order],
+        "image": encode_png(Image.fromarray(predicted.pixels)),
+        "learned": predicted.learned,
+        "none_of_these": predicted.none_of_these,
+        "likely": classifier.find_likely(predicted.probabilities),
+    }
 
 
 def encode_png(image: Image.Image) -> str:

@@ -72,8 +72,9 @@ def predict_batch(
             own, none_of_these = next(remaining)
             ranked = rank_classes(own, classifier.classes, top)
             yield Prediction(
-                file, ranked, str(target or ""), "", one.learned, classifier.find_likely(own), none_of_these
-            )
+                file, ranked, explanation=str(target or ""), learned=one.learned,
+                likely=classifier.find_likely(own), none_of_these=none_of_these,
+            )  # fmt: skip
 
 
 class ReadImage(NamedTuple):

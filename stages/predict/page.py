@@ -78,7 +78,7 @@ def create_app(classifier: Classifier, model: dict[str, str]) -> Flask:
 
 
 def as_answer(predicted: PredictedImage, classifier: Classifier) -> dict[str, Any]:
-    """Return what the page shows of an image: its classes, the most probable first, what the network sees, and notes."""
+    """Return what the page shows of an image: the most probable class first, what the network sees, and notes."""
     order = np.argsort(-predicted.probabilities, kind="stable")
     return {
         "probabilities": [[classifier.classes[i], float(predicted.probabilities[i])] for i in order],

@@ -135,7 +135,7 @@ def domain(data: ReportData) -> list[tuple[str, str]]:
     refused = f"{percent(test['refused'])} of the test images (at 95 %: {span(*test['intervals']['refused'])})"
     text = (
         f"{data.champion.name} knows only {joined(data.classes)}, as {origin} shows them. The command predict says "
-        f"none of these where an image is unlike all that it learned from, as it does of {refused}. Any other image "
+        f"“none of these” where an image is unlike all that it learned from, as it does of {refused}. Any other image "
         "gets one of these names, whatever it shows, and a high probability does not mean that it shows that class."
     )
     return [("Domain", text)]
@@ -145,7 +145,7 @@ def doubt(data: ReportData) -> list[tuple[str, str]]:
     """Return how often the true class is among those that the model calls likely, and how many these are."""
     test = data.champion.metrics["test"]
     text = (
-        f"The classes that predict calls likely hold the true one for {percent(test['covered'])} of the test images "
+        f"The classes that the command predict calls likely hold the true one for {percent(test['covered'])} of the test images "
         f"(at 95 %: {span(*test['intervals']['covered'])}); on average these are {test['likely_classes']:.2f} of the "
         f"{len(data.classes)} classes."
     )

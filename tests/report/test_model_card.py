@@ -266,4 +266,4 @@ def test_what_the_limits_of_the_answers_do_is_told(data, card):
     assert f"as it does of 1.4{HARD}% of the test images (at 95 %: 0.2 to 10.9{HARD}%)" in limits["Domain"]
     assert f"hold the true one for 93.2{HARD}% of the test images" in limits["Doubt"]
     assert "on average these are 1.25 of the 3 classes." in limits["Doubt"]
-    assert "- **Doubt.** The classes that predict calls likely hold the true one for 93.2 %" in card
+    assert "- **Doubt.** The classes that the command predict calls likely hold the true one for 93.2 %" in card

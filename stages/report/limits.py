@@ -145,8 +145,8 @@ def doubt(data: ReportData) -> list[tuple[str, str]]:
     """Return how often the true class is among those that the model calls likely, and how many these are."""
     test = data.champion.metrics["test"]
     text = (
-        f"The classes that the command predict calls likely hold the true one for {percent(test['covered'])} of the test images "
-        f"(at 95 %: {span(*test['intervals']['covered'])}); on average these are {test['likely_classes']:.2f} of the "
+        f"The classes that the command predict calls likely hold the true one for {percent(test['covered'])} of the "
+        f"test images (at 95 %: {span(*test['intervals']['covered'])}); on average these are {test['likely_classes']:.2f} of the "
         f"{len(data.classes)} classes."
     )
     return [("Doubt", text)]

@@ -146,7 +146,7 @@ def doubt(data: ReportData) -> list[tuple[str, str]]:
     test = data.champion.metrics["test"]
     text = (
         f"The classes that the command predict calls likely hold the true one for {percent(test['covered'])} of the "
-        f"test images (at 95 %: {span(*test['intervals']['covered'])}); on average these are {test['likely_classes']:.2f} of "
-        f"the {len(data.classes)} classes."
+        f"test images (at 95 %: {span(*test['intervals']['covered'])}); on average these are "
+        f"{test['likely_classes']:.2f} of the {len(data.classes)} classes."
     )
     return [("Doubt", text)]

@@ -23,9 +23,9 @@ from importlib import import_module
 import colorama
 
 IMPORTED = (
-    "cv2", "dvc.cli.parser", "dvc.repo.experiments.executor.local", "dvc.repo.experiments.show", "dvc.repo.reproduce",
-    "dvc.repo.status", "dvclive", "flask", "keras", "matplotlib.pyplot", "pandas", "playwright.sync_api",
-    "pydantic", "pytest", "ruamel.yaml", "seaborn", "sklearn.linear_model",
+    "cleanlab", "cv2", "dvc.cli.parser", "dvc.repo.experiments.executor.local", "dvc.repo.experiments.show",
+    "dvc.repo.reproduce", "dvc.repo.status", "dvclive", "flask", "keras", "keras_cv", "matplotlib.pyplot", "optuna",
+    "pandas", "playwright.sync_api", "praw", "pydantic", "pytest", "ruamel.yaml", "seaborn", "sklearn.linear_model",
 )  # fmt: skip
 CHECK_S = 0.02  # between two looks for processes that have ended
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stages.clean.agreement import Agreement, compare
 from stages.clean.candidates import PLAIN, screen
-from stages.clean.duplicates import CHANGED_IN_A_DRAWING
+from stages.clean.duplicates import are_same
 from stages.clean.prepared import fine_structure, prepare
 from stages.clean.settings import Clean
 from stages.core import params
@@ -52,9 +52,7 @@ def same_by_our_rule(one: bytes, other: bytes, settings: Clean) -> bool:
     """Return whether `clean` takes two images for the same."""
     if not is_candidate(one, other, settings.max_distance):
         return False
-    found = agree(one, other)
-    allowed = settings.max_changed if found.is_textured else CHANGED_IN_A_DRAWING
-    return found.similarity >= settings.min_similarity and found.changed <= allowed
+    return bool(are_same(pd.DataFrame([agree(one, other)]), settings)[0])
 
 
 def is_candidate(one: bytes, other: bytes, max_distance: int) -> bool:

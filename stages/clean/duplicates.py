@@ -38,19 +38,27 @@ def find_alike(
     """Return all pairs of rows that show the same image or look alike, with `distance`, agreement and `relation`.
 
     Candidates are rows whose hashes are within `max_distance` and whose outlines agree. They show the same image if
-    they have the same bytes, or if their fine structure is at least `min_similarity` similar and next to nothing is
-    changed: on a photograph at most `max_changed` of the area, such as a watermark; on a drawing nothing, because there
-    a small change makes another drawing. Other candidates look alike if half of their fine structure is at least
+    they have the same bytes, or by `are_same`. Other candidates look alike if half of their fine structure is at least
     `min_likeness` similar.
     """
     pairs = find_pairs(thumbnails, settings.max_distance, settings.mirrored, settings.rotated)
     pairs = pairs[screen(pairs, thumbnails) | are_identical(pairs, images)].reset_index(drop=True)
     pairs = compare_views(pairs, [source / file for file in images["file"]], views)
-    allowed = np.where(pairs["is_textured"], settings.max_changed, CHANGED_IN_A_DRAWING)
-    is_same = (pairs["similarity"] >= settings.min_similarity) & (pairs["changed"] <= allowed)
-    is_same |= are_identical(pairs, images)
+    is_same = are_same(pairs, settings) | are_identical(pairs, images)
     pairs["relation"] = np.where(is_same, SAME, LOOK_ALIKE)
     return pairs[is_same | (pairs["likeness"] >= settings.min_likeness)].reset_index(drop=True)
+
+
+def are_same(pairs: pd.DataFrame, settings: Clean) -> npt.NDArray[np.bool_]:
+    """Return for each compared pair whether both rows show the same image.
+
+    Their fine structure is at least `min_similarity` similar, and next to nothing is changed: on a photograph at most
+    `max_changed` of the area, such as a watermark; on a drawing nothing, because there a small change makes another
+    drawing.
+    """
+    allowed = np.where(pairs["is_textured"], settings.max_changed, CHANGED_IN_A_DRAWING)
+    same = (pairs["similarity"] >= settings.min_similarity) & (pairs["changed"] <= allowed)
+    return same.to_numpy()
 
 
 def are_identical(pairs: pd.DataFrame, images: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -222,12 +222,11 @@ def test_a_429_is_waited_for_as_long_as_it_says():
 
 
 def test_a_429_that_says_when_with_a_date_is_waited_for():
-    until = email.utils.formatdate(time.time() + 2, usegmt=True)
+    start, until = time.monotonic(), email.utils.formatdate(time.time() + 2, usegmt=True)
     with serving(answering({"carporn/new": some(1)})) as service:
         service.faults = {1: Answer(b"busy", 429, {"Retry-After": until})}
-        start = time.monotonic()
         assert ids(list_all(service)) == ["p0"]
-        assert 0.9 <= time.monotonic() - start < 5
+        assert 1 <= time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("retry_after", ["86400", "inf"])

@@ -324,7 +324,7 @@ def test_the_deadline_holds_while_headers_drip(store):
         threading.Thread(target=drip, daemon=True).start()
         url, start = f"http://127.0.0.1:{listener.getsockname()[1]}/", time.monotonic()
         assert outcomes([url], store, retries=0) == {url: "too slow"}
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < 5
 
 
 def test_it_connects_to_the_address_that_it_checked(server, store, image, monkeypatch):

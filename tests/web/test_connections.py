@@ -105,7 +105,7 @@ def test_the_deadline_holds_with_tls(server):
     start = time.monotonic()
     with pytest.raises(FetchError, match="got too slow"):
         Client(FETCH).get(server.url("/a"))
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 5
 
 
 def test_a_server_that_never_shakes_hands_is_too_slow():
@@ -114,7 +114,7 @@ def test_a_server_that_never_shakes_hands_is_too_slow():
         start = time.monotonic()
         with pytest.raises(FetchError, match=r"got (too slow|broken off|no valid certificate)"):
             Client(FETCH).get(f"https://127.0.0.1:{listener.getsockname()[1]}/")
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < 5
 
 
 def test_private_addresses_are_refused_with_tls(server):

@@ -6,16 +6,14 @@ An archive is not a listing, so that Kaggle is not a live source. The archive li
 `collect.source` names it like any other archive.
 """
 
-import base64
-import os
 import re
 import zipfile
 from pathlib import Path
 from typing import IO
 
 from stages.core.files import cache_folder, replacing
-from stages.sources.json_answers import secret
 from stages.web.client import Fetch, Fetcher, FetchError
+from stages.web.secrets import encode_account, read_key, read_variable
 
 ADDRESS = "https://www.kaggle.com"
 CREDENTIALS = ("KAGGLE_USERNAME", "KAGGLE_KEY")
@@ -49,11 +47,11 @@ def download(handle: str, settings: Fetch, address: str = ADDRESS) -> Path:
 
 
 def _credentials() -> dict[str, str]:
-    for name in CREDENTIALS:
-        if not secret(name):
+    username, key = (read(name) for read, name in zip((read_variable, read_key), CREDENTIALS, strict=True))
+    for name, value in zip(CREDENTIALS, (username, key), strict=True):
+        if not value:
             raise ValueError(f"environment {name}: expected that of an API token of kaggle.com/settings, got none.")
-    account = ":".join(os.environ[name] for name in CREDENTIALS)
-    return {"Authorization": "Basic " + base64.b64encode(account.encode()).decode()}
+    return {"Authorization": encode_account(username, key, CREDENTIALS[1])}
 
 
 def _fetch(url: str, headers: dict[str, str], stream: IO[bytes], settings: Fetch) -> None:

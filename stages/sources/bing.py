@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from stages.core.params import Section
-from stages.sources.json_answers import Record, check_address, records, secret, table, text
+from stages.sources.json_answers import Record, check_address, records, table, text
 from stages.sources.listed_image import Listed
 from stages.web.client import Client
+from stages.web.secrets import read_key
 
 PAGE_SIZE = 150  # the most that the API answered at once
 BARREN_PAGES = 3  # this number of pages in a row without a new result is the end
@@ -60,7 +61,7 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
     """Yield the results of the query until the next offset is no larger, or the answers repeat themselves."""
     url = f"{entry.address}/images/search"
-    key = secret(KEY)
+    key = read_key(KEY)
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
     question: dict[str, str | int] = {"q": query, "safeSearch": entry.safe_search}
     if entry.licence != "Any":

@@ -3,7 +3,6 @@
 https://danbooru.donmai.us/wiki_pages/help:api
 """
 
-import base64
 from collections.abc import Iterator
 from functools import partial
 from typing import Literal
@@ -11,10 +10,12 @@ from typing import Literal
 from pydantic import Field
 
 from stages.sources import boorus
-from stages.sources.json_answers import Address, Record, is_image_address, number, records, secret, shorten, text
+from stages.sources.json_answers import Address, Record, is_image_address, number, records, shorten, text
 from stages.sources.listed_image import Listed
 from stages.web.client import Client
+from stages.web.secrets import encode_account, read_key, read_variable
 
+KEY = "DANBOORU_API_KEY"
 PAGE_SIZE = 200  # the most posts of one answer
 RATINGS = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}
 Rating = Literal["general", "sensitive", "questionable", "explicit"]
@@ -53,11 +54,11 @@ def _page(address: str, client: Client, tags: list[str], below: int | None) -> l
 
 
 def _credentials() -> dict[str, str]:
-    login, key = secret("DANBOORU_LOGIN"), secret("DANBOORU_API_KEY")
+    login, key = read_variable("DANBOORU_LOGIN"), read_key(KEY)
     if not login or not key:
         return {}
     # Sent in a header, since addresses end up in logs.
-    return {"Authorization": "Basic " + base64.b64encode(f"{login}:{key}".encode()).decode()}
+    return {"Authorization": encode_account(login, key, KEY)}
 
 
 def _read(post: Record, address: str) -> boorus.Post:

@@ -1,6 +1,5 @@
 """Checks of a web service's address and of the shape of its JSON answers."""
 
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -25,18 +24,6 @@ def check_address(address: str) -> str:
 
 # The address of a service, without a slash at its end, and without a name or key, since addresses end up in logs.
 Address = Annotated[str, AfterValidator(check_address)]
-
-
-def secret(name: str) -> str:
-    """Return the value of the environment variable, or "" if it is not set.
-
-    Raises:
-        ValueError: The value cannot be sent in a header. The message does not show the value.
-    """
-    value = os.environ.get(name, "")
-    if not value.isascii() or not value.isprintable():
-        raise ValueError(f"environment {name}: expected ASCII letters, digits and signs, got another character.")
-    return value
 
 
 def records(answer: Any, where: str, *keys: str) -> list[Record]:

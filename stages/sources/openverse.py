@@ -9,9 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from stages.core.params import Section
-from stages.sources.json_answers import Address, Record, identity, number, records, secret, table, text
+from stages.sources.json_answers import Address, Record, identity, number, records, table, text
 from stages.sources.listed_image import Listed
 from stages.web.client import Client
+from stages.web.secrets import read_key
 
 PAGE_SIZE = 20  # the most images of one answer without an account
 PAGES = 20  # the most pages of one search; the page_count of an answer can end it earlier
@@ -51,7 +52,7 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 def _search(entry: Entry, query: str, client: Client) -> Iterator[Record]:
     """Yield the results of the query, page by page; only the count of pages ends them, not an empty page."""
     url = f"{entry.address}/v1/images/"
-    token = secret("OPENVERSE_TOKEN")
+    token = read_key("OPENVERSE_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     question: dict[str, str | int] = {"q": query, "page_size": PAGE_SIZE}
     for key, choices in (("license", entry.licences), ("category", entry.categories)):

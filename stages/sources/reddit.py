@@ -3,7 +3,6 @@
 README.md in this folder has Reddit's rules.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -19,6 +18,7 @@ from stages.sources.json_answers import Address, identity, is_image_address, rec
 from stages.sources.listed_image import Listed
 from stages.sources.reddit_requests import PatientRequestor
 from stages.web.client import Client
+from stages.web.secrets import encode_account, hide, hide_in, read_key
 
 PAGE_SIZE = 100  # the most posts of one answer
 CREDENTIALS = ("REDDIT_CLIENT_ID", "REDDIT_CLIENT_SECRET")
@@ -69,10 +69,11 @@ def listing(entry: Entry, class_: str, client: Client) -> Iterator[Listed]:
 
 
 def _connect(entry: Entry) -> praw.Reddit:
-    for name in CREDENTIALS:
-        if not os.environ.get(name):
+    client_id, client_secret = map(read_key, CREDENTIALS)
+    for name, value in zip(CREDENTIALS, (client_id, client_secret), strict=True):
+        if not value:
             raise ValueError(f"environment {name}: expected that of an app on reddit.com/prefs/apps, got none.")
-    client_id, client_secret = (os.environ[name] for name in CREDENTIALS)
+    encode_account(client_id, client_secret, CREDENTIALS[1])  # as PRAW sends it
     # Every option that PRAW could take from a praw.ini or its own variables is given, so that these have no effect.
     return praw.Reddit(
         client_id=client_id,
@@ -115,7 +116,7 @@ def _page(reddit: praw.Reddit, path: str, params: dict[str, str | int]) -> tuple
     where = f"{reddit.config.reddit_url}/{path}"
     try:
         # Read as JSON, since PRAW's own posts request a missing attribute, and fail without an author.
-        answer = reddit.request(method="GET", path=path, params=params)
+        answer = hide_in(reddit.request(method="GET", path=path, params=params))
     except (prawcore.PrawcoreException, praw.exceptions.PRAWException, LookupError, TypeError) as error:
         # PRAW raises LookupError or TypeError for an answer that it does not understand.
         problem = _describe_error(error, where)
@@ -129,7 +130,7 @@ def _page(reddit: praw.Reddit, path: str, params: dict[str, str | int]) -> tuple
 def _describe_error(error: Exception, where: str) -> str:
     names = " and ".join(CREDENTIALS)
     if isinstance(error, prawcore.OAuthException):
-        return f"environment {names}: expected the credentials of an app, got {error.error}."
+        return f"environment {names}: expected the credentials of an app, got {hide(str(error.error))}."
     if not isinstance(error, prawcore.ResponseException):
         return f"{where}: expected a public subreddit's posts, got {type(error).__name__}."
     status = error.response.status_code

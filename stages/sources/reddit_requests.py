@@ -7,6 +7,7 @@ import prawcore
 import requests
 
 from stages.web.retry_after import read_retry_after
+from stages.web.secrets import remember
 
 ATTEMPTS = 5
 LONGEST_WAIT_S = 300  # Reddit counts requests over ten minutes, and usually asks to wait a few seconds
@@ -26,6 +27,8 @@ class PatientRequestor(prawcore.Requestor):
         Raises:
             ValueError: All attempts failed, or Reddit asks to wait too long.
         """
+        _, _, token = (kwargs.get("headers") or {}).get("Authorization", "").partition(" ")
+        remember(token, "token of Reddit")
         problem = ""
         for attempt in range(ATTEMPTS):
             wait_s = BACK_OFF_S * 2**attempt

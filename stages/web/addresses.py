@@ -9,6 +9,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from stages.web.errors import FetchError
+from stages.web.secrets import hide
 
 # IPv6 networks whose last 32 bits are an IPv4 address. An address in one of the first two always means that IPv4
 # address; the networks in EMBEDDING are out of use.
@@ -30,9 +31,9 @@ def split_url(url: str) -> Url:
     try:
         parts = parse_url(url)
     except LocationParseError:
-        raise FetchError("a listed address", "no web address", f"{url[:100]!r} cannot be read") from None
+        raise FetchError("a listed address", "no web address", f"{hide(url)[:100]!r} cannot be read") from None
     if parts.scheme not in ("http", "https") or not parts.host:
-        raise FetchError("a listed address", "no web address", f"{url[:100]!r} is not http or https")
+        raise FetchError("a listed address", "no web address", f"{hide(url)[:100]!r} is not http or https")
     if parts.auth:
         raise FetchError(parts.host, "no web address", "it holds a name or a password")
     return parts
@@ -61,7 +62,7 @@ def join(url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
     except ValueError:
-        raise FetchError(redact(url), "no web address", f"it redirects to {location[:100]!r}") from None
+        raise FetchError(redact(url), "no web address", f"it redirects to {hide(location)[:100]!r}") from None
     split_url(target)
     return target
 

@@ -17,6 +17,7 @@ from stages.web.connections import open_pools
 from stages.web.errors import FetchError
 from stages.web.rate_limit import Task, TaskQueue
 from stages.web.request import exchange
+from stages.web.secrets import hide_in, quote_start
 
 __all__ = ["Client", "Fetch", "FetchError", "Fetcher", "Task"]
 
@@ -162,7 +163,7 @@ class Client:
         self._is_free = threading.Lock()
 
     def json(self, url: str, query: Mapping[str, str | int] = {}, headers: Mapping[str, str] = {}) -> Any:
-        """Return the answer to the query, read as JSON.
+        """Return the answer to the query, read as JSON, without keys that the server sends back.
 
         Raises:
             FetchError: The address gives no usable answer, or an answer that is not JSON.
@@ -170,9 +171,9 @@ class Client:
         joint = "&" if "?" in url else "?"
         content = self.get(f"{url}{joint}{urlencode(query)}" if query else url, headers)
         try:
-            return json.loads(content)
+            return hide_in(json.loads(content))
         except (ValueError, RecursionError):
-            raise FetchError(redact(url), "no JSON", repr(content[:60])) from None
+            raise FetchError(redact(url), "no JSON", quote_start(content, 60)) from None
 
     def get(self, url: str, headers: Mapping[str, str] = {}) -> bytes:
         """Return the whole body of the answer.

@@ -1,5 +1,7 @@
 """The reasons why an address gave no usable answer."""
 
+from stages.web.secrets import hide
+
 # Reasons that can pass by themselves: a later run asks such an address again.
 UNANSWERED = (
     "no such host", "no connection", "no valid certificate", "too slow", "broken off", "too many requests",
@@ -8,7 +10,7 @@ UNANSWERED = (
 
 
 class FetchError(ValueError):
-    """An address that gave no usable answer.
+    """An address that gave no usable answer; keys that a server sent back are hidden.
 
     Args:
         where: The address, without parts that may be secret.
@@ -19,9 +21,9 @@ class FetchError(ValueError):
     """
 
     def __init__(self, where: str, reason: str, detail: str = "", is_passing: bool = False, wait_s: float = 0) -> None:
-        self.finding = f"{reason}: {detail}" if detail else reason
-        super().__init__(f"{where}: expected an answer, got {self.finding}.")
         self.reason = reason
-        self.detail = detail
+        self.detail = hide(detail)
+        self.finding = f"{reason}: {self.detail}" if detail else reason
+        super().__init__(f"{hide(where)}: expected an answer, got {self.finding}.")
         self.is_passing = is_passing
         self.wait_s = wait_s

@@ -13,6 +13,7 @@ from stages.web.addresses import join, redact, split_url
 from stages.web.connections import limited_to
 from stages.web.errors import FetchError
 from stages.web.retry_after import read_retry_after
+from stages.web.secrets import hide
 
 CHUNK = 1 << 16
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -103,7 +104,7 @@ def check_robots(response: BaseHTTPResponse, url: str, user_agent: str) -> None:
     """
     for line in response.headers.getlist("X-Robots-Tag"):
         if denies_training(line, user_agent.partition("/")[0].lower()):
-            raise FetchError(redact(url), "not for learning", f"X-Robots-Tag: {line[:100]}")
+            raise FetchError(redact(url), "not for learning", f"X-Robots-Tag: {hide(line)[:100]}")
 
 
 def denies_training(line: str, name: str) -> bool:
@@ -126,7 +127,7 @@ def copy_body(response: BaseHTTPResponse, url: str, sink: IO[bytes], max_bytes: 
     """
     where = redact(url)
     if (encoding := response.headers.get("Content-Encoding", "").strip().lower()) not in ENCODINGS:
-        raise FetchError(where, "broken off", f"it is packed as {encoding[:50]!r}", is_passing=True)
+        raise FetchError(where, "broken off", f"it is packed as {hide(encoding)[:50]!r}", is_passing=True)
     announced = response.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced[:18]) > max_bytes:
         raise FetchError(where, "too many bytes", f"{announced[:18]} of at most {max_bytes}")

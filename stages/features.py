@@ -110,11 +110,14 @@ def save_views(
 ) -> None:
     """Write the model's outputs for augmented versions of each image, `(views, n, …)`, to the path."""
     shape = (settings.views, len(images), *model.output_shape[1:])
-    views = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-    for view in range(settings.views):
-        randoms = (np.random.default_rng([settings.seed, view, row]) for row in range(len(images)))
-        changed = [augment(image, amounts, random) for image, random in zip(images, randoms, strict=True)]
-        views[view] = activate(model, np.stack(changed), settings)
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    # Written one after the other, because a mapped file ends the process where the disk is full.
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for view in range(settings.views):
+            randoms = (np.random.default_rng([settings.seed, view, row]) for row in range(len(images)))
+            changed = [augment(image, amounts, random) for image, random in zip(images, randoms, strict=True)]
+            stream.write(activate(model, np.stack(changed), settings).tobytes())
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """Preprocess: the kept images as one array of RGB pixels, all of one size."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import joblib
 import numpy as np
@@ -71,15 +72,10 @@ def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str
     """
     kept = read_table(source).sort_values("image_id", kind="stable")
     with replacing_folder(target, "preprocess") as folder:
-        shape = (len(kept), *settings.shape, 3)
-        images = np.lib.format.open_memmap(folder / "all.npy", mode="w+", dtype=np.uint8, shape=shape)
-        kept = kept.join(read_all(kept, raw, settings, images))
-        kept["reason"] = kept["reason"].mask(is_over_cap(kept, settings.per_class), "over per_class")
+        kept = kept.join(read_all(kept, raw, settings, folder / "images.npy"))
         taken, failed = kept[kept["reason"] == ""], kept[kept["reason"] != ""]
         if taken.empty:
             raise ValueError(f"{source}: expected images that can be used, got {tally(failed['reason'])}.")
-        np.save(folder / "images.npy", images[np.flatnonzero(kept["reason"] == "")])
-        (folder / "all.npy").unlink()
         write_table(make_index(taken), folder / "index.csv")
         write_json(dump_settings(settings), folder / PREPROCESSING)
         write_table(failed[["image_id", "class", "source_id", "file", "reason"]], folder / "failures.csv")
@@ -104,22 +100,39 @@ def run_others(others: dict[str, Preprocess], raw: Path, source: Path, target: P
             run(settings, raw, source, folder / name)
 
 
-def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, images: Pixels) -> pd.DataFrame:
-    """Read the pixels into `images`; return for each row the `reason` of a failure, else empty, and the `faces`."""
-    read = open_reader(settings)
-    work = (joblib.delayed(read_into)(page, read, raw / file) for page, file in zip(images, kept["file"], strict=True))
+def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, target: Path) -> pd.DataFrame:
+    """Write the pixels that are taken, and return for each row the `reason` why not, else empty, and the `faces`."""
+    read, found, taken = open_reader(settings), [], Counter[str]()
+    work = (joblib.delayed(read_one)(read, raw / file) for file in kept["file"])
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
-    found = list(progress(results, len(kept), "preprocess"))
+    # Written one after the other, because a mapped file ends the process where the disk is full.
+    with target.open("wb") as stream:
+        write_header(stream, (0, *settings.shape, 3))
+        images = progress(results, len(kept), "preprocess")
+        for class_, (pixels, reason, faces) in zip(kept["class"], images, strict=True):
+            if pixels is not None and taken[class_] == settings.per_class:
+                reason = "over per_class"
+            elif pixels is not None:
+                taken[class_] += 1
+                stream.write(pixels.tobytes())
+            found.append((reason, faces))
+        stream.seek(0)
+        write_header(stream, (taken.total(), *settings.shape, 3))
     return pd.DataFrame(found, index=kept.index, columns=["reason", "faces"])
 
 
-def read_into(page: Pixels, read: Reader, path: Path) -> tuple[str, list[Box]]:
-    """Read one image into the page; return the reason why it has no pixels, empty if it has them, and its faces."""
+def write_header(stream: IO[bytes], shape: tuple[int, ...]) -> None:
+    """Write the header of an array of bytes, which has the same length whatever the first side of the shape is."""
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def read_one(read: Reader, path: Path) -> tuple[Pixels | None, str, list[Box]]:
+    """Read one image; return its pixels or None, the reason why it has none, empty if it has them, and its faces."""
     try:
-        page[:], faces = read(path)
+        pixels, faces = read(path)
     except UnusableImage as error:
-        return error.reason, []
-    return "", faces
+        return None, error.reason, []
+    return pixels, "", faces
 
 
 def make_index(taken: pd.DataFrame) -> pd.DataFrame:
@@ -150,13 +163,6 @@ def spread(rows: pd.DataFrame, number: int) -> pd.DataFrame:
 def draw_tile(row: Any, raw: Path) -> Tile:
     """Return a tile with the row's image, its faces framed, its class and the beginning of its image_id."""
     return Tile(outline(read_upright(raw / row["file"]), row["faces"], SIDE), (row["class"], row["image_id"][:16]))
-
-
-def is_over_cap(kept: pd.DataFrame, per_class: int | None) -> pd.Series:
-    """Return for each row whether enough readable images of its class come before it."""
-    is_read = kept["reason"] == ""
-    rank = is_read.groupby(kept["class"]).cumsum()
-    return is_read & (rank > (per_class or len(kept)))
 
 
 def main() -> None:

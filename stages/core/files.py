@@ -1,5 +1,6 @@
 """Tables, JSON and folders on disk, which are written completely or not at all, and the project's cache folder."""
 
+import errno
 import hashlib
 import io
 import json
@@ -17,6 +18,8 @@ from stages.core.locks import locked
 from stages.core.stage_inputs import check_unchanged
 
 APPLICATION = "dvc-image-classification"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_IN_WORDS = ("No space left", "requested and")  # of libraries that give no number, such as HDF5 and NumPy
 MARK = ".written_by"  # the file in a step's folder with the name of the step
 
 
@@ -48,7 +51,7 @@ def replacing(target: Path) -> Iterator[Path]:
     `dvc` must not write to the same target.
 
     Raises:
-        ValueError: Another process is writing the same target.
+        ValueError: Another process is writing the same target, or the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.part")
@@ -59,8 +62,17 @@ def replacing(target: Path) -> Iterator[Path]:
             yield unfinished
             unfinished.stat()  # Raises if the block wrote nothing, so that the old target stays.
             put(unfinished, target)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            raise ValueError(f"{target}: expected room on the disk to write it, got a full one.") from error
         finally:
             remove(unfinished)
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether an error says that a disk has no room left, or a person's share of it."""
+    return error.errno in FULL or any(words in str(error) for words in FULL_IN_WORDS)
 
 
 @contextmanager

@@ -234,4 +234,4 @@ def test_memory_is_bounded_with_bodies_of_gigabytes_and_images_of_200_megapixels
     assert failures["reason"].value_counts().to_dict() == {"too many bytes": 10, "too many pixels": 10}
     imported, peak = map(float, output.stdout.splitlines()[-1].split())
     print(f"{imported:.0f} MB after imports, {peak:.0f} MB at most")
-    assert peak - imported < 1200
+    assert peak - imported < 750

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import multiprocessing
 from pathlib import Path
@@ -282,3 +283,27 @@ def test_a_folder_of_which_the_step_fails_stays_and_is_still_its_own(tmp_path):
         raise OSError("full")
     write_folder(tmp_path / "raw", name="newer.csv")
     assert (tmp_path / "raw" / "newer.csv").exists()
+
+
+FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [FULL_DISK, OSError(errno.EDQUOT, "Disk quota exceeded"), OSError("50176 requested and 28672 written"),
+     OSError("Can't write data (errno = 28, error message = 'No space left on device')")], ids=str,
+)  # fmt: skip
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path, error):
+    (tmp_path / "table.csv").write_text("old")
+    expected = rf"^{tmp_path}/table.csv: expected room on the disk to write it, got a full one\.$"
+    with pytest.raises(ValueError, match=expected), replacing(tmp_path / "table.csv") as unfinished:
+        unfinished.write_text("half")
+        raise error
+    assert (tmp_path / "table.csv").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == ["table.csv"]
+
+
+def test_another_error_of_the_system_stays_as_it_is(tmp_path):
+    error = PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(PermissionError), replacing(tmp_path / "table.csv"):
+        raise error

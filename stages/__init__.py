@@ -87,9 +87,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # training step of VGG takes a ninth of the time with them. Where TensorFlow turns them on, this changes nothing.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# Pillow cuts the pixels of an image into blocks. The C library keeps blocks of up to 32 MB for later, for each thread, and
-# gives larger ones back at once. Measured while images of 90 megapixels were fetched by 16 threads: with blocks of 64 MB
-# 600 MB in use at most, in every run; with Pillow's 16 MB from 630 to 1,350.
+# Pillow cuts the pixels of an image into blocks. The C library keeps blocks of up to 32 MB for later, for each thread,
+# and gives larger ones back at once. Measured while images of 90 megapixels were fetched by 16 threads: with blocks of
+# 64 MB 600 MB in use at most, in every run; with Pillow's 16 MB from 630 to 1,350.
 os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
 
 # While TensorFlow and Keras are imported Python looks for garbage some hundred times, and finds none. Measured on two

@@ -122,7 +122,8 @@ def serve(path):
 
 def import_all():
     """Import what the steps and DVC need. It is never garbage, and need not be looked through again and again."""
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "PILLOW_BLOCK_SIZE": "64m"}  # as in stages/__init__
+    # As in stages/__init__.
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "PILLOW_BLOCK_SIZE": "64m"}
     gc.disable()
     for name in IMPORTED:
         import_module(name)

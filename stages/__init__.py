@@ -85,7 +85,10 @@ sys.meta_path.insert(0, QuietImport("tensorflow", ("cudart_stub.cc", "port.cc", 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow turns its oneDNN kernels on by itself on some Intel processors only. Measured on an AMD EPYC with AVX2: a
 # training step of VGG takes a ninth of the time with them. Where TensorFlow turns them on, this changes nothing.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# A person's own setting, like the flags below, would give other models under the same name.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+for _flag in ("TF_XLA_FLAGS", "XLA_FLAGS", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"):
+    os.environ.pop(_flag, None)
 
 # Pillow cuts the pixels of an image into blocks. The C library keeps blocks of up to 32 MB for later, for each thread,
 # and gives larger ones back at once. Measured while images of 90 megapixels were fetched by 16 threads: with blocks of
@@ -95,6 +98,9 @@ os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
 # While TensorFlow and Keras are imported Python looks for garbage some hundred times, and finds none. Measured on two
 # cores: 7.1 seconds of computing for the imports with these thresholds, and 8.4 with Python's.
 gc.set_threshold(10_000, 10, 10)
+
+# Said by joblib where an error, such as that of a full disk, ends the work of its threads.
+warnings.filterwarnings("ignore", message=r"\d+ tasks (have been successfully executed|which were still)")
 
 # keras_cv brings a progress bar that asks for widgets wherever a notebook imports it, and shows none.
 warnings.filterwarnings("ignore", message="IProgress not found")

@@ -19,6 +19,7 @@ from stages.networks.layer_graph import first_kernels
 from stages.networks.network_params import Scaling
 from stages.networks.operations import count_multiply_adds
 from stages.networks.predicting import predict
+from stages.networks.weight_files import save_weights
 from stages.transforms.affine import Augmentation, augment, read_augmentation
 
 
@@ -65,7 +66,7 @@ def run(
         if settings.views:
             save_views(folder / VIEWS, model, inputs.array, settings, amounts)
         if tail is not None:
-            tail.save_weights(folder / TAIL_WEIGHTS)
+            save_weights(tail, folder / TAIL_WEIGHTS)
         facts = {
             "network": name,
             "image_shape": list(inputs.shape),

@@ -30,6 +30,26 @@ def test_other_environments_print_any_letter(root, variables):
     assert start(root, "import stages; print('\u00b1')", variables).stdout == "\u00b1\n"
 
 
+def test_flags_that_would_change_models_have_no_effect(root):
+    flags = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_XLA_FLAGS": "--tf_xla_auto_jit=2", "ONEDNN_DEFAULT_FPMATH_MODE": "BF16"}
+    code = f"import os, stages; print(*(os.environ.get(name, 'none') for name in {[*flags]}))"
+    assert start(root, code, flags).stdout == "1 none none\n"
+
+
+@pytest.mark.slow
+def test_types_that_a_person_set_for_keras_have_no_effect(root, tmp_path):
+    (tmp_path / "keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 1e-3, "image_data_format": "channels_first"}'
+    )
+    code = (
+        "import stages, keras; from stages.networks.determinism import fix; print(keras.config.floatx()); fix(0, 1)\n"
+    )
+    code += "print(keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format())\n"
+    code += "print(keras.layers.Dense(1).dtype_policy.name)"
+    ended = start(root, code, {"KERAS_HOME": str(tmp_path)})
+    assert ended.stdout.splitlines() == ["float64", "float32 1e-07 channels_last", "float32"]
+
+
 def test_a_terminal_that_lacks_a_letter_shows_its_number(root):
     ended = start(root, r"import stages; print('\u00b1 \udcfc')", {"PYTHONIOENCODING": "ascii"})
     assert (ended.returncode, ended.stdout) == (0, "\\xb1 \\udcfc\n")

@@ -4,11 +4,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from stages.core import stage_inputs
+from stages.core.files import is_full
 
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ def command(main: Callable[[], None]) -> None:
     except (ValueError, TypeError, OSError) as error:
         if os.environ.get("TRACEBACK"):
             raise
+        if isinstance(error, OSError) and is_full(error):
+            sys.exit(f"{error.filename or Path.cwd()}: expected room on the disk to write to, got a full one.")
         sys.exit(" ".join(str(error).split()))
 
 

@@ -47,7 +47,8 @@ def embed(features: npt.NDArray[np.float32], method: Method, perplexity: float, 
 def principal_components(features: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.float64]:
     """Return the first principal components, at most 50, shape `(n, 2 to 50)`; zeros replace a missing second one."""
     number = min(COMPONENTS, *features.shape)
-    components: npt.NDArray[np.float64] = PCA(number, random_state=seed).fit_transform(features.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # of features that are all alike no share of the variance is explained
+        components: npt.NDArray[np.float64] = PCA(number, random_state=seed).fit_transform(features.astype(np.float64))
     return np.pad(components, ((0, 0), (0, max(0, 2 - number))))
 
 

@@ -1,4 +1,4 @@
-"""Seeds and threads, fixed so that each run on one type of machine gives the same numbers."""
+"""Seeds, threads and types, fixed so that each run on one type of machine gives the same numbers."""
 
 import keras
 
@@ -12,6 +12,7 @@ def fix(seed: int, threads: int) -> None:
     Raises:
         RuntimeError: Tensors were made before, with another number of threads.
     """
+    set_conventions()
     keras.utils.clear_session()  # Saved files hold the numbers of layers, which go on from the models built before.
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
@@ -25,3 +26,10 @@ def fix(seed: int, threads: int) -> None:
             threading.set_intra_op_parallelism_threads(threads)
             threading.set_inter_op_parallelism_threads(threads)
         tf.config.experimental.enable_op_determinism()
+
+
+def set_conventions() -> None:
+    """Set the types and the layout of tensors, which a person's `~/.keras/keras.json` may change."""
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")

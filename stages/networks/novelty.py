@@ -26,7 +26,7 @@ def make_references(features: Floats) -> npt.NDArray[np.float16]:
 def measure_novelty(features: Floats, references: Floats) -> npt.NDArray[np.float64]:
     """Return the novelty `(n,)` of images with the features `(n, d)`, given the references `(m, d)`.
 
-    Of fewer references than NEAREST the last one counts.
+    Of fewer references than NEAREST the furthest of them counts.
     """
     place = min(NEAREST, len(references)) - 1
     known = references.astype(np.float64)

@@ -11,6 +11,8 @@ from stages import models
 from stages.core import params
 from stages.core.files import replacing_folder, write_json
 from stages.networks.backbone_parts import sha256_of
+from stages.networks.determinism import set_conventions
+from stages.networks.weight_files import save_weights
 from stages.pretrained.weights import MIRRORS, load_from, load_pinned
 
 RANDOM = "random"
@@ -69,12 +71,13 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
     network = models.load(name)
     if name not in settings.networks or not hasattr(network, "make_backbone"):
         raise ValueError(f"params.yaml pretrained.networks: expected an entry of a transfer network, got {name}.")
+    set_conventions()
     keras.utils.clear_session()  # Saved files hold the numbers of layers.
     keras.utils.set_random_seed(settings.seed)
     backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
     is_pretrained = load_first(name, network, backbone, settings)
     with replacing_folder(target, "pretrained") as folder:
-        backbone.save_weights(folder / "backbone.weights.h5")
+        save_weights(backbone, folder / "backbone.weights.h5")
         facts = {
             "pretrained": is_pretrained,
             "sha256": sha256_of(backbone),

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from stages.core.files import cache_folder, replacing
 from stages.networks.backbone_parts import sha256_of
+from stages.networks.weight_files import save_weights
 from stages.pretrained.torch_files import read_tensors
 
 DOWNLOAD_TIMEOUT_S = 600
@@ -43,7 +44,7 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
     with replacing(kept) as unfinished:
         # Keras writes weights only to a file with this ending.
         named = unfinished.with_suffix(".weights.h5")
-        backbone.save_weights(named)
+        save_weights(backbone, named)
         named.replace(unfinished)
     return mirror
 

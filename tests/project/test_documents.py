@@ -7,7 +7,6 @@ import runpy
 import shlex
 import subprocess
 import sys
-from itertools import compress
 from pathlib import Path
 
 import pytest
@@ -146,9 +145,9 @@ def test_every_command_is_of_a_kind_that_is_checked():
 
 def named_params(text):
     """Each param that a page sets with `-S` or names in backticks."""
+    set_there = re.findall(r"-S [\"']?([\w.]+)=", text)
     quoted = re.findall(r"`([a-z_]+\.[\w.]+)(?:: [^`]*)?`", text)
-    is_param = [key.split(".")[0] in PARAMS and not FILE.search(key) for key in quoted]
-    return {*re.findall(r"-S [\"']?([\w.]+)=", text), *compress(quoted, is_param)}
+    return {*set_there, *(key for key in quoted if key.split(".")[0] in PARAMS and not FILE.search(key))}
 
 
 def is_param(key):

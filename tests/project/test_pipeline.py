@@ -1,5 +1,6 @@
 """The whole pipeline through DVC, on few small images and two networks: which stages a change runs, and clones."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from stages.core.files import remove
 from tests.repositories import (
     EVALUATIONS,
     N_STAGES,
@@ -24,6 +26,10 @@ from tests.repositories import (
 )  # fmt: skip
 
 pytestmark = pytest.mark.slow
+
+
+FULL = r"\S+: expected room on the disk to write (it|to), got a full one\.\n"
+PLACES = ("data", "metrics", "notebooks", "stages", "studies", "params.yaml", "dvc.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +151,56 @@ def test_bad_params_stop_with_one_line_and_the_results_stay(repository, change, 
     assert "Traceback" not in output
     assert (repository / "dvc.lock").read_bytes() == lock
     assert run(repository, "dvc", "status") == "Data and pipelines are up to date.\n"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 400 MB in memory; only the administrator may make one."""
+    if os.geteuid():
+        pytest.skip("expected the rights to mount a disk, got a user without them")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+def size_of(path):
+    """The bytes of a file, or of all files in a folder."""
+    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+
+
+def bring_back(output, work, repository):
+    """Put the whole output in place of what a step left of it."""
+    remove(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    whole = repository / output.relative_to(work)
+    (shutil.copytree if whole.is_dir() else shutil.copy)(whole, output)
+
+
+def test_on_a_full_disk_every_step_ends_with_one_line_and_no_half_output(repository, small_disk):
+    work, filler = small_disk / "work", small_disk / "filler"
+    work.mkdir()
+    for name in PLACES:
+        bring_back(work / name, work, repository)
+    environment = warm_environment() | {"XDG_CACHE_HOME": str(small_disk / "cache")}
+    for stage, facts in YAML(typ="safe").load(repository / "dvc.lock")["stages"].items():
+        sizes = {work / output["path"]: size_of(work / output["path"]) for output in facts["outs"]}
+        needed = sum(sizes.values())
+        if needed < 8192:  # the disk has pages of 4096 bytes, and is never full to the last one
+            continue
+        for output in sizes:
+            remove(output)
+        with filler.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(small_disk).free - needed // 2)
+        command = ["bash", "-c", facts["cmd"]]
+        result = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
+        filler.unlink()
+        shutil.rmtree(small_disk / "cache", ignore_errors=True)
+        assert (stage, result.returncode) == (stage, 1)
+        assert re.fullmatch(FULL, result.stderr), (stage, result.stderr)
+        for output, size in sizes.items():
+            # DVCLive writes its files while the training runs.
+            assert "6_live" in str(output) or (not output.is_dir() and size_of(output) in (0, size)), stage
+            bring_back(output, work, repository)
 
 
 def test_the_notebooks_run_on_other_images(repository):

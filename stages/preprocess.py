@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -23,6 +24,7 @@ from stages.networks.inputs import PREPROCESSING
 
 N_FACES, N_WITHOUT = 48, 24  # images on the contact sheet
 SIDE = 160  # of an image there, in pixels
+IMAGES_AT_ONCE = 256
 IGNORED = ("size", "nfiles")  # keys that DVC 3.67 leaves out when it hashes a table of params for its run cache
 
 
@@ -103,8 +105,7 @@ def run_others(others: dict[str, Preprocess], raw: Path, source: Path, target: P
 def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, target: Path) -> pd.DataFrame:
     """Write the pixels that are taken, and return for each row the `reason` why not, else empty, and the `faces`."""
     read, found, taken = open_reader(settings), [], Counter[str]()
-    work = (joblib.delayed(read_one)(read, raw / file) for file in kept["file"])
-    results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
+    results = read_in_blocks(read, [raw / file for file in kept["file"]])
     # Written one after the other, because a mapped file ends the process where the disk is full.
     with target.open("wb") as stream:
         write_header(stream, (0, *settings.shape, 3))
@@ -119,6 +120,13 @@ def read_all(kept: pd.DataFrame, raw: Path, settings: Preprocess, target: Path) 
         stream.seek(0)
         write_header(stream, (taken.total(), *settings.shape, 3))
     return pd.DataFrame(found, index=kept.index, columns=["reason", "faces"])
+
+
+def read_in_blocks(read: Reader, paths: list[Path]) -> Iterator[tuple[Pixels | None, str, list[Box]]]:
+    """Yield what `read_one` returns for each path; no more than a block waits in memory where the disk is slow."""
+    with joblib.Parallel(n_jobs=-1, prefer="threads") as parallel:
+        for start in range(0, len(paths), IMAGES_AT_ONCE):
+            yield from parallel(joblib.delayed(read_one)(read, path) for path in paths[start : start + IMAGES_AT_ONCE])
 
 
 def write_header(stream: IO[bytes], shape: tuple[int, ...]) -> None:

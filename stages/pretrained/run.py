@@ -13,7 +13,7 @@ from stages.core.files import replacing_folder, write_json
 from stages.networks.backbone_parts import sha256_of
 from stages.networks.determinism import set_conventions
 from stages.networks.weight_files import save_weights
-from stages.pretrained.weights import MIRRORS, load_from, load_pinned
+from stages.pretrained.weights import MIRRORS, keep, load_from, load_pinned
 
 RANDOM = "random"
 
@@ -89,10 +89,12 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
 def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrained) -> bool:
     """Load the weights from the first mirror that gives them, and return whether they are pretrained.
 
+    Weights of which the hash is known are kept in the cache.
+
     Raises:
-        ValueError: No mirror gives the weights.
+        ValueError: No mirror gives the weights, or the disk of the cache is full.
     """
-    problems = []
+    problems, pin = [], settings.networks[name].sha256
     initial = backbone.get_weights()
     for mirror in settings.networks[name].mirrors:
         try:
@@ -101,13 +103,14 @@ def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrai
                 backbone.set_weights(initial)  # A refused mirror may have left its weights.
                 origin = "a random generator"
             else:
-                pin = settings.networks[name].sha256
                 origin = load_pinned(network, backbone, mirror, pin) if pin else load_from(network, backbone, mirror)
         except ValueError as error:
             problems.append(str(error))
             print(f"pretrained {error}", file=sys.stderr)
         else:
             print(f"pretrained {name}: weights from {origin}")
+            if pin and origin == mirror:
+                keep(backbone, pin)
             return mirror != RANDOM
     raise ValueError(
         f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(problems)}"

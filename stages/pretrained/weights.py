@@ -30,8 +30,6 @@ COUNTER = "num_batches_tracked"  # of PyTorch's batch normalisation; Keras has n
 def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256: str) -> str:
     """Load the weights with this hash from the cache or the mirror, and return the origin: a path or the mirror.
 
-    Weights from the mirror are kept in the cache.
-
     Raises:
         ValueError: The mirror gives no weights, or its weights have another hash.
     """
@@ -41,12 +39,21 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
     load_from(network, backbone, mirror)
     if (found := sha256_of(backbone)) != sha256:
         raise ValueError(f"{mirror}: expected tensors with SHA-256 {sha256}, got {found}.")
+    return mirror
+
+
+def keep(backbone: keras.Model, sha256: str) -> None:
+    """Keep the weights with this hash in the cache.
+
+    Raises:
+        ValueError: The disk has no room for them.
+    """
+    kept = cache_folder("weights") / f"{sha256}.weights.h5"
     with replacing(kept) as unfinished:
         # Keras writes weights only to a file with this ending.
         named = unfinished.with_suffix(".weights.h5")
         save_weights(backbone, named)
         named.replace(unfinished)
-    return mirror
 
 
 def load_from(network: ModuleType, backbone: keras.Model, mirror: str) -> str:

@@ -70,7 +70,7 @@ def _translated(url: str) -> Iterator[None]:
     except (Urllib3Timeout, TimeoutError) as error:
         raise FetchError(where, "too slow", is_passing=True) from error
     except SSLError as error:
-        raise FetchError(where, "no valid certificate", str(error)[:100], is_passing=True) from error
+        raise FetchError(where, "no valid certificate", hide(str(error))[:100], is_passing=True) from error
     except DecodeError as error:
         raise FetchError(where, "broken off", "its compression is damaged", is_passing=True) from error
     except LocationValueError as error:

@@ -1,4 +1,4 @@
-"""Keys from the environment, and their removal from all that a server sends back, before it is written or shown."""
+"""Keys from the environment, and their removal from what a server sends back before it is written or shown."""
 
 import base64
 import html
@@ -46,7 +46,11 @@ def encode_account(login: str, key: str, name: str) -> str:
 def remember(value: str, name: str) -> None:
     """Let `hide` put the name in place of the value, as it stands or as JSON, HTML or an address writes it."""
     if len(value) >= SHORTEST:
-        forms = (value, json.dumps(value)[1:-1], html.escape(value), quote(value), quote(value, safe=""))
+        in_json, in_html = json.dumps(value)[1:-1], html.escape(value)
+        forms = (
+            value, in_json, in_json.replace("/", r"\/"), in_html, in_html.replace("&#x27;", "&#39;"), quote(value),
+            quote(value, safe=""),
+        )  # fmt: skip
         _names.update(dict.fromkeys(map(str.lower, forms), name))
 
 
@@ -55,13 +59,19 @@ def hide(text: str) -> str:
     if not _names:
         return text
     longest_first = sorted(_names, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+    pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE | re.ASCII)
     return pattern.sub(lambda found: f"[{_names[found[0].lower()]}]", text)
 
 
 def hide_in(answer: Any) -> Any:
-    """Return an answer of JSON without keys, those of its tables included."""
-    return json.loads(hide(json.dumps(answer))) if _names else answer
+    """Return an answer that was read from JSON, with keys hidden in all its texts, the keys of its tables included."""
+    if isinstance(answer, str):
+        return hide(answer)
+    if isinstance(answer, list):
+        return [hide_in(part) for part in answer]
+    if isinstance(answer, dict):
+        return {hide(key): hide_in(value) for key, value in answer.items()}
+    return answer
 
 
 def quote_start(content: bytes, length: int) -> str:

@@ -1,4 +1,5 @@
 import zipfile
+from types import SimpleNamespace
 
 import h5py
 import keras
@@ -7,6 +8,7 @@ import pytest
 from stages import models
 from stages.core import params
 from stages.core.files import read_json
+from stages.networks import weight_files
 from stages.networks.backbone_parts import sha256_of
 from stages.pretrained import run as pretrained
 from stages.pretrained import weights
@@ -118,6 +120,17 @@ def test_other_tensors_send_to_the_next_mirror(published, tmp_path, capsys):
         "credit": "by somebody",
     }
     assert f"other.weights.h5: expected tensors with SHA-256 {sha256}, got" in capsys.readouterr().err
+
+
+def test_a_full_cache_is_no_fault_of_a_mirror(published, tmp_path, monkeypatch):
+    sha256, path = published
+    monkeypatch.setattr(weight_files.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    settings = settings_of(sha256, [f"file:{path}", "random"]).model_copy(update={"allow_random": True})
+    with pytest.raises(
+        ValueError, match=rf"{sha256}\.weights\.h5: expected room on the disk to write it, got a full one"
+    ):
+        pretrained.run(NAME, settings, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("mirror", ["file:somewhere.weights.h5", "pip:somebodys_models==1.0"])

@@ -17,7 +17,16 @@ def key(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "form", [KEY, KEY.upper(), KEY.lower(), 'Zq7\\"w&x/94-mvKp', "Zq7&quot;w&amp;x/94-mvKp", "Zq7%22w%26x%2F94-mvKp"]
+    "form",
+    [
+        KEY,
+        KEY.upper(),
+        KEY.lower(),
+        'Zq7\\"w&x/94-mvKp',
+        'Zq7\\"w&x\\/94-mvKp',
+        "Zq7&quot;w&amp;x/94-mvKp",
+        "Zq7%22w%26x%2F94-mvKp",
+    ],
 )
 def test_a_key_is_hidden_however_it_is_written(form):
     assert hide(f"before {form} after") == "before [OWN_KEY] after"
@@ -39,6 +48,14 @@ def test_nothing_of_a_key_is_left_where_an_answer_is_cut():
 def test_keys_are_hidden_in_all_parts_of_an_answer():
     answer = {"a": [1, None, {KEY: f"x {KEY}"}], "b": "ä"}
     assert hide_in(answer) == {"a": [1, None, {"[OWN_KEY]": "x [OWN_KEY]"}], "b": "ä"}
+
+
+def test_letters_that_only_look_like_those_of_a_key_and_numbers_are_left(monkeypatch):
+    monkeypatch.setenv("NUMBER_KEY", "12345678")
+    monkeypatch.setenv("S_KEY", "sk-abcis1234")
+    read_key("NUMBER_KEY"), read_key("S_KEY")
+    answer = {"id": 12345678, "size": 5123456789.5, "title": "\u017fk-abc\u0131s1234", "lines": "x\n2345678"}
+    assert hide_in(answer) == answer
 
 
 def test_what_is_no_key_or_too_short_to_be_sure_is_left(monkeypatch):

@@ -49,27 +49,27 @@ def by_hashes(images: Images, settings: Clean) -> pd.DataFrame:
     return pairs[screen(pairs, images.thumbnails)]
 
 
-def by_features(images: Images, neighbours: int) -> pd.DataFrame:
+def by_features(images: Images, settings: Clean, neighbours: int) -> pd.DataFrame:
     """Return the pairs of which one image is among the nearest of the other, by the cosine of their features."""
     features = to_length_1(images.features)
     near = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(features).kneighbors(features)[1]
     pairs = np.column_stack([np.repeat(np.arange(len(near)), neighbours + 1), near.ravel()])
-    return in_nearest_form(pairs[pairs[:, 0] != pairs[:, 1]], images)
+    return in_nearest_form(pairs[pairs[:, 0] != pairs[:, 1]], images, settings)
 
 
-def in_nearest_form(pairs: npt.NDArray[np.int64], images: Images) -> pd.DataFrame:
+def in_nearest_form(pairs: npt.NDArray[np.int64], images: Images, settings: Clean) -> pd.DataFrame:
     """Return each pair of rows once, with the form of the second image in which the hashes are nearest."""
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-    forms = {PLAIN: phash(images.thumbnails), **phash_forms(images.thumbnails, True, False)}
+    forms = {PLAIN: phash(images.thumbnails), **phash_forms(images.thumbnails, settings.mirrored, settings.rotated)}
     bits = np.stack([np.bitwise_count(forms[PLAIN][pairs[:, 0]] ^ form[pairs[:, 1]]) for form in forms.values()])
     names = np.array(list(forms))
     return pd.DataFrame({"first": pairs[:, 0], "second": pairs[:, 1], "form": names[bits.argmin(axis=0)]})
 
 
 def search(images: Images, settings: Clean) -> dict[str, Found]:
-    """Return what each source of candidates finds; the last one unites the first two."""
+    """Return what each source of candidates finds; the last one unites the first two, and its costs are their sums."""
     ways: dict[str, Callable[[], pd.DataFrame]] = {"hashes": partial(by_hashes, images, settings)}
-    ways |= {f"{number} nearest by features": partial(by_features, images, number) for number in NEIGHBOURS}
+    ways |= {f"{number} nearest by features": partial(by_features, images, settings, number) for number in NEIGHBOURS}
     found = {}
     for name, find in ways.items():
         start = time.perf_counter()

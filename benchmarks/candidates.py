@@ -154,8 +154,8 @@ def main() -> None:
     drawn = list(drawings.values())
     found = search(look_at_all(drawn, features_of(drawn)[0]), settings)
     intro = (
-        f"{len(copies):,} copies planted among {len(photographs) - len(copies):,} photographs, of which two are one "
-        f"image; the features of all took {seconds:.0f} s.\n"
+        f"{len(copies):,} copies planted among {len(photographs) - len(copies):,} photographs; "
+        f"the features of all took {seconds:.0f} s.\n"
     )
     publish(
         "candidates",

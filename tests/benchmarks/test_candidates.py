@@ -34,8 +34,8 @@ FEATURES = np.eye(7, dtype=np.float32)
 FEATURES[6] = FEATURES[0] + 0.1 * FEATURES[1]  # the copy
 
 
-def test_the_nearest_by_features_are_paired_once_in_the_form_of_their_hashes(contents):
-    pairs = by_features(look_at_all(contents, FEATURES), 1)
+def test_the_nearest_by_features_are_paired_once_in_the_form_of_their_hashes(contents, settings):
+    pairs = by_features(look_at_all(contents, FEATURES), settings, 1)
     assert not pairs.duplicated(["first", "second"]).any()
     assert (pairs["first"] < pairs["second"]).all()
     assert pairs.loc[(pairs["first"] == 0) & (pairs["second"] == 6), "form"].tolist() == ["mirror"]

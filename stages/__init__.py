@@ -87,7 +87,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # training step of VGG takes a ninth of the time with them. Where TensorFlow turns them on, this changes nothing.
 # A person's own setting, like the flags below, would give other models under the same name.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
-for _flag in ("TF_XLA_FLAGS", "XLA_FLAGS", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"):
+for _flag in (
+    "TF_XLA_FLAGS", "XLA_FLAGS", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH",
+):  # fmt: skip
     os.environ.pop(_flag, None)
 
 # Pillow cuts the pixels of an image into blocks. The C library keeps blocks of up to 32 MB for later, for each thread,

@@ -102,7 +102,7 @@ os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
 # cores: 7.1 seconds of computing for the imports with these thresholds, and 8.4 with Python's.
 gc.set_threshold(10_000, 10, 10)
 
-# Said by joblib where an error, such as that of a full disk, ends the work of its threads.
+# Said by joblib where an error, such as that of a disk, ends the work of its threads.
 warnings.filterwarnings("ignore", message=r"\d+ tasks (have been successfully executed|which were still)")
 
 # keras_cv brings a progress bar that asks for widgets wherever a notebook imports it, and shows none.

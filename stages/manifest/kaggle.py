@@ -47,7 +47,7 @@ def download(handle: str, settings: Fetch, address: str = ADDRESS) -> Path:
 
 
 def _credentials() -> dict[str, str]:
-    username, key = (read(name) for read, name in zip((read_variable, read_key), CREDENTIALS, strict=True))
+    username, key = read_variable(CREDENTIALS[0]), read_key(CREDENTIALS[1])
     for name, value in zip(CREDENTIALS, (username, key), strict=True):
         if not value:
             raise ValueError(f"environment {name}: expected that of an API token of kaggle.com/settings, got none.")

@@ -1,6 +1,7 @@
 """What the project makes of the environment that it is started in."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -37,10 +38,31 @@ def test_flags_that_would_change_models_have_no_effect(root):
     assert start(root, code, flags).stdout == "1 none none none none\n"
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the names are those of this family of processors")
+def test_opencv_computes_alike_on_every_processor(root):
+    """A feature with a mark is used where the processor has it, unless a question mark says that it is disabled."""
+    code = "import stages, cv2; print(cv2.getCPUFeaturesLine())"
+    features = start(root, code, {"OPENCV_CPU_DISABLE": ""}).stdout.split()
+    dispatched = [feature for feature in features if feature.startswith("*")]
+    assert dispatched and all(feature.endswith("?") for feature in dispatched)
+
+
+def test_keras_runs_on_tensorflow_unless_a_person_says_otherwise(root):
+    code = "import os, stages; print(os.environ['KERAS_BACKEND'])"
+    assert start(root, code, {"KERAS_BACKEND": ""}).stdout == "tensorflow\n"
+
+
+@pytest.mark.parametrize("backend", ["mxnet", "jax"])
+def test_a_backend_that_is_not_installed_is_one_line(root, backend):
+    ended = start(root, "import stages", {"KERAS_BACKEND": backend})
+    assert ended.returncode == 1
+    assert ended.stderr == f"KERAS_BACKEND: expected tensorflow, or jax or torch where installed, got {backend}.\n"
+
+
 @pytest.mark.slow
 def test_types_that_a_person_set_for_keras_have_no_effect(root, tmp_path):
     (tmp_path / "keras.json").write_text(
-        '{"floatx": "float64", "epsilon": 1e-3, "image_data_format": "channels_first"}'
+        '{"floatx": "float64", "epsilon": 1e-3, "image_data_format": "channels_first", "backend": "jax"}'
     )
     code = (
         "import stages, keras; from stages.networks.determinism import fix; print(keras.config.floatx()); fix(0, 1)\n"

@@ -57,10 +57,10 @@ def find_model(name: str, trained: Path) -> Path:
     known = sorted(path.parent.name for path in trained.glob("*/network.json"))
     if name in known:
         return trained / name
-    if not (Path(name) / "network.json").is_file():
+    if not name or not (Path(name) / "network.json").is_file():
         raise FileNotFoundError(
-            f"{name}: expected the folder of a model or a trained network ({', '.join(known) or 'none yet'}), "
-            "got neither."
+            f"{name or 'model'}: expected the folder of a model or a trained network ({', '.join(known) or 'none yet'}"
+            "), got neither."
         )
     return Path(name)
 

@@ -18,7 +18,7 @@ from stages.core.locks import locked
 from stages.core.stage_inputs import check_unchanged
 
 APPLICATION = "dvc-image-classification"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_IN_WORDS = ("No space left", "requested and")  # of libraries that give no number, such as HDF5 and NumPy
 MARK = ".written_by"  # the file in a step's folder with the name of the step
 
@@ -72,7 +72,7 @@ def replacing(target: Path) -> Iterator[Path]:
 
 def is_full(error: OSError) -> bool:
     """Return whether an error says that a disk has no room left, or a person's share of it."""
-    return error.errno in FULL or any(words in str(error) for words in FULL_IN_WORDS)
+    return error.errno in FULL or (error.errno is None and any(words in str(error) for words in FULL_IN_WORDS))
 
 
 @contextmanager

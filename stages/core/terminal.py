@@ -31,7 +31,8 @@ def command(main: Callable[[], None]) -> None:
         if os.environ.get("TRACEBACK"):
             raise
         if isinstance(error, OSError) and is_full(error):
-            sys.exit(f"{error.filename or Path.cwd()}: expected room on the disk to write to, got a full one.")
+            full = error.filename2 or error.filename or Path.cwd()  # A copy names its source first.
+            sys.exit(f"{full}: expected room on the disk to write to, got a full one.")
         sys.exit(" ".join(str(error).split()))
 
 

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stages.results.bootstrap import divide, draw_groups, draws_at_once, number_groups
+from stages.results.bootstrap import PERCENTILES, divide, draw_groups, draws_at_once, number_groups
 from stages.results.grouped_accuracy import LEAST_GROUPS, count_groups
 
 MOST_BINS = 15
 IN_A_BIN = 10  # images, below which there are fewer bins
-PERCENTILES = (2.5, 97.5)
 Doubles = npt.NDArray[np.float64]
 
 

@@ -59,12 +59,16 @@ def draw_embedding(table: pd.DataFrame, title: str, path: Path) -> None:
 
 
 def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
-    """Return the figure: a class has a colour and a marker, test images are large, and mistakes have a ring."""
+    """Return the figure: a class has a colour and a marker, test images are large, and mistakes have a ring.
+
+    Classes after the first MOST_CLASSES are grey points.
+    """
     names = legible_names(sorted(table["class"].unique()))
     table = table.assign(**{column: table[column].replace(names) for column in ("class", "predicted")})
     classes = list(names.values())
-    colours = dict(zip(classes, cycle(sns.color_palette("colorblind")), strict=False))
-    shapes = dict(zip(classes, cycle(MARKERS), strict=False))
+    others = dict.fromkeys(classes[MOST_CLASSES:])
+    colours = dict(zip(classes, cycle(sns.color_palette("colorblind")), strict=False)) | dict.fromkeys(others, PALE)
+    shapes = dict(zip(classes, cycle(MARKERS), strict=False)) | dict.fromkeys(others, ".")
     is_test = table["split"] == "test"
     wrong = table[is_test & (table["class"] != table["predicted"])]
     figure = Figure(figsize=(8.4, 6.2), layout="constrained")
@@ -80,7 +84,7 @@ def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
     counts = table["class"].value_counts()
     handles = [point(f"{name} ({counts[name]})", shapes[name], colours[name]) for name in classes[:MOST_CLASSES]]
     if len(classes) > MOST_CLASSES:
-        handles.append(point(f"and {len(classes) - MOST_CLASSES} more classes", "", PALE))
+        handles.append(point(f"and {len(classes) - MOST_CLASSES} more classes", ".", PALE))
     handles += [
         point(f"test ({is_test.sum()})", "o", PALE),
         point("train and val", "o", PALE, markersize=4, alpha=0.5),

@@ -399,6 +399,6 @@ def test_a_model_is_found_by_its_network_or_by_its_folder(study, tmp_path):
         with pytest.raises(FileNotFoundError) as caught:
             find_model(name, trained)
         expected = "expected the folder of a model or a trained network (tiny, tiny_transfer), got neither."
-        assert str(caught.value) == f"{name}: {expected}"
+        assert str(caught.value) == f"{name or 'model'}: {expected}"
     with pytest.raises(FileNotFoundError, match=r"\(none yet\)"):
         find_model("vgg", Path(tmp_path, "none"))

@@ -303,7 +303,11 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path, error):
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == ["table.csv"]
 
 
-def test_another_error_of_the_system_stays_as_it_is(tmp_path):
-    error = PermissionError(errno.EACCES, "Permission denied")
-    with pytest.raises(PermissionError), replacing(tmp_path / "table.csv"):
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(errno.EACCES, "Permission denied"), OSError(errno.EFBIG, "File too large"),
+     FileNotFoundError(errno.ENOENT, "No such file", "/data/No space left/a.jpg")], ids=str,
+)  # fmt: skip
+def test_another_error_of_the_system_stays_as_it_is(tmp_path, error):
+    with pytest.raises(type(error)), replacing(tmp_path / "table.csv"):
         raise error

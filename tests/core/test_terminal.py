@@ -1,5 +1,7 @@
+import errno
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +70,19 @@ def test_what_a_person_got_wrong_becomes_one_line(monkeypatch, error):
     with pytest.raises(SystemExit) as caught:
         command(fail(error))
     assert caught.value.code == "a b"
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [(OSError(errno.ENOSPC, "No space left on device", "/from", None, "/to"), "/to"),
+     (OSError(errno.ENOSPC, "No space left on device", "/to"), "/to"),
+     (OSError(errno.EDQUOT, "Disk quota exceeded"), str(Path.cwd()))],
+)  # fmt: skip
+def test_a_full_disk_is_one_line_with_the_place_that_is_full(monkeypatch, error, place):
+    monkeypatch.delenv("TRACEBACK", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        command(fail(error))
+    assert caught.value.code == f"{place}: expected room on the disk to write to, got a full one."
 
 
 def test_an_interrupt_says_that_nothing_is_half_written(monkeypatch):

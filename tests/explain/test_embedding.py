@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.explain.embedding import draw_embedding, embed, plot_embedding
+from stages.explain.embedding import PALE, draw_embedding, embed, plot_embedding
 from stages.figures.style import HAIR_SPACE, MOST_CLASSES, begin_figure
 
 METHODS = ["tsne", "pca"]
@@ -109,6 +109,8 @@ def test_the_first_of_very_many_classes_look_different_and_the_others_are_counte
     looks = {(entry.get_marker(), matplotlib.colors.to_hex(entry.get_color())) for entry in entries}
     assert len(looks) == MOST_CLASSES
     assert legend_of(figure)[MOST_CLASSES] == f"and {70 - MOST_CLASSES} more classes"
+    drawn = {matplotlib.colors.to_hex(colour) for colour in figure.axes[0].collections[0].get_facecolors()}
+    assert drawn == {colour for _, colour in looks} | {PALE}
 
 
 def test_names_of_classes_are_shown_as_they_are(tmp_path):

@@ -44,6 +44,10 @@ def test_accuracies_lie_on_a_scale_from_0_to_1():
     ends = [(float(band.get("x1")), float(band.get("x2"))) for band in bands]
     assert ends[0] == pytest.approx((8 + 344 * 0.65, 8 + 344 * 0.85), abs=0.01)
     assert "★ vgg" in texts(drawing) and "alexnet" in texts(drawing)
+    rows = [float(each.get("y")) for each in of(drawing, "text", "halo")][::2]  # a name, and at its right numbers
+    heights = [float(dot.get("cy")) for dot in dots]
+    assert rows[0] < heights[0] < rows[1] < heights[1]
+    assert heights[0] == (float(ticks[0].get("y1")) + float(ticks[0].get("y2"))) / 2
 
 
 def test_cost_is_logarithmic():

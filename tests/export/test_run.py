@@ -247,6 +247,7 @@ def test_a_network_of_mixed_precision_is_exported_in_32_bits_and_the_difference_
     keras.config.set_dtype_policy(policy)
     model = tiny()
     keras.config.set_dtype_policy(before)
+    assert not exporting.is_mixed(tiny())
     classifier = open_model(write_model(tmp_path / "model", decide(model, np.load(data[0] / "images.npy"))))
     assert exporting.is_mixed(classifier.whole_model())
     parity, trained = export.run(kind, classifier, *data, tmp_path / f"out.{kind}")

@@ -24,7 +24,7 @@ from benchmarks.rounds import publish, to_table
 from benchmarks.transfer import activate, prepare, settings_mirrors, take_pixels
 from stages import models
 from stages.compare.choice import choose
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.core.terminal import command, progress
 from stages.networks.inputs import divide, read_inputs
 from stages.results.grouped_accuracy import accuracy_difference

@@ -30,7 +30,7 @@ from stages import models
 from stages.classifier.model_facts import find_model
 from stages.classifier.open_classifier import SECTIONS, Classifier, Use, open_classifier
 from stages.core import params
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.core.terminal import command, progress
 from stages.evaluate.predictions import Predictions
 from stages.evaluate.run import Evaluate, limit_answers

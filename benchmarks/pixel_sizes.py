@@ -19,8 +19,9 @@ import pandas as pd
 from benchmarks.dividing import divide_images
 from benchmarks.rounds import RESULTS, publish, to_table
 from stages import models
-from stages.core.files import read_json, read_table
+from stages.core.files import read_json
 from stages.core.locks import locked
+from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.train.run import run as train
 from stages.training.hyperparams import read_settings

@@ -19,7 +19,7 @@ from cleanlab.filter import find_label_issues
 
 from benchmarks.rounds import publish, to_table
 from stages.core import params
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.core.terminal import command, progress
 from stages.networks.inputs import pool, read_inputs
 from stages.suggest import Suggest, find_mislabelled, predict_out_of_fold

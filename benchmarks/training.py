@@ -22,8 +22,8 @@ from benchmarks import rounds
 from benchmarks.rounds import Cost, median, publish, ratio, take_turns, to_table
 from benchmarks.scenes import draw_scene
 from benchmarks.workloads import Case, Setting, start, work_once
-from stages.core.files import write_table
 from stages.core.params import find_table, load
+from stages.core.tables import write_table
 from stages.core.terminal import command
 
 CLASSES = 3

@@ -23,7 +23,7 @@ from stages.clean import run as clean
 from stages.clean.settings import Clean
 from stages.collect import run as collect
 from stages.core import params
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.images import decisions as reviews
 from stages.models import xception

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stages.core.files import read_table, replacing_folder
+from stages.core.files import replacing_folder
 from stages.core.params import load
+from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.figures.sheets import INK, SheetSection, Tile, draw_sheet
 from stages.networks.inputs import read_inputs
@@ -35,7 +36,7 @@ def run(presets: dict[str, Augmentation], source: Path, target: Path) -> None:
 
 def take_batch(source: Path) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """Return images `(n, height, width, 3)` from all over the array and their classes, the images to be shown first."""
-    array, classes = read_inputs(source).array, read_table(source / "index.csv")["class"]
+    array, classes = read_inputs(source).array, read_table(source / "index.csv", "class")["class"]
     # The middles of n equal parts: where the array is sorted by class, the first two lie in different ones.
     number = min(BATCH, len(array))
     rows = ((np.arange(number) + 0.5) * len(array) / number).astype(int)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.core.files import read_json, read_table, replacing_folder, write_table
+from stages.core.files import read_json, replacing_folder
+from stages.core.tables import read_table, write_table
 from stages.core.terminal import command
 from stages.networks.answer_limits import LIMITS, REFERENCES
 
@@ -32,7 +33,8 @@ def run(summary: Path, models: Path, pretrained: Path, evaluations: Path, kept: 
             if not file.is_file():
                 raise FileNotFoundError(f"{file}: expected a file of the champion, got none.")
             shutil.copyfile(file, folder / file.name)
-        write_table(training_images(read_table(kept), read_table(split)), folder / LEARNED)
+        images = read_table(kept, "image_id", "class", "phash"), read_table(split, "image_id", "split")
+        write_table(training_images(*images), folder / LEARNED)
     return name
 
 

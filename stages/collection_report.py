@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from stages.core import params
-from stages.core.files import read_table, replacing_folder, write_table
+from stages.core.files import replacing_folder
+from stages.core.tables import read_table, write_table
 from stages.core.terminal import command
 from stages.figures.sheets import draw_sheet
 from stages.figures.style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
@@ -34,7 +35,7 @@ def run(settings: CollectionReport, raw: Path, target: Path) -> None:
     Raises:
         ValueError: No header of an image states width and height.
     """
-    images = read_table(raw / "images.csv")
+    images = read_table(raw / "images.csv", "class", "width", "height", "file")
     extents = measure_extents(images)
     if extents.empty:
         raise ValueError(f"{raw / 'images.csv'}: expected images with a width and a height, got {len(images)} without.")

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from stages.core.files import read_table, replacing_folder
+from stages.core.files import replacing_folder
+from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.figures.sheets import SheetSection, Tile, draw_sheet
 from stages.figures.tiles import SIDE, file_name, image_section, read_squares, spread
@@ -24,7 +25,9 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
     A section has the images of a class, of a reason, of a kind of pair or of one of the largest groups, evenly spread
     over its rows if there are too many.
     """
-    kept, rejected, pairs = (read_table(cleaned / f"{name}.csv") for name in ("kept", "rejected", "pairs"))
+    kept = read_table(cleaned / "kept.csv", "image_id", "class", "file", "group")
+    rejected = read_table(cleaned / "rejected.csv", "image_id", "class", "file", "reason", "detail")
+    pairs = read_table(cleaned / "pairs.csv", "first", "second", "first_class", "second_class", "relation")
     images = pd.concat([kept, rejected]).drop_duplicates("image_id").set_index("image_id")
     with replacing_folder(target, "contact_sheets") as folder:
         by_class = [(name, "kept", rows, PER_CLASS) for name, rows in kept.groupby("class")]

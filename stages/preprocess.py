@@ -12,9 +12,9 @@ import pandas as pd
 from pydantic import Field
 
 from stages.core import params
-from stages.core.counts import state_counts, tally
-from stages.core.files import read_table, replacing_folder, write_json, write_table
-from stages.core.terminal import command, progress
+from stages.core.files import replacing_folder, write_json
+from stages.core.tables import read_table, tally, write_table
+from stages.core.terminal import command, progress, state_counts
 from stages.figures.sheets import SheetSection, Tile, draw_sheet
 from stages.images.faces import NO_FACE, Box, Face, outline
 from stages.images.opening import UnusableImage
@@ -72,7 +72,7 @@ def run(settings: Preprocess, raw: Path, source: Path, target: Path) -> dict[str
     Raises:
         ValueError: No image can be read, or the cascade for faces cannot be used.
     """
-    kept = read_table(source).sort_values("image_id", kind="stable")
+    kept = read_table(source, "image_id", "class", "file").sort_values("image_id", kind="stable")
     with replacing_folder(target, "preprocess") as folder:
         kept = kept.join(read_all(kept, raw, settings, folder / "images.npy"))
         taken, failed = kept[kept["reason"] == ""], kept[kept["reason"] != ""]

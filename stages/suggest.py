@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stages.core import params
-from stages.core.counts import tally
-from stages.core.files import read_table, replacing, write_json, write_table
+from stages.core.files import replacing, write_json
+from stages.core.tables import read_table, tally, write_table
 from stages.core.terminal import command
 from stages.networks.inputs import Inputs, pool, read_inputs
 
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
     settings = params.read(Suggest, "suggest")
-    inputs, index = read_inputs(arguments.inputs), read_table(arguments.index)
+    inputs, index = read_inputs(arguments.inputs), read_table(arguments.index, "image_id", "class", "group", "texture")
     write_json(run(settings, inputs, index, arguments.target), arguments.metrics)
 
 

@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from stages import champion
-from stages.core.files import read_table, write_json
+from stages.core.files import write_json
+from stages.core.tables import read_table
 
 ALWAYS = ["answer_limits.json", "learned_from.csv", "network.json", "references.npy"]
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from stages.collection_report import CollectionReport, count_smaller, measure_extents, run
-from stages.core.files import read_table
+from stages.core.tables import read_table
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 SETTINGS = CollectionReport(input_sizes=[100, 50], per_class=4)

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from stages import features, models
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, write_json
+from stages.core.tables import read_table
 from stages.models import xception
 from stages.networks.inputs import read_inputs
 from stages.networks.layers import scaling_layer

@@ -10,7 +10,8 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from PIL import Image
 
-from stages.core.files import read_json, read_table
+from stages.core.files import read_json
+from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.images.faces import Face, open_detector, read_face
 from stages.images.preprocessing import Preprocessing, open_reader

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.networks.inputs import Inputs
 from stages.suggest import Suggest, find_mislabelled, pool, pool_opinions, run
 

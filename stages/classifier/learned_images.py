@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.images.opening import UnusableImage, open_image
 from stages.images.thumbnails import look_at, read_small
 

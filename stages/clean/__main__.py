@@ -7,9 +7,9 @@ from stages.clean.groups import describe_groups
 from stages.clean.run import run
 from stages.clean.settings import Clean
 from stages.core import params
-from stages.core.counts import state_counts
-from stages.core.files import read_table, write_json
-from stages.core.terminal import command
+from stages.core.files import write_json
+from stages.core.tables import read_table
+from stages.core.terminal import command, state_counts
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from stages.core.counts import tally
+from stages.core.tables import tally
 from stages.images.hamming_search import Integers, components
 
 SAME, LOOK_ALIKE = "same", "look-alike"

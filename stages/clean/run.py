@@ -9,10 +9,11 @@ from stages.clean.duplicates import drop_copies, find_alike, mark_copies, reject
 from stages.clean.groups import SAME, name_groups, name_originals
 from stages.clean.inspection import apply_decisions, inspect_all
 from stages.clean.settings import Clean
-from stages.core.counts import tally
-from stages.core.files import read_table, replacing_folder, write_table
+from stages.core.files import replacing_folder
+from stages.core.tables import read_table, tally, write_table
 from stages.images.decisions import Decision, read_decisions
 
+LISTED_COLUMNS = ["image_id", "class", "source_id", "width", "height", "given_split", "file"]
 REJECTED_COLUMNS = ["image_id", "class", "source_id", "file", "reason", "detail", "twin", "distance"]
 PAIR_COLUMNS = [
     "first", "second", "first_class", "second_class", "distance", "similarity", "likeness",
@@ -33,9 +34,10 @@ def run(settings: Clean, source: Path, review: Path, target: Path) -> dict[str, 
         FileNotFoundError: The table of decisions or the table of images does not exist.
         ValueError: No image is left, or a decision does not fit its image.
     """
-    listed = read_table(source / "images.csv").sort_values(["image_id", "class", "source_id"], kind="stable")
+    listed = read_table(source / "images.csv", *LISTED_COLUMNS)
+    listed = listed.sort_values(["image_id", "class", "source_id"], kind="stable", ignore_index=True)
     decisions = read_decisions(review, listed)
-    images, thumbnails, views = inspect_all(apply_decisions(listed.reset_index(drop=True), decisions), source, settings)
+    images, thumbnails, views = inspect_all(apply_decisions(listed, decisions), source, settings)
     unfit = images[images["reason"] != ""]
     usable, copies = drop_copies(images[images["reason"] == ""], settings)
     thumbnails, usable = thumbnails[usable.index], usable.reset_index(drop=True)

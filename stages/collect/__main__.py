@@ -7,9 +7,8 @@ from stages.collect.advice import advise
 from stages.collect.folder_notes import describe_folders
 from stages.collect.run import Collect, run
 from stages.core import params
-from stages.core.counts import state_counts
 from stages.core.files import write_json
-from stages.core.terminal import command
+from stages.core.terminal import command, state_counts
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 
 SIZES = (96, 128, 160, 224)  # pixels of a side; at 224 most published backbones were trained
 MOST = 0.8  # share of the images that should have at least as many pixels

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stages.core.counts import tally
+from stages.core.tables import tally
 
 
 def count_by_source(images: list[dict[str, Any]], failures: list[dict[str, str]]) -> dict[str, Any]:

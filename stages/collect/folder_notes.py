@@ -6,7 +6,7 @@ import pandas as pd
 
 from stages.collect.folder import empty_folders
 from stages.collect.member_names import describe_guessed
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.sources.listed_image import clean_class, visible_paths
 from stages.sources.tree_layout import describe_layout, find_layout, join
 

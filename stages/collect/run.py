@@ -14,7 +14,8 @@ from stages.collect import manifest_images
 from stages.collect.counts_by_source import count_by_source
 from stages.collect.source import source_of
 from stages.core import params
-from stages.core.files import cache_folder, replacing_folder, write_table
+from stages.core.files import cache_folder, replacing_folder
+from stages.core.tables import write_table
 from stages.core.terminal import progress_by_reason
 from stages.downloads.download import Bounds
 from stages.downloads.store import Store, forget_failures

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.results.grouped_accuracy import LEAST_GROUPS, accuracy_difference, count_groups
 
 # Of trainings: on all training images, and with no value of a column such as author known.

@@ -10,12 +10,16 @@ from stages.compare.choice import RULE, are_told_apart, choose, rank_networks
 from stages.compare.folds import compare_folds
 from stages.compare.significance import holm
 from stages.core import params
-from stages.core.files import read_json, read_table, replacing, write_json
+from stages.core.files import read_json, replacing, write_json
+from stages.core.tables import read_table
 from stages.results.comparison import as_markdown
 from stages.results.figures import draw_cost, draw_summary
 from stages.results.grouped_accuracy import accuracy_difference
 
 DIGITS = 4
+
+
+COLUMNS = ("image_id", "class", "split", "group", "predicted")  # of predictions, that are compared
 
 
 class Compare(params.Section):
@@ -56,7 +60,7 @@ def compare_evaluations(
     """
     check_evaluations(networks, source)
     metrics = {name: read_json(source / name / "metrics.json") for name in networks}
-    predictions = {name: read_table(source / name / "predictions.csv") for name in networks}
+    predictions = {name: read_table(source / name / "predictions.csv", *COLUMNS) for name in networks}
     return summarise(metrics, compare_pairs(predictions), settings.champion), predictions
 
 

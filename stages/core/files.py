@@ -1,8 +1,7 @@
-"""Tables, JSON and folders on disk, which are written completely or not at all, and the project's cache folder."""
+"""JSON and folders on disk, which are written completely or not at all, and the project's cache folder."""
 
 import errno
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from platformdirs import user_cache_path
 
 from stages.core.locks import locked
@@ -138,59 +136,55 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV file with every value as text, as `parse_table` does.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: The file is not a CSV table.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: expected a table, got no such file.")
-    return parse_table(path.read_bytes(), str(path))
-
-
-def parse_table(content: bytes, where: str) -> pd.DataFrame:
-    """Parse CSV text with every value as text, so that a class called `007` or `NA` keeps its name.
-
-    Args:
-        content: The bytes of the table, in UTF-8.
-        where: The name of the table in error messages.
-
-    Raises:
-        ValueError: The text is not a CSV table, or its rows are longer than its header.
-    """
-    try:
-        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{where}: expected a CSV table, got {str(error).strip()}.") from error
-    # If every row has one field too many, pandas takes the first field as an index and shifts the other fields.
-    if not isinstance(table.index, pd.RangeIndex):
-        raise ValueError(f"{where}: expected a CSV table, got rows longer than its header of {len(table.columns)}.")
-    return table
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write the table as CSV, with the same bytes on every system."""
-    table.to_csv(path, index=False, lineterminator="\n")
-
-
 def write_json(values: dict[str, Any], path: Path) -> None:
     """Write the values as indented JSON, which reads well in a diff."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
+class MissingKey(KeyError, ValueError):
+    """A key is missing in a file; templates take it for one that is not defined."""
+
+    __str__ = ValueError.__str__
+
+
+class JsonObject(dict[str, Any]):
+    """The values of a JSON file, which name the file where a key is missing."""
+
+    def __init__(self, path: Path, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise MissingKey(f"{self.path}: expected the key {key}, got {', '.join(self) or 'none'}.")
+
+
 def read_json(path: Path) -> dict[str, Any]:
-    """Read the values of a JSON file.
+    """Read the values of a JSON file; a missing key of what is returned raises MissingKey.
 
     Raises:
         FileNotFoundError: The file does not exist.
+        ValueError: The file is not JSON, or no object.
+    """
+    values = load_json(path)
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected an object of JSON, got {values!r:.100}.")
+    return JsonObject(path, values)
+
+
+def load_json(path: Path) -> Any:
+    """Read what a JSON file holds.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is not JSON.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: expected a JSON file, got no such file.")
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got an error: {error}.") from error
 
 
 def sha256(path: Path) -> str:

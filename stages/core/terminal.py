@@ -1,9 +1,9 @@
-"""The output of a step in the terminal: one line for an error, and a bar for the progress."""
+"""The output of a step in the terminal: one line for an error or the counts, and a bar for the progress."""
 
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,12 @@ def command(main: Callable[[], None]) -> None:
             full = error.filename2 or error.filename or Path.cwd()  # A copy names its source first.
             sys.exit(f"{full}: expected room on the disk to write to, got a full one.")
         sys.exit(" ".join(str(error).split()))
+
+
+def state_counts(step: str, listed: int, outcomes: Mapping[str, int]) -> str:
+    """Return the counts of a step in one line: listed = kept + rejected(reason) + failed(reason)."""
+    shown = " + ".join(f"{number:,} {name}" for name, number in outcomes.items())
+    return f"{step}: {listed:,} {'image' if listed == 1 else 'images'} listed = {shown}"
 
 
 def progress(items: Iterable[T], total: int, title: str, unit: str = "image") -> Iterator[T]:

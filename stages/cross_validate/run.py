@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from stages import models
-from stages.core.files import check_own, read_table, replacing_folder, write_json, write_table
+from stages.core.files import check_own, replacing_folder, write_json
+from stages.core.tables import read_table, write_table
 from stages.core.terminal import progress
 from stages.cross_validate.accuracies import summarise
 from stages.cross_validate.head_trainings import HeadTrainer
@@ -53,7 +54,7 @@ def run(
             another process runs the same, or a loss is no longer finite.
     """
     network = models.load(name)
-    inputs, table = read_inputs(source), read_table(folds)
+    inputs, table = read_inputs(source), read_table(folds, "image_id", "class", "group")
     check_settings(name, network, inputs, settings, amounts)
     if list(table["image_id"]) != inputs.image_ids:
         raise ValueError(f"{folds}: expected the {len(inputs.image_ids)} images of {source}, got {len(table)} others.")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.core.files import write_table
+from stages.core.tables import write_table
 from stages.evaluate.curves import per_class_bars, precision_recall_points, reliability, roc_points
 from stages.networks.inputs import SplitRows
 from stages.results.scores import losses

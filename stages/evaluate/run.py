@@ -9,7 +9,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from stages.core import params
-from stages.core.files import read_json, read_table, replacing_folder, sha256, write_json, write_table
+from stages.core.files import read_json, replacing_folder, sha256, write_json
+from stages.core.tables import read_table, write_table
 from stages.evaluate.answering import score_answers, set_limits
 from stages.evaluate.calibration import calibration_error, calibration_interval, error_by_chance, make_bins
 from stages.evaluate.predictions import Predictions, as_table, write_plots
@@ -49,7 +50,7 @@ def run(settings: Evaluate, source: Path, split: Path, trained: Path, target: Pa
         ValueError: The model knows other classes than the split, or the wanted class is not among them.
     """
     network = read_json(trained / "network.json")
-    inputs, table = read_inputs(source), read_table(split)
+    inputs, table = read_inputs(source), read_table(split, "image_id", "class", "group", "split")
     classes, parts = divide(inputs, table)
     check_classes(settings, classes, network["classes"], trained)
     fix(0, settings.threads)

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pydantic import Field
 
 from stages.core import params
-from stages.core.files import read_json, read_table, replacing_folder, write_table
+from stages.core.files import read_json, replacing_folder
+from stages.core.tables import read_table, write_table
 from stages.explain.embedding import NAMES, Method, draw_embedding, embed
 from stages.figures.sheets import CAPTION, INK, SheetSection, Tile, draw_sheet
 from stages.networks.determinism import fix
@@ -87,7 +88,7 @@ def read_predictions(path: Path, inputs: Inputs, classes: list[str]) -> pd.DataF
     Raises:
         ValueError: The table is about other images or classes.
     """
-    table = read_table(path)
+    table = read_table(path, "image_id", "class", "split", "predicted", "loss")
     if list(table["image_id"]) != inputs.image_ids:
         raise ValueError(f"{path}: expected the {len(inputs.image_ids)} images of the inputs, got {len(table)} others.")
     found = [str(column).removeprefix("p_") for column in table if str(column).startswith("p_")]

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from stages.classifier.model_facts import Facts
 from stages.classifier.open_classifier import Classifier
-from stages.core.files import read_table, replacing
+from stages.core.files import replacing
+from stages.core.tables import read_table
 from stages.export.formats import FORMATS, convert, in_32_bits, is_mixed
 from stages.images.preprocessing import dump_settings
 from stages.networks.inputs import divide, read_inputs
@@ -77,7 +78,7 @@ def read_test(pixels: Path, split: Path, classifier: Classifier) -> tuple[npt.ND
         ValueError: There are no test images, or their classes or their size are not the network's.
     """
     inputs = read_inputs(pixels)
-    classes, parts = divide(inputs, read_table(split))
+    classes, parts = divide(inputs, read_table(split, "image_id", "class", "split"))
     if classes != classifier.classes:
         raise ValueError(
             f"{split}: expected the network's classes {', '.join(classifier.classes)}, got {', '.join(classes)}."

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.core.counts import SPLITS
-from stages.core.files import read_json, read_table
+from stages.core.files import read_json
+from stages.core.tables import SPLITS, read_table
 
 PIXELS, FEATURES, VIEWS, BACKBONE_FACTS = "images.npy", "features.npy", "views.npy", "backbone.json"
 PREPROCESSING, FILTERS = "preprocessing.json", "filters.npy"
@@ -46,7 +46,7 @@ def read_inputs(folder: Path) -> Inputs:
     Raises:
         FileNotFoundError: The folder holds neither pixels nor activations.
     """
-    image_ids = list(read_table(folder / "index.csv")["image_id"])
+    image_ids = list(read_table(folder / "index.csv", "image_id")["image_id"])
     for name in (PIXELS, FEATURES):
         if (folder / name).is_file():
             backbone = read_json(folder / BACKBONE_FACTS) if name == FEATURES else {}

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from stages.core.counts import tally
+from stages.core.tables import tally
 
 UNKNOWN = "unknown"
 UNESCAPED = re.compile(r"[\s\x00-\x1f\x7f<>\"'`\\]")

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from stages.core.counts import SPLITS
+from stages.core.tables import SPLITS
 from stages.report.report_data import ReportData
 from stages.report.wording import HARD, decimal, gap_span, p_value, percent, points, reached, short, span, whole
 from stages.results.markdown_table import to_markdown

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.core.files import read_json, read_table
+from stages.core.files import load_json, read_json
+from stages.core.tables import read_table
 from stages.report.wording import joined, plural
 
 CURVES = {
@@ -169,7 +170,7 @@ def read_network(name: str, sources: Sources, training: dict[str, Any]) -> Netwo
         },
         history=history,
         kept=facts["kept_epoch"],
-        mistakes=list(read_json(explanation / "mistakes.json")),  # type: ignore[arg-type]
+        mistakes=load_json(explanation / "mistakes.json"),
         embedding=with_numbers(read_table(explanation / "embedding.csv"), ["x", "y"]),
         explanations=explanation,
     )

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from stages.core.counts import tally
 from stages.core.files import replacing
+from stages.core.tables import tally
 from stages.report import charts, class_charts, wording
 from stages.report.credits import in_order, sources_of
 from stages.report.exhibits import show_figure, show_mistakes, show_pairs, show_predictions

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 
 FILTERS = ("all", "kept", "suggestions", "groups", "rejected", "decided")
 PAGE = 60  # entries on a page

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.core.files import read_table, replacing
+from stages.core.files import replacing
+from stages.core.tables import read_table
 from stages.images.decisions import (
     DECISIONS,
     HEADER,

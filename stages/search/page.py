@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stages.core.files import replacing, write_table
+from stages.core.files import replacing
+from stages.core.tables import write_table
 from stages.figures.style import ACCENT, DARK, DPI, METADATA, PALE, begin_figure
 from stages.results.markdown_table import to_markdown
 from stages.search.trials import DONE, FAILED, PRUNED, Trial

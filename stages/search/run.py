@@ -5,8 +5,9 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, write_json
 from stages.core.params import load
+from stages.core.tables import read_table
 from stages.search.page import run_name, write_results
 from stages.search.space import Space
 from stages.search.trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest

@@ -12,8 +12,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from stages.core.counts import SPLITS
-from stages.core.files import parse_table
+from stages.core.tables import SPLITS, parse_table
 from stages.sources.tree_layout import find_layout
 
 TABLE = "images.csv"

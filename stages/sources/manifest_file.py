@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.core.counts import SPLITS
-from stages.core.files import read_table, replacing, write_table
+from stages.core.files import replacing
+from stages.core.tables import SPLITS, read_table, write_table
 from stages.sources.listed_image import Listed, names_folder
 
 NAMES = {"class_": "class", "given_split": "split"}  # {field: column} where the names differ

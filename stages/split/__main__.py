@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from stages.core import params
-from stages.core.counts import state_counts
-from stages.core.files import read_table, write_json
-from stages.core.terminal import command
+from stages.core.files import write_json
+from stages.core.tables import read_table
+from stages.core.terminal import command, state_counts
 from stages.split.folds import CrossValidation, describe_folds
 from stages.split.ratios import describe_given
 from stages.split.run import Split, run

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from stages.core import params
-from stages.core.counts import SPLITS
+from stages.core.tables import SPLITS
 from stages.split.dealing import assign
 from stages.split.grouping import unite
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.core.counts import tally
+from stages.core.tables import tally
 
 DROPPED = "dropped"
 OnLeak = Literal["error", "report", "drop_from_train"]

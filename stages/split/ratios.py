@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from stages.core.counts import SPLITS
+from stages.core.tables import SPLITS
 from stages.split.leaks import DROPPED, Kind, OnLeak, check_leaks, drop_leaks
 
 Names = npt.NDArray[np.str_]

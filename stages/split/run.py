@@ -9,8 +9,8 @@ import pandas as pd
 from pydantic import Field
 
 from stages.core import params
-from stages.core.counts import SPLITS
-from stages.core.files import read_table, replacing, write_table
+from stages.core.files import replacing
+from stages.core.tables import SPLITS, read_table, write_table
 from stages.split.dealing import assign
 from stages.split.folds import CrossValidation, deal_folds
 from stages.split.grouping import LOOK_ALIKES, ungroup, unite
@@ -44,7 +44,7 @@ def run(
             leaks.
     """
     parse_ratios(settings.ratios)  # so that wrong params are reported before the table is read
-    index = read_table(source)
+    index = read_table(source, "image_id", "class", "source_id", "given_split", "original", "group")
     groups = unite(index, settings.group_by or [LOOK_ALIKES])
     split = assign_splits(settings, index)
     found = find_leaks(index, split)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core.files import read_table, replacing, write_table
+from stages.core.files import replacing
+from stages.core.tables import read_table, write_table
 from stages.study.findings import FINAL
 from stages.study.plan import Plan
 from stages.tracking.records import ANSWER, CURVE, TEST, Record, as_text

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.study.findings import FINAL, Setting
 from stages.study.result_tables import DONE, Results
 from stages.study.statistics import Evidence, accuracy_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.study.findings import Beats, BestOf, Costs, DoesNotLearn, Finding, Overfits, Precise, Reaches, Unchecked
 from stages.study.result_tables import FAILED, NOT_RUN
 from stages.study.statistics import (

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from stages import models
-from stages.core.files import check_own, read_table, replacing_folder, sha256, write_json, write_table
+from stages.core.files import check_own, replacing_folder, sha256, write_json
+from stages.core.tables import read_table, write_table
 from stages.networks.backbone_parts import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, divide, read_inputs
@@ -38,7 +39,7 @@ def run(
     network = models.load(name)
     inputs = read_inputs(source)
     check_settings(name, network, inputs, settings, amounts)
-    classes, splits = divide(inputs, read_table(split))
+    classes, splits = divide(inputs, read_table(split, "image_id", "class", "split"))
     check_batches(splits, settings)
     check_own(target, "train")  # before hours of work
     fix(settings.seed, settings.threads)

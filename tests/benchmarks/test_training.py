@@ -8,7 +8,7 @@ from PIL import Image
 from benchmarks import rounds, training
 from benchmarks.rounds import Cost
 from benchmarks.workloads import EPOCHS_FED, Case, Setting, count_multiply_adds, prepare_feed, prepare_fit
-from stages.core.files import read_table
+from stages.core.tables import read_table
 
 pytestmark = pytest.mark.usefixtures("tensors")
 

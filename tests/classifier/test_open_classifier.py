@@ -14,7 +14,8 @@ from stages import champion, features, models, preprocess
 from stages.classifier.model_facts import find_model, read_facts
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, write_json
+from stages.core.tables import read_table
 from stages.evaluate import run as evaluate
 from stages.images.opening import UnusableImage
 from stages.networks.backbone_parts import sha256_of

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from stages.clean.run import run
 from stages.clean.settings import Clean
-from stages.core.files import read_table
+from stages.core.tables import read_table
 
 SETTINGS = Clean(
     min_side=32, max_megapixels=1, max_aspect=50, max_frames=1, min_contrast=3, min_sharpness=0.001, max_distance=12,

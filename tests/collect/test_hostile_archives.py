@@ -10,7 +10,8 @@ import pytest
 
 from stages.collect import archive
 from stages.collect.run import Collect, run
-from stages.core.files import MARK, read_table
+from stages.core.files import MARK
+from stages.core.tables import read_table
 from stages.web.client import Fetch
 
 FETCH = Fetch(

@@ -9,7 +9,8 @@ from PIL import Image
 
 from stages.collect.folder_notes import describe_folders
 from stages.collect.run import FAILURE_COLUMNS, IMAGE_COLUMNS, Collect, run
-from stages.core.files import MARK, read_table, replacing_folder
+from stages.core.files import MARK, replacing_folder
+from stages.core.tables import read_table
 from stages.manifest.listing import relist
 from stages.manifest.purge import purge
 from stages.web.client import Fetch

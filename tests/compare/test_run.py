@@ -4,7 +4,8 @@ import pytest
 
 from stages.compare import run as compare
 from stages.compare.folds import compare_folds
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, write_json
+from stages.core.tables import read_table
 from stages.results.comparison import as_markdown
 from tests.report.report_data import CROSSED
 

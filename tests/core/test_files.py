@@ -3,20 +3,9 @@ import hashlib
 import multiprocessing
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from stages.core.files import (
-    MARK,
-    read_json,
-    read_table,
-    remove,
-    replacing,
-    replacing_folder,
-    sha256,
-    write_json,
-    write_table,
-)
+from stages.core.files import MARK, read_json, remove, replacing, replacing_folder, sha256, write_json
 
 
 def names(folder):
@@ -148,61 +137,6 @@ def test_removing_nothing_is_no_error(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["NA", "007", "", "null", "None", "nan", "1e3", "True", "ein Tier, klein", 'say "ä"'])
-def test_every_class_name_comes_back_as_it_was(tmp_path, name):
-    table = pd.DataFrame({"class": [name, "x"], "file": ["a", "b"]})
-    write_table(table, tmp_path / "table.csv")
-    assert read_table(tmp_path / "table.csv").to_dict("list") == table.to_dict("list")
-
-
-def test_a_table_is_the_same_bytes_on_every_system(tmp_path):
-    write_table(pd.DataFrame({"a": [1], "b": ["x"]}), tmp_path / "table.csv")
-    assert (tmp_path / "table.csv").read_bytes() == b"a,b\n1,x\n"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"\xef\xbb\xbffile,class\na,b\n", b"file,class\r\na,b\r\n", b"file,class\na,b", b'"file","class"\na,b\n'],
-)
-def test_tables_of_other_programs_are_read(tmp_path, content):
-    (tmp_path / "table.csv").write_bytes(content)
-    assert read_table(tmp_path / "table.csv").to_dict("list") == {"file": ["a"], "class": ["b"]}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"file,class\na,b,c,d\n", b'file,class\n"a,b\n', b"file,class\n\xff,b\n"],
-    ids=["empty", "too many fields", "open quote", "not UTF-8"],
-)
-def test_what_is_no_table_is_refused_by_name(tmp_path, content):
-    (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=r"table\.csv: expected a CSV table, got "):
-        read_table(tmp_path / "table.csv")
-
-
-def test_a_row_with_one_field_too_many_does_not_shift_the_others(tmp_path):
-    (tmp_path / "table.csv").write_text("file,class\na.png,cat,\nb.png,dog,\n")
-    try:
-        table = read_table(tmp_path / "table.csv")
-    except ValueError:
-        return
-    assert table["file"].tolist() == ["a.png", "b.png"]
-
-
-def test_a_row_with_one_field_too_few_has_texts_only(tmp_path):
-    (tmp_path / "table.csv").write_text("file,class,title\na.png,cat\n")
-    try:
-        table = read_table(tmp_path / "table.csv")
-    except ValueError:
-        return
-    assert table.to_dict("list") == {"file": ["a.png"], "class": ["cat"], "title": [""]}
-
-
-def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.csv: expected a table, got no such file\.$"):
-        read_table(tmp_path / "none.csv")
-
-
 def test_json_comes_back_as_it_was(tmp_path):
     values = {"b": [1, 2.5, None], "a": {"ä": True}}
     write_json(values, tmp_path / "deep" / "values.json")
@@ -311,3 +245,22 @@ def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path, error):
 def test_another_error_of_the_system_stays_as_it_is(tmp_path, error):
     with pytest.raises(type(error)), replacing(tmp_path / "table.csv"):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [("<<<<<<< HEAD\n{}", "expected JSON, got an error: Expecting value: line 1 column 1"),
+     ("", "expected JSON, got an error"), ("[1]", r"expected an object of JSON, got \[1\]\.$")],
+)  # fmt: skip
+def test_what_is_no_json_object_is_refused_by_name(tmp_path, content, found):
+    (tmp_path / "values.json").write_text(content)
+    with pytest.raises(ValueError, match=rf"values\.json: {found}"):
+        read_json(tmp_path / "values.json")
+
+
+@pytest.mark.parametrize(("content", "known"), [("{}", "none"), ('{"a": 1, "b": 2}', "a, b")])
+def test_a_missing_key_is_named_with_its_file(tmp_path, content, known):
+    (tmp_path / "values.json").write_text(content)
+    with pytest.raises(ValueError, match=rf"values\.json: expected the key champion, got {known}\.$"):
+        read_json(tmp_path / "values.json")["champion"]
+    assert read_json(tmp_path / "values.json").get("champion") is None

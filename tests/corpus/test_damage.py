@@ -14,7 +14,7 @@ from stages.collect import folder
 from stages.collect.run import Collect
 from stages.collect.run import run as collect
 from stages.core import params
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.images.reading import read_pixels
 from stages.sources.listed_image import is_hidden
 from stages.sources.tree_layout import walk

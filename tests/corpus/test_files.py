@@ -8,7 +8,7 @@ from stages.clean.settings import Clean
 from stages.collect.run import Collect
 from stages.collect.run import run as collect
 from stages.core import params
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.images.reading import read_pixels
 from tests.corpus.files import FILES, GREY, KEPT, LINES, draw
 

@@ -4,7 +4,7 @@ import pytest
 
 from stages.collect.run import Collect, run
 from stages.core import params
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from tests.corpus.trees import TREES
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from stages import models
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, write_json
+from stages.core.tables import read_table
 from stages.cross_validate import run as stage
 from stages.cross_validate.head_trainings import HeadTrainer
 from stages.cross_validate.learning_curve import expect_from_twice

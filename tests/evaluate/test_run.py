@@ -7,7 +7,8 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from stages.core.files import read_json, read_table, sha256, write_json
+from stages.core.files import read_json, sha256, write_json
+from stages.core.tables import read_table
 from stages.evaluate import run as evaluate
 from stages.evaluate.predictions import PROVENANCE
 from stages.networks.answer_limits import LIMITS, REFERENCES

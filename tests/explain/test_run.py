@@ -11,7 +11,8 @@ from keras import layers
 from PIL import Image
 
 from stages.core import params
-from stages.core.files import MARK, read_json, read_table, write_json
+from stages.core.files import MARK, read_json, write_json
+from stages.core.tables import read_table
 from stages.evaluate import run as evaluate
 from stages.explain import __main__ as explain_command
 from stages.explain import run as explain

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.images.decisions import COLUMNS, DECISIONS, Decision, read_decisions
 from stages.review.decision_file import append, mend
 

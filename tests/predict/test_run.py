@@ -22,7 +22,8 @@ from stages.classifier import open_classifier
 from stages.classifier.learned_images import LEARNED
 from stages.classifier.predictions import Prediction, as_csv, as_json, as_table, width
 from stages.core import params
-from stages.core.files import read_table, write_json
+from stages.core.files import write_json
+from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.evaluate import run as evaluate
 from stages.networks.answer_limits import LIMITS, REFERENCES

@@ -9,7 +9,7 @@ from PIL import Image
 from stages.collect.run import Collect
 from stages.collect.run import run as collect
 from stages.core import params
-from stages.core.files import read_table
+from stages.core.tables import read_table
 
 SVG = """<svg xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/"
  xmlns="http://web.resource.org/cc/"><rdf:RDF><Work><dc:title>A

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.core.files import read_json, read_table
+from stages.core.files import read_json
+from stages.core.tables import read_table
 from tests.repositories import EVALUATED, LEFT_OUT, ROOT, copy_working_tree, run, shrink, warm_environment
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ import pandas as pd
 from PIL import Image
 
 from stages.compare.run import compare_pairs, summarise
-from stages.core.counts import SPLITS
-from stages.core.files import write_json, write_table
+from stages.core.files import write_json
+from stages.core.tables import SPLITS, write_table
 from stages.evaluate.curves import precision_recall_points, reliability, roc_points
 from stages.evaluate.run import Evaluate, Predictions, score_splits, undo_calibration
 from stages.networks.inputs import SplitRows

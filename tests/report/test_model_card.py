@@ -3,7 +3,8 @@ import re
 import pandas as pd
 import pytest
 
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, write_json
+from stages.core.tables import read_table
 from stages.report.limits import list_limits
 from stages.report.model_card import as_yaml, write_card
 from stages.report.model_card_tables import plain

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from stages.core.files import read_json, read_table, write_json
+from stages.core.files import read_json, write_json
+from stages.core.tables import read_table
 from stages.report import __main__ as report_command
 from stages.report import run as report
 from stages.report.credits import in_order, safe_address

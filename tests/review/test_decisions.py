@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.images.decisions import read_decisions
 from tests.review.study import HEADER, Api, rows
 

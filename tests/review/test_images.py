@@ -3,7 +3,7 @@ import io
 import pytest
 from PIL import Image
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from tests.review.study import Api
 
 

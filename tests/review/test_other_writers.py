@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.images.decisions import Decision, read_decisions
 from stages.review.decision_file import append
 from stages.review.session import Session

@@ -8,7 +8,8 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from stages.core.files import read_json, read_table
+from stages.core.files import read_json
+from stages.core.tables import read_table
 from stages.search import run as search
 from stages.search.page import as_markdown, as_table, write_results
 from stages.search.space import read_space

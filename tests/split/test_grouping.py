@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.core.counts import SPLITS
+from stages.core.tables import SPLITS
 from stages.split.folds import CrossValidation
 from stages.split.grouping import ungroup, unite
 from stages.split.run import Split, assign_splits, run

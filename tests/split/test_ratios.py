@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.core.counts import SPLITS
+from stages.core.tables import SPLITS
 from stages.split.dealing import assign, fill_up, quotas
 from stages.split.grouping import ungroup
 from stages.split.leaks import straddling

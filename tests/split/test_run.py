@@ -13,8 +13,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages.core.counts import SPLITS
-from stages.core.files import read_table
+from stages.core.tables import SPLITS, read_table
 from stages.images.hamming_search import components, near_pairs
 from stages.split.__main__ import main
 from stages.split.folds import CrossValidation

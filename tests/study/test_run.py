@@ -13,7 +13,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from stages.core.files import read_table
+from stages.core.tables import read_table
 from stages.study import __main__ as study_command
 from stages.study import run as study
 from stages.tracking.records import Record

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.core.files import read_json, read_table, sha256, write_json
+from stages.core.files import read_json, sha256, write_json
+from stages.core.tables import read_table
 from stages.evaluate import run as evaluate
 from stages.models import vgg, xception
 from stages.train import run as stage

@@ -11,6 +11,7 @@ from stages.report.svg import LEFT, RIGHT, WIDTH, Plot, Point, in_percent
 from stages.report.wording import clipped, percent, plural, points, short, span
 
 ROW = 46.0  # height of a row with a line of text and a track under it
+LETTER, LONGEST_NAME, ROOM = 7.0, 16, 70.0  # width of a letter, letters of a name, and the least room for a name
 
 
 def draw_accuracies(summary: Mapping[str, Any]) -> Markup:
@@ -67,17 +68,22 @@ def powers(low: float, high: float) -> list[float]:
 
 
 def name_points(places: Mapping[str, Point], champion: str) -> list[Markup]:
-    """Draw a name beside each point, on the side with more room, and lower if it would cover a name above it."""
+    """Draw a name beside each point, on the side with more room; lower if it would cover a name or another point."""
     parts: list[Markup] = []
-    taken: list[Point] = []
+    names: list[tuple[float, float, float]] = []  # left, right and height, with room so that two do not read as one
     for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
-        height = y + 4
-        while any(abs(x - other) < 90 and abs(height - above) < 15 for other, above in taken):
+        width, height = LETTER * min(len(name), LONGEST_NAME), y + 4
+        side = -1 if x > 0.62 * WIDTH else 1
+        points = [(across - 5, across + 5, up + 4) for across, up in places.values() if (across, up) != (x, y)]
+        left, right = sorted((x + 10 * side, x + (10 + width) * side))
+        wide = sorted((x + 10 * side, x + (10 + max(width, ROOM)) * side))
+        while any(left < end and start < right and abs(height - up) < 10 for start, end, up in points) or any(
+            wide[0] < end and start < wide[1] and abs(height - up) < 15 for start, end, up in names
+        ):
             height += 3
-        taken.append((x, height))
+        names.append((wide[0], wide[1], height))
         kind = "name halo" if name == champion else "text halo"
-        gap, anchor = (-10, "end") if x > 0.62 * WIDTH else (10, "start")
-        parts.append(svg.label((x + gap, height), name, kind, anchor, most=16))
+        parts.append(svg.label((x + 10 * side, height), name, kind, "end" if side < 0 else "start", most=LONGEST_NAME))
     return parts
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from stages.core.files import replacing
 from stages.core.tables import tally
 from stages.report import charts, class_charts, wording
-from stages.report.credits import in_order, sources_of
+from stages.report.credits import UNKNOWN, in_order, sources_of
 from stages.report.exhibits import show_figure, show_mistakes, show_pairs, show_predictions
 from stages.report.limits import list_limits
 from stages.report.model_card import write_card
@@ -59,6 +59,7 @@ def render(data: ReportData) -> str:
         limits=list_limits(data),
         sources=sources_of(data.kept),
         names_of_splits=SPLITS,
+        unknown=UNKNOWN,
         shares={name: {SPLITS[split]: by.get(name, 0) for split, by in splits.items()} for name in data.classes},
         wrong={name: count_mistakes(network.predictions) for name, network in data.networks.items()},
         decisions=sum(data.counts["clean"]["decisions"].values()),

@@ -21,7 +21,7 @@ params: {{}}                # any keys of params.yaml, as in {{preprocess.size: 
 
 networks:
   vgg:                    # learns from these images only
-    input: data/3_pixels
+    input: data/3_inputs/small   # as in params.yaml; data/3_pixels: at preprocess.size
     params: {{}}            # before the first sweep, as in {{epochs: 20, augmentation: small}}
     sweeps:               # one after the other, each from the values chosen before it
       learning_rate:

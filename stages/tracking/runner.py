@@ -94,9 +94,9 @@ def attempt(run: Run, clone: Clone, records: dict[str, Record], failures: dict[s
     for folder in (clone.folder, clone.repository):
         forget(run.name, folder)
     command = experiment_command(run)
-    print(shlex.join(command), flush=True)
-    start = time.monotonic()
     log = log_of(run.name, clone)
+    print(f"{shlex.join(command)}\nits output is in {os.path.relpath(log)}", flush=True)
+    start = time.monotonic()
     reason = execute(command, log)
     restore(clone)
     hand_over(clone.folder, clone.repository)

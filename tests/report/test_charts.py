@@ -68,6 +68,14 @@ def test_names_of_near_points_do_not_cover_each_other():
     assert heights["d"] == 104
 
 
+def test_a_long_name_covers_neither_a_name_from_the_other_side_nor_a_point():
+    places = {"a_name_of_sixteen": (150.0, 100.0), "xception": (300.0, 101.0)}
+    places |= {"vgg": (160.0, 150.0), "tiny": (178.0, 152.0)}
+    heights = {each.text: float(each.get("y")) for each in map(ElementTree.fromstring, charts.name_points(places, ""))}
+    assert heights["xception"] - min(heights.values()) >= 15  # the one ends where the other begins
+    assert abs(heights["vgg"] - 156) >= 10  # the height of tiny's point, in the middle of the name
+
+
 def test_a_difference_of_zero_lies_in_the_middle():
     pairs = [
         {"a": "x", "b": "y", "split": "test", "difference": 0.0, "low": -0.2, "high": 0.1},

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from stages.core import params
 from stages.core.files import replacing
+from stages.study.plan import PIXELS
 from stages.study.study_file import STUDIES
 from stages.tracking.run import NAME
 
@@ -21,7 +23,7 @@ params: {{}}                # any keys of params.yaml, as in {{preprocess.size: 
 
 networks:
   vgg:                    # learns from these images only
-    input: data/3_inputs/small   # as in params.yaml; data/3_pixels: at preprocess.size
+    input: {vgg_input}   # as in params.yaml; data/3_pixels: at preprocess.size
     params: {{}}            # before the first sweep, as in {{epochs: 20, augmentation: small}}
     sweeps:               # one after the other, each from the values chosen before it
       learning_rate:
@@ -49,6 +51,9 @@ findings:                 # to compare with the results
 def write_starter(name: str) -> Path:
     """Write a new study file, which can be run once its images are there, and return its path.
 
+    The network that learns from these images only is fed what params.yaml feeds it, so that the sweep begins with the
+    network that the pipeline trains.
+
     Raises:
         ValueError: The name has other characters than allowed, or is taken.
     """
@@ -57,6 +62,7 @@ def write_starter(name: str) -> Path:
     path = STUDIES / f"{name}.yaml"
     if path.exists():
         raise ValueError(f"{path}: expected no study of that name yet, got one.")
+    vgg_input = params.load()["networks"].get("vgg", {}).get("input", PIXELS)
     with replacing(path) as unfinished:
-        unfinished.write_text(STARTER.format(name=name), encoding="utf-8")
+        unfinished.write_text(STARTER.format(name=name, vgg_input=vgg_input), encoding="utf-8")
     return path

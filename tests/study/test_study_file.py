@@ -102,9 +102,15 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(folder):
         read_study("birds")
 
 
-def test_a_starter_is_a_sound_study(folder):
+@pytest.mark.parametrize(
+    ("networks", "fed"),
+    [({"vgg": {"input": "data/3_inputs/small"}}, "data/3_inputs/small"), ({"xception": {}}, "data/3_pixels")],
+)
+def test_a_starter_is_a_sound_study_of_the_network_that_the_pipeline_trains(folder, monkeypatch, networks, fed):
+    monkeypatch.setattr("stages.core.params.load", lambda: {"networks": networks})
     assert write_starter("birds").name == "birds.yaml"
     assert read_study("birds").images.source == "data/birds"
+    assert read_study("birds").networks["vgg"].input == fed
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
+from stages.core import params
 from stages.study.findings import FINAL
 from stages.study.plan import document_choices, make_plan
 from stages.study.scale import Scale
@@ -107,7 +108,8 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(folder):
     [({"vgg": {"input": "data/3_inputs/small"}}, "data/3_inputs/small"), ({"xception": {}}, "data/3_pixels")],
 )
 def test_a_starter_is_a_sound_study_of_the_network_that_the_pipeline_trains(folder, monkeypatch, networks, fed):
-    monkeypatch.setattr("stages.core.params.load", lambda: {"networks": networks})
+    values = params.load() | {"networks": networks}
+    monkeypatch.setattr("stages.core.params.load", lambda: values)
     assert write_starter("birds").name == "birds.yaml"
     assert read_study("birds").images.source == "data/birds"
     assert read_study("birds").networks["vgg"].input == fed

@@ -24,7 +24,12 @@ def advise_size(sides: pd.Series) -> str:
     """Return which `preprocess.size` suits images with these longer sides in pixels."""
     shares = {size: float((sides >= size).mean()) if len(sides) else 0.0 for size in SIZES}
     fitting = [size for size in SIZES if shares[size] >= MOST]
-    size = fitting[-1] if fitting else SIZES[0]
+    if not fitting:
+        return (
+            f"collect: {shares[SIZES[0]]:.0%} of the images have at least {SIZES[0]} pixels on their longer side; "
+            f"preprocess.size={SIZES[0]} enlarges the others, which adds nothing to see, and some networks need it."
+        )
+    size = fitting[-1]
     return (
         f"collect: {shares[size]:.0%} of the images have at least {size} pixels on their longer side, so "
         f"preprocess.size={size} suits them; a smaller size is faster and shows less."

@@ -17,6 +17,7 @@ def test_the_largest_size_that_four_of_five_images_reach_is_advised(sides, size,
     advice = advise_size(pd.Series(sides))
     assert advice.startswith(f"collect: {share} of the images have at least {size} pixels on their longer side")
     assert f"preprocess.size={size} " in advice
+    assert ("suits them" in advice) == (share != "0%")
 
 
 def test_the_splits_and_their_precision_are_told():

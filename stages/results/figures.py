@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from stages.figures.style import ACCENT, DARK, DPI, METADATA, MOST_CLASSES, PALE, begin_figure, legible_names
 
+READABLE = 8  # classes of a confusion matrix at the usual size; of more it grows, so that numbers and names stay apart
 NEAR = 3  # names of networks whose costs differ by less than this factor stand above and below in turn
 
 
@@ -18,7 +19,9 @@ def draw_summary(values: dict[str, Any], confusions: dict[str, pd.DataFrame], pa
     """Draw the networks' accuracies, the share of the largest class and the confusion matrices, as a PNG file."""
     begin_figure()
     columns = max(2, -(-len(confusions) // 2))
-    figure = Figure(figsize=(3.6 + 2.5 * columns, 5.4), layout="constrained")
+    classes = max(confusion["class"].nunique() for confusion in confusions.values())
+    larger = max(1.0, classes / READABLE) if classes <= MOST_CLASSES else 1.0
+    figure = Figure(figsize=(3.6 + 2.5 * columns * larger, 5.4 * larger), layout="constrained")
     grid = figure.add_gridspec(2, columns + 2)
     draw_accuracies(values, list(confusions), figure.add_subplot(grid[:, :2]))
     for i, (name, confusion) in enumerate(confusions.items()):
@@ -106,5 +109,5 @@ def draw_confusion(name: str, confusion: pd.DataFrame, axes: Axes) -> None:
         linewidths=1 if are_few else 0, xticklabels=names, yticklabels=names, ax=axes,
     )  # fmt: skip
     axes.set(title=name, xlabel="predicted", ylabel="true" if are_few else f"true, of {len(classes)} classes")
-    axes.tick_params(axis="x", rotation=30)
+    axes.tick_params(axis="x", rotation=30 if len(classes) <= READABLE else 90)
     axes.tick_params(axis="y", rotation=0)

@@ -12,7 +12,8 @@ VALUES = {"networks": {"vgg": ONE}, "champion": "vgg", "baseline": {"test": {"ac
 def size_of(n_classes, path):
     classes = [f"class {number:03}" for number in range(n_classes)]
     draw_summary(VALUES, {"vgg": pd.DataFrame({"class": classes, "predicted": classes})}, path)
-    return Image.open(path).size
+    with Image.open(path) as image:
+        return image.size
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,9 @@ for _flag in (
     os.environ.pop(_flag, None)
 
 # OpenCV adds numbers in an order that depends on the processor's instructions, and `clean` found one pair of drawings
-# with AVX2 that it did not find with AVX-512. Without them every processor of this family gives the same bytes, in the
-# same time: 4.6 seconds for `clean`, and one microsecond more or less for an augmentation.
+# with AVX2 that it did not find with AVX-512. Without them every processor of this family gives the same bytes.
+# Measured with AVX-512 and without: 4.8 and 4.6 seconds for `clean`; of an augmentation's operations on 128 pixels a
+# filter takes 108 microseconds instead of 63, a rotation 113 instead of 110.
 if platform.machine().lower() in ("x86_64", "amd64"):
     os.environ["OPENCV_CPU_DISABLE"] = "SSE4.1,SSE4.2,AVX,FP16,AVX2,AVX512-SKX"
 

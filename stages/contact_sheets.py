@@ -13,6 +13,9 @@ from stages.core.terminal import command
 from stages.figures.sheets import SheetSection, Tile, draw_sheet
 from stages.figures.tiles import SIDE, file_name, image_section, read_squares, spread
 
+PAIR_COLUMNS = (
+    "first", "second", "first_class", "second_class", "distance", "similarity", "changed", "form", "relation",
+)  # fmt: skip
 GAP = 4  # pixels between the two images of a pair
 COLUMNS = 10
 PER_CLASS, PER_REASON, PER_KIND, PER_GROUP = 40, 20, 50, 20
@@ -27,7 +30,7 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
     """
     kept = read_table(cleaned / "kept.csv", "image_id", "class", "file", "group")
     rejected = read_table(cleaned / "rejected.csv", "image_id", "class", "file", "reason", "detail")
-    pairs = read_table(cleaned / "pairs.csv", "first", "second", "first_class", "second_class", "relation")
+    pairs = read_table(cleaned / "pairs.csv", *PAIR_COLUMNS)
     images = pd.concat([kept, rejected]).drop_duplicates("image_id").set_index("image_id")
     with replacing_folder(target, "contact_sheets") as folder:
         by_class = [(name, "kept", rows, PER_CLASS) for name, rows in kept.groupby("class")]

@@ -58,9 +58,9 @@ def find_model(name: str, trained: Path) -> Path:
     if name in known:
         return trained / name
     if not name or not (Path(name) / "network.json").is_file():
+        trained_ones = ", ".join(known) or "none yet"
         raise FileNotFoundError(
-            f"{name or 'model'}: expected the folder of a model or a trained network ({', '.join(known) or 'none yet'}"
-            "), got neither."
+            f"{name or 'model'}: expected the folder of a model or a trained network ({trained_ones}), got neither."
         )
     return Path(name)
 

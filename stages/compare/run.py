@@ -16,10 +16,8 @@ from stages.results.comparison import as_markdown
 from stages.results.figures import draw_cost, draw_summary
 from stages.results.grouped_accuracy import accuracy_difference
 
+COLUMNS = ("image_id", "class", "split", "group", "predicted")  # of the predictions that are compared
 DIGITS = 4
-
-
-COLUMNS = ("image_id", "class", "split", "group", "predicted")  # of predictions, that are compared
 
 
 class Compare(params.Section):

@@ -66,9 +66,8 @@ def plot_embedding(table: pd.DataFrame, title: str) -> Figure:
     names = legible_names(sorted(table["class"].unique()))
     table = table.assign(**{column: table[column].replace(names) for column in ("class", "predicted")})
     classes = list(names.values())
-    others = dict.fromkeys(classes[MOST_CLASSES:])
-    colours = dict(zip(classes, cycle(sns.color_palette("colorblind")), strict=False)) | dict.fromkeys(others, PALE)
-    shapes = dict(zip(classes, cycle(MARKERS), strict=False)) | dict.fromkeys(others, ".")
+    colours = dict.fromkeys(classes, PALE) | dict(zip(classes[:MOST_CLASSES], cycle(sns.color_palette("colorblind"))))
+    shapes = dict.fromkeys(classes, ".") | dict(zip(classes[:MOST_CLASSES], cycle(MARKERS)))
     is_test = table["split"] == "test"
     wrong = table[is_test & (table["class"] != table["predicted"])]
     figure = Figure(figsize=(8.4, 6.2), layout="constrained")

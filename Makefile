@@ -4,6 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 INSTALLED := .venv/.installed
+RAY_INSTALLED := .venv/.installed-ray
 UV := $(shell grep -o '^uv==[0-9.]*' requirements.txt)
 
 .DEFAULT_GOAL := help
@@ -36,8 +37,13 @@ notebooks: setup  ## Execute the notebooks again, on the pipeline's results
 test: setup  ## Test all but what takes long (budget: 3 minutes)
 	pytest -n 3 --dist worksteal -m "not slow"
 
-test-slow: setup  ## Test what takes long: full trainings, whole pipelines, a browser (budget: 15 minutes)
+test-slow: setup $(RAY_INSTALLED)  ## Test what takes long: full trainings, whole pipelines, a browser (budget: 15 minutes)
 	pytest -n 3 --dist loadfile --no-loadscope-reorder -m slow
+
+$(RAY_INSTALLED): $(INSTALLED) requirements-ray.txt
+	uv pip install --quiet --compile-bytecode -r requirements-ray.txt \
+		|| python -m pip install --quiet -r requirements-ray.txt
+	touch $@
 
 bench: setup .venv-peers/.installed  ## Compare clean, its hashes and its search with other tools (1 hour)
 	python -m benchmarks.duplicates
@@ -60,7 +66,8 @@ lint: setup  ## Check style, types and which way imports point
 	lint-imports --no-cache
 
 # Not after setup, which a lock that cannot be installed would stop.
-lock:  ## Compile requirements.in into requirements.txt
+lock:  ## Compile requirements.in into requirements.txt, and requirements-ray.in likewise
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	python -m pip install --quiet $(UV)
 	uv pip compile --quiet --universal --python-version 3.11 requirements.in --output-file requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 requirements-ray.in --output-file requirements-ray.txt

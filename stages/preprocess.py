@@ -17,6 +17,7 @@ from stages.core.tables import read_table, tally, write_table
 from stages.core.terminal import command, progress, state_counts
 from stages.figures.sheets import SheetSection, Tile, draw_sheet
 from stages.images.faces import NO_FACE, Box, Face, outline
+from stages.images.machines import machines
 from stages.images.opening import UnusableImage
 from stages.images.preprocessing import Preprocessing, Reader, Size, dump_settings, open_reader
 from stages.images.reading import Pixels, read_upright
@@ -184,8 +185,9 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = params.read(Preprocess, "preprocess")
     others = with_sizes(settings, params.read(Inputs, "inputs"))
-    counts = run(settings, arguments.raw, arguments.kept, arguments.target)
-    run_others(others, arguments.raw, arguments.kept, arguments.further)
+    with machines():
+        counts = run(settings, arguments.raw, arguments.kept, arguments.target)
+        run_others(others, arguments.raw, arguments.kept, arguments.further)
     write_json(counts, arguments.metrics)
     print(state_counts("preprocess", counts["listed"], {"kept": counts["kept"], **counts["failed"]}))
 

@@ -10,6 +10,7 @@ from stages.core import params
 from stages.core.files import write_json
 from stages.core.tables import read_table
 from stages.core.terminal import command, state_counts
+from stages.images.machines import machines
 
 
 def main() -> None:
@@ -21,7 +22,8 @@ def main() -> None:
     parser.add_argument("metrics", type=Path, help="the counts to write, as JSON")
     arguments = parser.parse_args()
     settings = params.read(Clean, "clean")
-    counts = run(settings, arguments.source, arguments.review, arguments.target)
+    with machines():
+        counts = run(settings, arguments.source, arguments.review, arguments.target)
     write_json(counts, arguments.metrics)
     print(state_counts("clean", counts["listed"], {"kept": counts["kept"], **counts["rejected"]}))
     if counts["waiting"]:

@@ -47,14 +47,22 @@ class Agreement(NamedTuple):
 def compare_views(pairs: pd.DataFrame, files: list[Path], known: dict[Path, View]) -> pd.DataFrame:
     """Return the pairs of rows with the columns of `Agreement`; files whose view is not known are read."""
     blocks = [pairs.iloc[start : start + PAIRS_AT_ONCE] for start in range(0, len(pairs), PAIRS_AT_ONCE)]
-    work = (joblib.delayed(compare_block)(block, files, known) for block in blocks)
+    work = (joblib.delayed(compare_block)(block, *files_of(block, files, known)) for block in blocks)
     results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
     found = [agreement for block in progress(results, len(blocks), "compare") for agreement in block]
     columns = dict(zip(Agreement._fields, zip(*found, strict=True), strict=True)) if found else {}
     return pairs.assign(**{name: np.array(columns.get(name, ())) for name in Agreement._fields})
 
 
-def compare_block(pairs: pd.DataFrame, files: list[Path], known: dict[Path, View]) -> list[Agreement]:
+def files_of(
+    pairs: pd.DataFrame, files: list[Path], known: dict[Path, View]
+) -> tuple[dict[int, Path], dict[Path, View]]:
+    """Return the file of each row in the pairs, and the views of these files that are known."""
+    own = {row: files[row] for row in {*pairs["first"], *pairs["second"]}}
+    return own, {file: known[file] for file in own.values() if file in known}
+
+
+def compare_block(pairs: pd.DataFrame, files: dict[int, Path], known: dict[Path, View]) -> list[Agreement]:
     """Return how far the two images of each pair agree; each image is prepared once."""
 
     @cache

@@ -79,7 +79,7 @@ def pairs_in_bands(hashes: Hashes, max_distance: int, bands: list[tuple[int, int
         order = np.argsort(keys, kind="stable")
         index = Index(keys[order], hashes[order], np.searchsorted(keys[order], np.arange(int(mask) + 2)))
         work = (joblib.delayed(index.near)(change, max_distance) for change in bit_changes(bands[number][0], radius))
-        for first, second in joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator_unordered")(work):
+        for first, second in joblib.Parallel(n_jobs=-1, require="sharedmem", return_as="generator_unordered")(work):
             differing = index.hashes[first] ^ index.hashes[second]
             is_new = np.ones(len(first), dtype=bool)
             for shift_, mask_, radius_ in parts[:number]:

@@ -9,6 +9,7 @@ from stages.core.terminal import command
 from stages.search.run import TARGET, prepare_trial, run
 from stages.search.space import EXPECTED, read_space
 from stages.search.trials import FAILED
+from stages.tracking import places
 from stages.tracking.dvc_experiments import experiment_command
 from stages.tracking.run import NAME
 
@@ -27,6 +28,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the suggested values")
     parser.add_argument("--name", help="name of the search; by default the network's name")
+    places.add_arguments(parser)
     parser.add_argument("--dry", action="store_true", help="only print the first command")
     return parser.parse_args()
 
@@ -44,7 +46,10 @@ def main() -> None:
     if arguments.dry:
         print(shlex.join(experiment_command(prepare_trial(name, arguments.network, space, [], arguments.seed)[0])))
         return
-    trials = run(name, arguments.network, space, arguments.trials, arguments.minutes, arguments.seed, TARGET / name)
+    trials = run(
+        name, arguments.network, space, arguments.trials, arguments.minutes, arguments.seed, TARGET / name,
+        places.read_where(arguments),
+    )  # fmt: skip
     if any(trial.status == FAILED for trial in trials):
         sys.exit(1)
 

@@ -12,40 +12,44 @@ from stages.search.page import run_name, write_results
 from stages.search.space import Space
 from stages.search.trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest
 from stages.tracking.dvc_experiments import find_done
-from stages.tracking.experiment_clone import Clone
+from stages.tracking.places import HERE, Where, place_of_runs
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run, Value, in_force, params_seen_by
-from stages.tracking.runner import attempt, make_data, only_study
+from stages.tracking.runner import Place
 
 TARGET = Path("metrics/searches")
 
 
-def run(name: str, network: str, space: Space, count: int, minutes: float, seed: int, folder: Path) -> list[Trial]:
+def run(
+    name: str, network: str, space: Space, count: int, minutes: float, seed: int, folder: Path, where: Where = HERE
+) -> list[Trial]:
     """Run trials until there are `count`, write their results into the folder, and return them.
 
     Trials that the folder already holds are not repeated, not even the failed ones.
 
     Raises:
-        ValueError: The folder holds a search of other params, or trials whose experiments are gone or out of date; or
-            a study is running.
+        ValueError: The folder holds a search of other params, or trials whose experiments are gone or out of date; a
+            study is running; or not all experiments are pushed.
     """
     keep_to_one_search(describe_search(network, space, seed), folder)
     start = time.monotonic()
     results = folder.absolute()
     source = str(space.fixed.get("collect.source", load()["collect"]["source"]))
-    with only_study(source) as clone:
-        make_data(clone)
+    with place_of_runs(source, where) as place:
+        place.take_up([run_name(name, number + 1) for number in range(count)])
         trials = restore(name, network, space, seed, results)
+        place.push([run_name(name, number + 1) for number in range(len(trials))])
         while len(trials) < count:
             if time.monotonic() - start > 60 * minutes:
                 print(f"--minutes {minutes:g}: the time is over after {len(trials)} of {count} trials.", flush=True)
                 break
             made, least = prepare_trial(name, network, space, trials, seed)
-            print(f"\ntrial {len(trials) + 1} of {count}", flush=True)
-            trials.append(carry_out(made, clone, varied_values(made, space), least))
+            title = f"trial {len(trials) + 1} of {count}"
+            trials.append(carry_out(title, made, place, varied_values(made, space), least))
             write_results(name, network, trials, results)
     if trials:
         print(f"\n{write_results(name, network, trials, folder)}\n{folder}/README.md has this page with its figure.")
+    place.check_pushed()
     return trials
 
 
@@ -122,11 +126,11 @@ def prepare_trial(
     return Run(run_name(name, len(before) + 1), network, changes, ""), least
 
 
-def carry_out(made: Run, clone: Clone, values: dict[str, Value], least: dict[int, float]) -> Trial:
+def carry_out(title: str, made: Run, place: Place, values: dict[str, Value], least: dict[int, float]) -> Trial:
     """Make the trial's experiment, and return the trial, done, stopped early or failed."""
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
-    attempt(made, clone, records, failures)
+    place.make({title: made}, records, failures)
     if made.name in records:
         return as_trial(values, records[made.name], least)
     return Trial(values, FAILED, reason=failures[made.name])

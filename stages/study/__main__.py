@@ -10,6 +10,7 @@ from stages.study.run import TARGET, Judging, command_lines, describe_study, red
 from stages.study.scale import find_source, read_scale
 from stages.study.starter import write_starter
 from stages.study.study_file import read_study, study_names
+from stages.tracking import places
 
 
 def parse() -> argparse.Namespace:
@@ -37,6 +38,8 @@ def parse() -> argparse.Namespace:
                           help="start sweeps from the document's choices, or from the best on validation")  # fmt: skip
         command_parser.add_argument("-S", "--set-param", metavar="KEY=VALUE", action="append", default=[],
                           help="any other key of params.yaml, as in `dvc exp run -S`")  # fmt: skip
+        if name == "run":
+            places.add_arguments(command_parser)
         command_parser.add_argument("--dry", action="store_true", help="only print the commands")
     report = commands.add_parser("report", help="write tables, figures and verdicts anew from the recorded results")
     report.add_argument("folder", type=Path, help="a folder in metrics/studies")
@@ -64,7 +67,7 @@ def main() -> None:
             print(f"{describe_study(arguments.study, read_study(arguments.study))}\n")
         if is_shown:
             print(command_lines(*part))
-        elif run(*part, params.read(Judging, "study"), TARGET):
+        elif run(*part, params.read(Judging, "study"), TARGET, places.read_where(arguments)):
             sys.exit(1)
 
 

@@ -47,11 +47,12 @@ def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> 
             "run": cell.run, "params": fingerprint(plan.runs[cell.run]), "status": status,
             "reason": failures.get(cell.run, "") if not record else "", **numbers,
         })  # fmt: skip
-    curves = [record.curve.assign(run=name)[["run", *CURVE]] for name, record in records.items() if name in plan.runs]
+    own = {name: records[name] for name in plan.runs if name in records}  # in the plan's order, whichever ended first
+    curves = [record.curve.assign(run=name)[["run", *CURVE]] for name, record in own.items()]
     return Results(
         pd.DataFrame(rows, dtype=object).fillna(""),
         pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["run", *CURVE]),
-        join({name: record for name, record in records.items() if name in plan.runs}, finals),
+        join(own, finals),
     )
 
 

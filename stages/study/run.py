@@ -15,8 +15,9 @@ from stages.study.scale import Scale, find_source
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study, check_part, read_study
 from stages.tracking.dvc_experiments import experiment_command
+from stages.tracking.places import HERE, Where, place_of_runs
 from stages.tracking.records import Record, as_text
-from stages.tracking.runner import adopt, attempt, make_data, only_study
+from stages.tracking.runner import adopt
 
 TARGET = Path("metrics/studies")
 
@@ -28,7 +29,8 @@ class Judging(params.Section):
 
 
 def run(
-    name: str, scale: Scale, sweep: str | None, network: str | None, judging: Judging, target: Path
+    name: str, scale: Scale, sweep: str | None, network: str | None, judging: Judging, target: Path,
+    where: Where = HERE,
 ) -> dict[str, str]:  # fmt: skip
     """Run the study, write its results into `target/<study>`, and return the failed runs with their reasons.
 
@@ -36,7 +38,7 @@ def run(
     `carry: measured` a sweep starts once the sweeps before it are done.
 
     Raises:
-        ValueError: There is no such study or sweep, or another study is running.
+        ValueError: There is no such study or sweep, another study is running, or not all experiments are pushed.
     """
     study = read_study(name)
     check_part(name, study, sweep, network)
@@ -44,20 +46,20 @@ def run(
     results = folder.absolute()
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
-    with only_study(scale.data) as clone:
-        make_data(clone)
+    with place_of_runs(scale.data, where) as place:
         failed: set[str] = set()  # in earlier calls; runs that are asked for now are tried again
         while True:
             settled = {*records, *failures, *failed}
             plan = make_plan(name, study, scale, choose(study, scale, name, records, settled))
             part = plan.only(sweep, network)
             failed = {*read_failures(results, plan)} - {*part.runs}
+            place.take_up([planned.name for planned in plan.runs.values() if planned.name not in records])
             found = adopt(plan.runs.values(), records)
             print("".join(f"done already: {run_name}\n" for run_name in found), end="", flush=True)
+            place.push(found)
             waiting = [planned for planned in part.runs.values() if planned.name not in (*records, *failures)]
-            for number, planned in enumerate(waiting, 1):
-                print(f"\nrun {number} of {len(waiting)}", flush=True)
-                attempt(planned, clone, records, failures)
+            titles = [f"run {number + 1} of {len(waiting)}" for number in range(len(waiting))]
+            place.make(dict(zip(titles, waiting, strict=True)), records, failures)
             if not found and not waiting:
                 break
     if not part.runs:
@@ -65,6 +67,7 @@ def run(
     records = read_records(folder, plan) | records
     old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
     publish(name, study, scale, plan, records, old | failures, judging, folder)
+    place.check_pushed()
     return failures
 
 

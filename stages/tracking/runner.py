@@ -1,10 +1,10 @@
-"""The runs of a study or search, one after the other: finished runs are kept, and a failed run stops no other."""
+"""The runs of a study or search: finished runs are kept, and a failed run stops no other."""
 
 import os
 import shlex
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from stages.tracking.dvc_experiments import LOGS, execute, experiment_command, f
 from stages.tracking.experiment_clone import Clone, hand_over, inside_clone, restore
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run
+from stages.tracking.team import Team, push, take_up
 
 
 @contextmanager
@@ -89,13 +90,68 @@ def log_of(name: str, clone: Clone) -> Path:
     return clone.repository / LOGS / f"{name}.log"
 
 
+class Place:
+    """A place where runs are made, from the code, params and images of a clone; a team may share what is made."""
+
+    def __init__(self, clone: Clone, team: Team | None) -> None:
+        self.clone, self.team = clone, team
+        self.unsent: dict[str, str] = {}  # runs that are made and not pushed, with the reasons
+
+    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
+        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+        raise NotImplementedError
+
+    def take_up(self, names: list[str]) -> None:
+        """Take up the experiments of these names that the team has, and push those that it has not."""
+        if not self.team:
+            return
+        log = log_of("team", self.clone)
+        if reason := take_up(self.team, names, log):
+            print(f"experiments of {self.team.git_name} are not here with their data: {reason}", flush=True)
+        hand_over(self.clone.folder, self.clone.repository)
+
+    def push(self, names: list[str]) -> None:
+        """Push the experiments to the team, if there is one, and note those that cannot be pushed."""
+        if not self.team or not names:
+            return
+        for name in names:
+            self.unsent.pop(name, None)
+        if reason := push(self.team, names, log_of("team", self.clone)):
+            self.unsent |= dict.fromkeys(names, reason)
+            print(f"not pushed to {self.team.git_name}: {reason}", flush=True)
+
+    def check_pushed(self) -> None:
+        """Check that what was made is pushed.
+
+        Raises:
+            ValueError: Something is not.
+        """
+        if self.team and self.unsent:
+            raise ValueError(
+                f"{self.team.git_name}: expected all experiments to be pushed, got {len(self.unsent)} that are only "
+                f"here: {next(iter(self.unsent.values()))} The same command pushes them."
+            )
+
+
+class Here(Place):
+    """This machine, which makes one run after the other."""
+
+    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
+        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+        for title, run in runs.items():
+            print(f"\n{title}", flush=True)
+            attempt(run, self.clone, records, failures)
+            if run.name in records:
+                self.push([run.name])
+
+
 def attempt(run: Run, clone: Clone, records: dict[str, Record], failures: dict[str, str]) -> None:
     """Make the run's experiment, and add its record to the records or the reason of its failure to the failures."""
     for folder in (clone.folder, clone.repository):
         forget(run.name, folder)
     command = experiment_command(run)
     log = log_of(run.name, clone)
-    print(f"{shlex.join(command)}\nits output is in {os.path.relpath(log)}", flush=True)
+    print(f"{shlex.join(command)}\nits output is in {log.relative_to(clone.repository)}", flush=True)
     start = time.monotonic()
     reason = execute(command, log)
     restore(clone)

@@ -1,0 +1,147 @@
+"""The runs of a study or search on a Ray cluster: each is a task, whose experiment comes back through the remotes."""
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from stages.tracking import worker
+from stages.tracking.dvc_experiments import DATA, LOCK, experiment_command, failure_reason, find_done, forget
+from stages.tracking.dvc_lock import parse_lock, upstream
+from stages.tracking.experiment_clone import Clone
+from stages.tracking.git import git
+from stages.tracking.records import Record, read_record
+from stages.tracking.run import Run, in_force, params_seen_by
+from stages.tracking.runner import Place, log_of
+from stages.tracking.team import Team
+
+LOST_TWICE = "its worker was lost twice"
+
+
+class Cluster(Place):
+    """The machines of a cluster, which make as many runs at once as they have processors for."""
+
+    def __init__(self, address: str, clone: Clone, team: Team) -> None:
+        """Connect to the cluster at the address, which Ray understands: `ray://<host>:10001`, `<host>:6379`, `auto`.
+
+        Raises:
+            ValueError: Ray is not installed, the address does not answer, or workers cannot get what is here.
+        """
+        super().__init__(clone, team)
+        check_shared(clone, team)
+        self.git_url, self.store, self.ray = team.git_url, (team.store, team.store_url), connect(address)
+
+    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
+        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+        begin = self.ray.remote(worker.work)
+        pending = {}
+        for title, run in runs.items():
+            print(f"\n{title}\n{shlex.join(experiment_command(run))}", flush=True)
+            # A task whose machine is lost begins once more, on another one.
+            task = begin.options(**self.needs(run), max_retries=1, retry_exceptions=False, name=run.name)
+            pending[task.remote(self.task(run))] = run
+        while pending:
+            [done], _ = self.ray.wait(list(pending), num_returns=1)
+            self.take(pending.pop(done), done, records, failures)
+
+    def needs(self, run: Run) -> dict[str, int]:
+        """Return the processors and GPUs that the run's params ask for, where a machine has as many.
+
+        Raises:
+            ValueError: No machine has as many processors.
+        """
+        document = params_seen_by(run)
+        cpus, gpus = (in_force(document, f"train.{run.network}.{key}") for key in ("threads", "gpus"))
+        machines = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        largest = max((int(machine.get("CPU", 0)) for machine in machines), default=0)
+        if cpus > largest:
+            raise ValueError(
+                f"params.yaml train.{run.network}.threads: expected at most the {largest} processors of the largest "
+                f"machine of the cluster, got {cpus}."
+            )
+        has_gpu = any(machine.get("GPU") for machine in machines)
+        return {"num_cpus": cpus, "num_gpus": gpus if has_gpu else 0}
+
+    def task(self, run: Run) -> worker.Task:
+        """Return what a machine must know of the run."""
+        lock = parse_lock(LOCK.read_text(encoding="utf-8")) if LOCK.is_file() else {}
+        of_network = f"train@{run.network}"
+        stages = [name for name in upstream(lock, of_network) or upstream(lock, DATA) if name != of_network]
+        return worker.Task(
+            self.git_url, self.clone.commit, *self.store, sorted(stages), run.name, experiment_command(run)
+        )
+
+    def take(self, run: Run, done: Any, records: dict[str, Record], failures: dict[str, str]) -> None:
+        """Take the run's experiment from the remotes, and add its record, or the reason of its failure."""
+        try:
+            report: worker.Report = self.ray.get(done)
+        except self.ray.exceptions.RayError as error:
+            is_lost = isinstance(error, (self.ray.exceptions.WorkerCrashedError, self.ray.exceptions.NodeDiedError))
+            failures[run.name] = LOST_TWICE if is_lost else as_line(str(error))
+            print(f"{run.name} failed: {failures[run.name]}", flush=True)
+            return
+        log = log_of(run.name, self.clone)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(report.log, encoding="utf-8")
+        reason = ""
+        if report.failed:
+            seen = log.relative_to(self.clone.repository)
+            reason = failure_reason(report.log) or f"{report.failed}, see {seen}"
+        else:
+            for folder in (self.clone.folder, self.clone.repository):
+                forget(run.name, folder)
+            self.take_up([run.name])
+        experiment = find_done(run) if not reason else None
+        if experiment:
+            records[run.name] = read_record(run, experiment)
+            accuracy = f"val accuracy {records[run.name].numbers['val_accuracy']:.3f}"
+            spent = f"{report.seconds:.0f} s on {report.host}, {report.run_seconds:.0f} of them by `dvc exp run`"
+            print(f"{run.name}: done in {spent}: {accuracy}", flush=True)
+        else:
+            failures[run.name] = reason or f"no experiment came back, see {log.relative_to(self.clone.repository)}"
+            print(f"{run.name} failed on {report.host}: {failures[run.name]}", flush=True)
+
+
+def connect(address: str) -> Any:
+    """Return Ray, connected to the cluster.
+
+    Raises:
+        ValueError: Ray is not installed, or the address does not answer.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        from ray import cloudpickle
+    except ImportError as error:
+        raise ValueError("--on: expected Ray, got none: pip install --requirement requirements-ray.txt") from error
+    cloudpickle.register_pickle_by_value(worker)
+    try:
+        ray.init(address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
+        raise ValueError(f"--on {address}: expected a Ray cluster that answers, got: {as_line(str(error))}") from error
+    return ray
+
+
+def check_shared(clone: Clone, team: Team) -> None:
+    """Check that workers can get code, params and images as they are here.
+
+    Raises:
+        ValueError: Something is not committed, the commit is not pushed, or the source is known neither to Git nor DVC.
+    """
+    if git("rev-parse", f"{clone.commit}^{{tree}}") != clone.tree:
+        raise ValueError("--on: expected all changes to be committed, because workers clone, got some that are not.")
+    branches = f"refs/remotes/{team.git_name}/"
+    if not git("for-each-ref", "--contains", clone.commit, branches, folder=clone.repository):
+        raise ValueError(f"--on: expected HEAD to be pushed, got a commit that {team.git_name} lacks: git push first.")
+    if clone.sources:
+        raise ValueError(
+            f"{clone.sources[0]}: expected a source that Git or DVC tracks, because workers clone and pull, got one "
+            "that neither knows. `dvc add` and `dvc push` share it."
+        )
+
+
+def as_line(text: str) -> str:
+    """Return the first sentence of a message in a line, without colours."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return " ".join(plain.split())[:300]

@@ -1,0 +1,155 @@
+"""What a machine of a cluster does for one run: clone, pull, make the experiment, push it, report.
+
+A worker has the project's packages and not its code, which it gets from Git: this module goes there by value, and so
+imports nothing of the project.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+TORN = (".git/index.lock", ".dvc/tmp/rwlock", ".dvc/tmp/rwlock.lock")  # what a kill may leave
+NOT_FOR_DVC = ("OMP_NUM_THREADS", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # Ray sets the first of them
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run: where the code and the data are, the stages whose results it needs, and the command that makes it."""
+
+    git_url: str
+    commit: str
+    store: str
+    store_url: str
+    stages: list[str]
+    name: str
+    command: list[str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a task: the host, the seconds of all and of the run alone, and what the commands printed.
+
+    `failed` is the command that failed, which is the last one in the log; empty if none did.
+    """
+
+    host: str
+    seconds: float
+    run_seconds: float
+    failed: str
+    log: str
+
+
+class Commands:
+    """The commands of a task in its clone, and what they print."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, ""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        kept = {key: value for key, value in os.environ.items() if key not in NOT_FOR_DVC}
+        self.environment = {**kept, "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
+
+    def run(self, *command: str) -> None:
+        """Run the command, whose processes hold what this process holds.
+
+        Raises:
+            subprocess.CalledProcessError: It fails.
+        """
+        self.log += f"$ {' '.join(command)}\n"
+        result = subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True, errors="replace", check=False, close_fds=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.log += result.stdout
+        result.check_returncode()
+
+    def succeeds(self, *command: str) -> bool:
+        """Run the command and return whether it succeeds."""
+        try:
+            self.run(*command)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+
+def work(task: Task) -> Report:
+    """Make and push the experiment in a clone that stays for the next task."""
+    start, run_seconds, failed = time.monotonic(), 0.0, ""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dvc-image-classification" / "workers"
+    with free_folder(home) as folder:
+        commands = Commands(folder)
+        try:
+            if not shutil.which("dvc", path=commands.environment["PATH"]):
+                raise FileNotFoundError(f"expected the packages of requirements.txt in {sys.prefix}, got no dvc")
+            prepare(task, commands, home / "cache")
+            begin = time.monotonic()
+            commands.run(*task.command)
+            run_seconds = time.monotonic() - begin
+            commands.run("dvc", "exp", "push", "--force", "origin", task.name)
+        except subprocess.CalledProcessError as error:
+            failed = " ".join(error.cmd)
+        except OSError as error:
+            failed = str(error)
+    return Report(socket.gethostname(), time.monotonic() - start, run_seconds, failed, commands.log)
+
+
+@contextmanager
+def free_folder(home: Path) -> Iterator[Path]:
+    """Hold one of the folders for clones that no other task, and no command that a killed one left, uses."""
+    home.mkdir(parents=True, exist_ok=True)
+    for number in count():
+        lock = FileLock(
+            home / f"{number}.lock", timeout=0, on_acquired=lambda descriptor: os.set_inheritable(descriptor, True)
+        )
+        try:
+            lock.acquire()
+        except Timeout:
+            continue
+        try:
+            folder = home / str(number)
+            folder.mkdir(exist_ok=True)
+            yield folder
+        finally:
+            lock.release()
+        return
+
+
+def prepare(task: Task, commands: Commands, cache: Path) -> None:
+    """Bring the clone to the task's commit, with the data it needs, and without what earlier tasks left.
+
+    Raises:
+        subprocess.CalledProcessError: Git or DVC fails.
+    """
+    folder = commands.folder
+    for name in TORN:
+        (folder / name).unlink(missing_ok=True)
+    if not (folder / ".git").is_dir() or not commands.succeeds("git", "remote", "set-url", "origin", task.git_url):
+        for entry in folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        commands.run("git", "clone", "--quiet", "--no-checkout", task.git_url, ".")
+    if not commands.succeeds("git", "cat-file", "-e", task.commit):
+        commands.run("git", "fetch", "--quiet", "origin")
+    commands.run("git", "checkout", "--quiet", "--force", "--detach", task.commit)
+    commands.run("git", "clean", "-ffdq")
+    listed = subprocess.run(
+        ["git", "for-each-ref", "--format=delete %(refname)", "refs/exps"], cwd=folder, check=True, capture_output=True
+    )
+    subprocess.run(["git", "update-ref", "--stdin"], cwd=folder, check=True, input=listed.stdout)
+    ready, state = folder / ".git" / "ready_for", f"{task.commit} {task.store} {task.store_url} {task.stages}"
+    if ready.is_file() and ready.read_text(encoding="utf-8") == state:
+        return
+    settings = {"cache.dir": str(cache), f"remote.{task.store}.url": task.store_url, "core.remote": task.store}
+    for key, value in settings.items():
+        commands.run("dvc", "config", "--local", key, value)
+    if not commands.succeeds("dvc", "pull", "--quiet", *task.stages):
+        commands.run("dvc", "repro", "--quiet", *task.stages)
+    ready.write_text(state, encoding="utf-8")

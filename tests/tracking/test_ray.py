@@ -1,0 +1,168 @@
+"""A study on a real cluster: Ray with two machines, which are processes here, and a team's remotes in folders."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+from stages.core.tables import read_table
+from tests.repositories import ENVIRONMENT, RESULTS, copy_working_tree, draw_classes, run, shell, shrink
+
+pytestmark = pytest.mark.slow
+
+STUDY = """
+question: Bars, blobs or dots?
+document: a test
+images: {origin: drawn, quote: "", source: data/own, how: "", params: {}}
+params: {}
+networks:
+  convnet:
+    input: data/3_pixels
+    params: {epochs: 1, width: 0.02}
+    sweeps:
+      dropout: {param: dropout, values: [0, 0.2, 0.4], chosen: 0, quote: ""}
+instead: []
+findings:
+  - {claim: no dropout is best, quote: "", check: best_of, network: convnet, sweep: dropout, value: 0}
+"""
+RUNS = [f"tiny-convnet-dropout-{value}-s0" for value in (0, 0.2, 0.4)]
+PORT = "6391"
+RAY = str(Path(sys.prefix, "bin", "ray"))
+LIMIT_S = 400
+
+
+def start_machine(folder, *arguments):
+    """Start a machine of the cluster, whose cache is the folder, and return the process of Ray that runs its tasks."""
+    before = {process.pid for process in raylets()}
+    folder.mkdir()
+    environment = ENVIRONMENT | {"XDG_CACHE_HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    ended = subprocess.run(
+        [RAY, "start", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    [machine] = [process for process in raylets() if process.pid not in before]
+    return machine
+
+
+def raylets():
+    return [process for process in psutil.process_iter() if process.name() == "raylet"]
+
+
+def kill(process):
+    """Kill the process with all that it started, as a machine without power ends."""
+    for each in (process, *process.children(recursive=True)):
+        each.kill()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Two machines of two processors each, and a head that runs nothing."""
+    head = ("--head", "--port", PORT, "--num-cpus", "0", "--include-dashboard=false")
+    start_machine(tmp_path / "head", *head, "--temp-dir", "/tmp/ray-of-tests")
+    yield [
+        start_machine(tmp_path / name, "--address", f"127.0.0.1:{PORT}", "--num-cpus", "2") for name in ("one", "two")
+    ]
+    subprocess.run([RAY, "stop", "--force"], capture_output=True, timeout=60, check=False)
+    shutil.rmtree("/tmp/ray-of-tests", ignore_errors=True)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository whose code is pushed to Git's remote, and its drawings and data to DVC's."""
+    folder = tmp_path / "repository"
+    copy_working_tree(folder, RESULTS)
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    shrink(params)
+    yaml.dump(params, folder / "params.yaml")
+    (folder / "studies" / "tiny.yaml").write_text(STUDY)
+    draw_classes(folder / "data" / "own")
+    shell(tmp_path, "git", "init", "--quiet", "--bare", "-b", "main", "bare")
+    shell(folder, "git", "init", "--quiet", "-b", "main")
+    for key in ("user.name", "user.email"):
+        shell(folder, "git", "config", key, "test")
+    run(folder, "dvc", "add", "data/own")
+    run(folder, "dvc", "remote", "add", "--default", "team", str(tmp_path / "store"))
+    run(folder, "dvc", "repro", "split")
+    shell(folder, "git", "add", "--all")
+    shell(folder, "git", "commit", "--quiet", "--message", "first")
+    shell(folder, "git", "remote", "add", "origin", "../bare")  # the address is relative
+    shell(folder, "git", "push", "--quiet", "origin", "main")
+    run(folder, "dvc", "push", "--quiet")
+    return folder
+
+
+def clone(folder, name):
+    shell(folder, "git", "clone", "--quiet", "bare", name)
+    for key in ("user.name", "user.email"):
+        shell(folder / name, "git", "config", key, "test")
+    return folder / name
+
+
+def start_study(folder, *arguments):
+    command = [sys.executable, "-m", "stages.study", "run", "tiny", *arguments]
+    with (folder / "study.log").open("w") as log:
+        return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log, start_new_session=True)
+
+
+def wait_for(condition):
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < LIMIT_S
+        time.sleep(0.2)
+
+
+def finished(process, folder):
+    status = process.wait(LIMIT_S)
+    printed = (folder / "study.log").read_text()
+    assert status == 0, printed
+    return printed
+
+
+def is_training(machine):
+    return any("stages.train" in " ".join(child.cmdline()) for child in machine.children(recursive=True))
+
+
+def test_a_study_survives_a_machine_and_its_head_and_its_tables_are_those_of_one_machine(
+    cluster, repository, tmp_path
+):  # fmt: skip
+    on_cluster = ("--on", f"127.0.0.1:{PORT}")
+    study = start_study(repository, *on_cluster)
+    wait_for(lambda: all(map(is_training, cluster)))
+    kill(cluster[0])
+    wait_for(lambda: "done in" in (repository / "study.log").read_text())
+    os.killpg(study.pid, signal.SIGKILL)
+    study.wait()
+
+    printed = finished(start_study(repository, *on_cluster), repository)
+    assert "done already: " in printed
+    assert sorted(read_table(repository / "metrics" / "studies" / "tiny" / "runs.csv")["run"].unique()) == RUNS
+
+    # Another machine takes up what the team has, and runs nothing.
+    colleague = clone(tmp_path, "colleague")
+    printed = finished(start_study(colleague, "--push"), colleague)
+    assert [f"done already: {name}" in printed for name in RUNS] == [True] * 3
+    assert "dvc exp run" not in printed
+
+    # A machine by itself, without the team's data.
+    alone = clone(tmp_path, "alone")
+    run(alone, "dvc", "pull", "--quiet", "data/own.dvc")
+    printed = run(alone, "python", "-m", "stages.study", "run", "tiny")
+    assert printed.count("dvc exp run -n") == 3
+    for name in ("runs.csv", "curves.csv", "answers.csv", "README.md"):
+        tables = [(folder / "metrics" / "studies" / "tiny" / name).read_text() for folder in (repository, alone)]
+        assert tables[0] == tables[1], name
+
+
+def test_an_address_that_does_not_answer_is_one_line(repository):
+    study = start_study(repository, "--on", "127.0.0.1:1")
+    assert study.wait(LIMIT_S) == 1
+    [line] = [line for line in (repository / "study.log").read_text().splitlines() if "--on" in line]
+    assert line.startswith("--on 127.0.0.1:1: expected a Ray cluster that answers, got: ")

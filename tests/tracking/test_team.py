@@ -1,0 +1,99 @@
+"""A team's remotes: what is asked of them before anything runs, what is taken up, and what is pushed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stages.tracking import team
+from stages.tracking.team import Team, connect, find_team, push, take_up
+from tests.repositories import shell
+
+CONFIG = """
+['remote "other"']
+    url = /mnt/other
+['remote "store"']
+    url = ../../a store
+"""
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository whose Git remote is named by a relative path and has two experiments."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    Path(".dvc").mkdir()
+    Path(".dvc/config").write_text(f"[core]\n    remote = store\n{CONFIG}")
+    shell(tmp_path, "git", "init", "--quiet", "--bare", "bare")
+    shell(folder, "git", "init", "--quiet")
+    shell(folder, "git", "remote", "add", "origin", "../bare")
+    shell(folder, "git", "-c", "user.name=a", "-c", "user.email=b", "commit", "--quiet", "--allow-empty", "-m", "first")
+    for name in ("mine", "theirs", "not-asked-for"):
+        shell(folder, "git", "update-ref", reference(name), "HEAD")
+    shell(folder, "git", "push", "--quiet", "origin", "refs/exps/*:refs/exps/*")
+    for name in ("theirs", "not-asked-for"):
+        shell(folder, "git", "update-ref", "-d", reference(name))
+    return folder
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """The commands that are run, of which none is, and the reason with which they fail."""
+    ran = []
+    monkeypatch.setattr(team, "execute", lambda command, log: ran.append(command) or "")
+    return ran
+
+
+def reference(name):
+    return f"refs/exps/aa/{'b' * 38}/{name}"
+
+
+def test_addresses_that_are_paths_are_absolute(repository, tmp_path):
+    assert find_team("origin") == Team("origin", str(tmp_path / "bare"), "store", str(tmp_path / "a store"))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (["git", "remote", "remove", "origin"], "git remote get-url origin: expected success in .*No such remote"),
+        (["git", "remote", "set-url", "origin", "../none"], "git ls-remote --quiet ../none HEAD: expected success"),
+    ],
+)
+def test_a_git_remote_that_is_not_there_is_one_line(repository, break_it, said):
+    subprocess.run(break_it, check=True)
+    with pytest.raises(ValueError, match=said):
+        find_team("origin")
+
+
+@pytest.mark.parametrize("config", ["", CONFIG, "[core]\n    remote = store\n"])
+def test_without_a_default_dvc_remote_data_would_go_nowhere(repository, config):
+    Path(".dvc/config").write_text(config)
+    with pytest.raises(ValueError, match=r"dvc remote: expected a default one, .* got none\. `dvc remote add"):
+        find_team("origin")
+
+
+def test_a_clone_elsewhere_knows_the_remotes_by_the_same_names(repository, commands, tmp_path):
+    shell(tmp_path, "git", "clone", "--quiet", "repository", "clone")
+    connect(find_team("origin"), tmp_path / "clone")
+    url = shell(tmp_path / "clone", "git", "remote", "get-url", "origin").strip()
+    assert url == str(tmp_path / "bare")
+    assert [command[-2:] for command in commands] == [
+        ["remote.store.url", str(tmp_path / "a store")], ["core.remote", "store"],
+    ]  # fmt: skip
+
+
+def test_only_what_is_asked_for_and_not_here_is_taken_up(repository, commands):
+    assert take_up(find_team("origin"), ["mine", "theirs", "nobodys"], Path("log")) == ""
+    assert commands == [["dvc", "exp", "pull", "origin", reference("theirs")]]
+    commands.clear()
+    assert take_up(find_team("origin"), ["mine"], Path("log")) == ""
+    assert commands == []
+
+
+def test_what_is_here_is_pushed_over_what_is_there(repository, commands):
+    assert push(find_team("origin"), ["mine", "theirs"], Path("log")) == ""
+    assert commands == [["dvc", "exp", "push", "--force", "origin", reference("mine")]]
+    commands.clear()
+    assert push(find_team("origin"), ["theirs"], Path("log")) == ""
+    assert commands == []

@@ -1,5 +1,6 @@
 """The output of a step in the terminal: one line for an error or the counts, and a bar for the progress."""
 
+import errno
 import os
 import sys
 from collections import Counter
@@ -30,10 +31,19 @@ def command(main: Callable[[], None]) -> None:
     except (ValueError, TypeError, OSError) as error:
         if os.environ.get("TRACEBACK"):
             raise
-        if isinstance(error, OSError) and is_full(error):
-            full = error.filename2 or error.filename or Path.cwd()  # A copy names its source first.
-            sys.exit(f"{full}: expected room on the disk to write to, got a full one.")
-        sys.exit(" ".join(str(error).split()))
+        sys.exit(" ".join(describe(error).split()))
+
+
+def describe(error: Exception) -> str:
+    """Return what the error says, and of one of the system where, what was expected and what was met."""
+    if not isinstance(error, OSError):
+        return str(error)
+    path = error.filename2 or error.filename or Path.cwd()  # A copy names its source first.
+    if is_full(error):
+        return f"{path}: expected room on the disk to write to, got a full one."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{path}: expected to be allowed to read and write it, got: {os.strerror(error.errno)}."
+    return str(error)
 
 
 def state_counts(step: str, listed: int, outcomes: Mapping[str, int]) -> str:

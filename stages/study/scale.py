@@ -63,7 +63,7 @@ def find_source(data: str | None, study: Study, must_exist: bool) -> str:
     """
     own = study.images if data is None else read_study(data).images if data in study_names() else None
     path = Path(own.source if own else str(data))
-    if must_exist and not path.exists():
+    if must_exist and not path.exists() and not Path(f"{path}.dvc").is_file():
         how = f" {own.how}" if own else ""
         raise FileNotFoundError(f"--data {path}: expected a folder, an archive or a study's name, got none.{how}")
     # Experiments run in folders of their own. From there a relative path out of the repository leads elsewhere.

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,13 +81,17 @@ def missing_data() -> list[str]:
 
 
 def find_done(run: Run) -> Experiment | None:
-    """Return the newest experiment of the run's name that has its params, code and source; None if there is none."""
+    """Return the newest experiment of the run's name that is current and has its data; None if there is none."""
+    return next((experiment for experiment in find_current(run) if has_outputs(experiment.lock, run)), None)
+
+
+def find_current(run: Run) -> Iterator[Experiment]:
+    """Yield the experiments of the run's name that have its params, code and source, the newest first."""
     document = params_seen_by(run)
     for commit in references().get(run.name, {}).values():
         lock = read_lock(commit)
-        if is_current(lock, run.target, document) and has_outputs(lock, run):
-            return Experiment(commit, lock)
-    return None
+        if is_current(lock, run.target, document):
+            yield Experiment(commit, lock)
 
 
 def has_outputs(lock: Lock, run: Run) -> bool:

@@ -59,6 +59,6 @@ def place_of_runs(source: str, where: Where) -> Iterator[Place]:
 
             place = Cluster(where.cluster, clone, team)
         else:
-            make_data(clone)
+            make_data(clone, team)
             place = Here(clone, team)
         yield place

@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,16 @@ from pathlib import Path
 from stages.core.locks import locked
 from stages.core.params import load
 from stages.tracking.diagnosis import as_text, examine
-from stages.tracking.dvc_experiments import LOGS, execute, experiment_command, find_done, forget, missing_data
+from stages.tracking.dvc_experiments import (
+    DATA,
+    LOGS,
+    execute,
+    experiment_command,
+    find_current,
+    find_done,
+    forget,
+    missing_data,
+)
 from stages.tracking.experiment_clone import Clone, hand_over, inside_clone, restore
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run
@@ -56,17 +66,19 @@ def check_repository() -> None:
         raise ValueError(diagnosis.faults[0])
 
 
-def make_data(clone: Clone) -> None:
-    """Make the data that dvc.lock records and the cache lacks.
+def make_data(clone: Clone, team: Team | None) -> None:
+    """Get the data that dvc.lock records and the cache lacks from the team, if there is one, and make the others.
 
     Raises:
         ValueError: The data cannot be made.
     """
+    log = log_of("data", clone)
+    added = Path(f"{os.path.normpath(load()['collect']['source'])}.dvc")
+    if team and missing_data():
+        execute(["dvc", "pull", "--with-deps", DATA, *([str(added)] if added.is_file() else [])], log)
     command = missing_data()
     if command:
         print(f"\n{shlex.join(command)}", flush=True)
-        log = log_of("data", clone)
-        added = Path(f"{os.path.normpath(load()['collect']['source'])}.dvc")
         reason = execute(["dvc", "checkout", str(added)], log) if added.is_file() else ""
         reason = reason or execute(command, log)
         restore(clone)
@@ -77,11 +89,17 @@ def make_data(clone: Clone) -> None:
 def adopt(runs: Iterable[Run], records: dict[str, Record]) -> list[str]:
     """Add the records of runs whose experiments are done to the records, and return the names of these runs."""
     found = []
-    for run in runs:
-        experiment = find_done(run) if run.name not in records else None
+    for run in (run for run in runs if run.name not in records):
+        experiment = find_done(run)
         if experiment:
             records[run.name] = read_record(run, experiment)
             found.append(run.name)
+        elif any(find_current(run)):
+            print(
+                f"{run.name}: expected its experiment with its data, got it without: it is made again. If they were "
+                f"pushed, `dvc exp pull <git remote> {run.name}` gets them.",
+                file=sys.stderr,
+            )
     return found
 
 

@@ -99,10 +99,11 @@ def feed(
 
 def facts_of(settings: Hyperparams, amounts: Augmentation, inputs: Inputs) -> dict[str, Any]:
     """Return what decides the result of a training besides data and code: params, versions and devices."""
+    backend = keras.backend.backend()
     return {
         "settings": settings.model_dump(),
         "amounts": amounts.model_dump(),
         "backbone": inputs.backbone,
-        "versions": [version(package) for package in ("keras", "tensorflow", "numpy", "opencv-python-headless")],
-        "devices": [keras.backend.backend(), *keras.distribution.list_devices()],
+        "versions": [version(package) for package in ("keras", backend, "numpy", "opencv-python-headless")],
+        "devices": [backend, *keras.distribution.list_devices()],
     }

@@ -85,6 +85,18 @@ def test_a_full_disk_is_one_line_with_the_place_that_is_full(monkeypatch, error,
     assert caught.value.code == f"{place}: expected room on the disk to write to, got a full one."
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError(errno.EROFS, "", "/there"), "Read-only file system"),
+     (PermissionError(errno.EACCES, "", "/from", None, "/there"), "Permission denied")],
+)  # fmt: skip
+def test_a_place_that_may_not_be_used_is_named_first(monkeypatch, error, reason):
+    monkeypatch.delenv("TRACEBACK", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        command(fail(error))
+    assert caught.value.code == f"/there: expected to be allowed to read and write it, got: {reason}."
+
+
 def test_an_interrupt_says_that_nothing_is_half_written(monkeypatch):
     monkeypatch.delenv("TRACEBACK", raising=False)
     with pytest.raises(SystemExit, match=r"^interrupted: nothing half-written"):

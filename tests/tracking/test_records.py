@@ -55,6 +55,12 @@ def test_runs_are_done_failed_or_not_run(plan):
     ]  # fmt: skip
 
 
+def test_the_tables_do_not_depend_on_which_run_ended_first(plan, results):
+    other = gather(plan, {"b": record(0.25), "a": record(0.5)}, {"c": "it: expected a loss, got nan."})
+    for name in ("runs", "curves", "answers"):
+        assert getattr(results, name).equals(getattr(other, name))
+
+
 def test_what_is_written_is_read_back_and_comes_out_the_same(results, plan, tmp_path):
     write(results, tmp_path / "one")
     records, failures = read_records(tmp_path / "one", plan), read_failures(tmp_path / "one", plan)

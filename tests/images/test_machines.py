@@ -1,0 +1,90 @@
+"""On which machines image work runs: what joblib is told, and that other workers give the same bytes."""
+
+import sys
+from types import ModuleType
+
+import joblib
+import pytest
+
+from stages.clean import run as clean
+from stages.clean.settings import Clean
+from stages.collect.run import Collect
+from stages.collect.run import run as collect
+from stages.core import params
+from stages.images.machines import ADDRESS, machines
+from stages.preprocess import Preprocess
+from stages.preprocess import run as preprocess
+
+
+@pytest.fixture
+def ray(monkeypatch):
+    """A stand-in for Ray, whose cluster answers if its address is good; and what was asked of it."""
+    asked = []
+
+    def init(address, runtime_env, **_):
+        if address != "good:1":
+            raise ConnectionError("nobody there")
+        asked.append(runtime_env)
+
+    fake = ModuleType("ray")
+    fake.init, fake.shutdown = init, lambda: asked.append("shut down")
+    of_joblib = ModuleType("ray.util.joblib")
+    of_joblib.register_ray = lambda: joblib.register_parallel_backend("ray", joblib.parallel.BACKENDS["sequential"])
+    for name, module in (("ray", fake), ("ray.util", ModuleType("ray.util")), ("ray.util.joblib", of_joblib)):
+        monkeypatch.setitem(sys.modules, name, module)
+    return asked
+
+
+def backend():
+    """Return the backend that the work on images would have."""
+    return type(joblib.Parallel(n_jobs=2, prefer="threads")._backend).__name__
+
+
+def test_threads_do_the_work_without_an_address(monkeypatch):
+    monkeypatch.delenv(ADDRESS, raising=False)
+    with machines():
+        assert backend() == "ThreadingBackend"
+
+
+def test_the_workers_have_this_folder_and_the_cluster_is_left_in_the_end(monkeypatch, ray, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(ADDRESS, "good:1")
+    with machines():
+        assert backend() == "SequentialBackend"
+        assert ray[0]["env_vars"] == {"PYTHONPATH": str(tmp_path)}
+        assert ray[0]["worker_process_setup_hook"].args == (tmp_path,)
+    assert ray[1:] == ["shut down"]
+    assert backend() == "ThreadingBackend"
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(monkeypatch, ray):
+    monkeypatch.setenv(ADDRESS, "bad:1")
+    said = "RAY_ADDRESS=bad:1: expected a Ray cluster that answers, got: nobody there"
+    with pytest.raises(ValueError, match=said), machines():
+        pass
+
+
+def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
+    monkeypatch.setenv(ADDRESS, "good:1")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match="RAY_ADDRESS=good:1: expected Ray, got none: pip install"), machines():
+        pass
+
+
+def prepare_images(folder):
+    """Clean and preprocess raw/, and return the bytes of all that is written."""
+    clean.run(params.read(Clean, "clean"), folder / "raw", folder / "review.csv", folder / "clean")
+    preprocess(params.read(Preprocess, "preprocess"), folder / "raw", folder / "clean" / "kept.csv", folder / "pixels")
+    written = (path for part in ("clean", "pixels") for path in sorted((folder / part).iterdir()))
+    return {path.name: path.read_bytes() for path in written}
+
+
+@pytest.mark.slow
+def test_processes_give_the_bytes_that_threads_give(project, tmp_path, root):
+    settings = params.read(Collect, "collect").model_copy(update={"source": str(root / "data/0_embedded/clipart.zip")})
+    collect(settings, tmp_path / "raw")
+    (tmp_path / "review.csv").write_text("image_id,decision,class,reason,time\n")
+    by_threads = prepare_images(tmp_path)
+    for workers in (1, 2, 4):
+        with joblib.parallel_config(backend="loky", n_jobs=workers):
+            assert prepare_images(tmp_path) == by_threads, workers

@@ -18,6 +18,7 @@ from stages.figures.style import DPI, METADATA, MOST_CLASSES, begin_figure, legi
 from stages.figures.tiles import SIDE, image_section
 
 COLUMNS = 10
+MOST_SHEETS = 100  # nobody looks at more; each takes a tenth of a second
 
 
 class CollectionReport(params.Section):
@@ -30,7 +31,8 @@ class CollectionReport(params.Section):
 def run(settings: CollectionReport, raw: Path, target: Path) -> None:
     """Write `extents.png`, its numbers `smaller.csv`, and a sheet `sheets/<class>.png` of each class into target.
 
-    A file that is not an image is a grey square on its sheet, and left out of the numbers.
+    Of very many classes the largest have sheets. A file that is not an image is a grey square on its sheet, and left
+    out of the numbers.
 
     Raises:
         ValueError: No header of an image states width and height.
@@ -40,11 +42,15 @@ def run(settings: CollectionReport, raw: Path, target: Path) -> None:
     if extents.empty:
         raise ValueError(f"{raw / 'images.csv'}: expected images with a width and a height, got {len(images)} without.")
     smaller = count_smaller(extents, sorted(settings.input_sizes))
+    sizes = images.groupby("class").size().sort_values(ascending=False, kind="stable")
+    shown = sizes.index[:MOST_SHEETS]
+    if len(shown) < len(sizes):
+        print(f"collection_report: sheets of the {len(shown)} largest of {len(sizes):,} classes.")
     with replacing_folder(target, "collection_report") as folder:
         (folder / "sheets").mkdir()
         write_table(smaller, folder / "smaller.csv")
         draw_extents(extents, smaller, folder / "extents.png")
-        for name, rows in images.groupby("class"):
+        for name, rows in images[images["class"].isin(shown)].groupby("class"):
             section = image_section(name, "collected", rows, settings.per_class, raw)
             draw_sheet([section], folder / "sheets" / f"{name}.png", SIDE, COLUMNS)
 

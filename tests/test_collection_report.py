@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stages import collection_report
 from stages.collection_report import CollectionReport, count_smaller, measure_extents, run
 from stages.core.tables import read_table
 
@@ -47,6 +48,13 @@ def test_each_class_has_a_sheet_of_its_own_images(report):
     assert set(sheets) == {"cat", "dog"}
     assert RED in sheets["cat"] and BLUE not in sheets["cat"]
     assert BLUE in sheets["dog"] and RED not in sheets["dog"]
+
+
+def test_of_very_many_classes_the_largest_have_sheets(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(collection_report, "MOST_SHEETS", 1)
+    run(SETTINGS, write_raw(tmp_path), tmp_path / "report")
+    assert [path.name for path in (tmp_path / "report" / "sheets").iterdir()] == ["dog.png"]
+    assert capsys.readouterr().out == "collection_report: sheets of the 1 largest of 2 classes.\n"
 
 
 def test_the_shares_of_smaller_images_are_those_of_the_shorter_side(report):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import joblib
 
+from stages.web.ray_cluster import connect
+
 ADDRESS = "RAY_ADDRESS"  # as Ray itself has it; no param, because it changes no result
 
 
@@ -25,19 +27,11 @@ def machines() -> Iterator[None]:
     if not address:
         yield
         return
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise ValueError(
-            f"{ADDRESS}={address}: expected Ray, got none: pip install --requirement requirements-ray.txt"
-        ) from error
     here = Path.cwd()
     surroundings = {"env_vars": {"PYTHONPATH": str(here)}, "worker_process_setup_hook": partial(os.chdir, here)}
-    try:
-        ray.init(address, runtime_env=surroundings, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ValueError(f"{ADDRESS}={address}: expected a Ray cluster that answers, got: {error}") from error
+    ray = connect(address, f"{ADDRESS}={address}", runtime_env=surroundings)
+    from ray.util.joblib import register_ray
+
     register_ray()
     try:
         with joblib.parallel_config(backend="ray"):

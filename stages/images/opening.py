@@ -1,7 +1,9 @@
 """How a file of an image is opened and decoded, with nothing started and in bounded time and memory."""
 
 import errno
+import threading
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +15,8 @@ from PIL import Image, TiffImagePlugin
 FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "DIB", "PCX", "PPM", "QOI", "SGI", "TGA",
 )  # fmt: skip
-MOST_MEGAPIXELS = 500  # of an image that is decoded, whatever params.yaml says: 1.5 GB
+MOST_MEGAPIXELS = 200  # of an image that is decoded, whatever params.yaml says: 1.6 GB, as WebP 3.2
+LARGE_MEGAPIXELS = 50  # one after the other, so that memory does not grow with the number of processors
 MOST_SCANS = 100  # of a JPEG, each of which goes over all pixels; programs write about ten
 BYTES_OF_PIXEL = 4  # of Pillow's RGB
 # Numbers of errors that come from the disk or the system. A damaged file can cause others, such as EINVAL by a place
@@ -32,6 +35,9 @@ pi_heif.register_heif_opener()
 TiffImagePlugin.OPEN_INFO[b"MM", 0, (1,), 1, (16,), ()] = ("I;16B", "I;16B")
 # Pillow's own limit only warns below 179 megapixels; `check_area` refuses by the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
+
+
+_large = threading.RLock()
 
 
 class UnusableImage(ValueError):
@@ -76,6 +82,11 @@ def decode(image: Image.Image) -> Image.Image:
         reason = "truncated" if "truncated" in str(error) else "unreadable"
         raise UnusableImage(reason, str(error)) from error
     return image
+
+
+def in_turn(image: Image.Image) -> AbstractContextManager[object]:
+    """Return a context in which no other thread decodes a large image, if this one is large."""
+    return _large if image.width * image.height > LARGE_MEGAPIXELS * 1e6 else nullcontext()
 
 
 def raise_if_of_machine(error: Exception) -> None:

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps
 
-from stages.images.opening import UnusableImage, decode, draft, open_image
+from stages.images.opening import UnusableImage, decode, draft, in_turn, open_image
 
 Pixels = npt.NDArray[np.uint8]
 Crop = Literal["center", "letterbox", "none"]
 Edges = tuple[float, float, float, float]  # left, top, right, bottom of a part of an image, in its pixels
 WHITE = (255, 255, 255)
+STRIP_PIXELS = 4_000_000
 
 ORIENTATION = 0x0112  # the EXIF tag; https://exiftool.org/TagNames/EXIF.html
 # How to turn an image stored in each orientation upright, as ImageOps.exif_transpose does.
@@ -43,12 +44,22 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = reduce_depth(image)
     if image.has_transparency_data or image.mode in ("RGBa", "La"):
-        layered = image.convert("RGBA")
+        return lay_on_white(image)
+    return with_profile(image, image.info)
+
+
+def lay_on_white(image: Image.Image) -> Image.Image:
+    """Return an image with transparency in sRGB over white, made a strip at a time for the sake of memory."""
+    page = Image.new("RGB", image.size)
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(image.height, top + rows)))
+        layered = strip.convert("RGBA")
         coloured = with_profile(layered.convert("RGB"), image.info).convert("RGBA")
         coloured.putalpha(layered.getchannel("A"))
-        white = Image.new("RGBA", image.size, (*WHITE, 255))
-        return Image.alpha_composite(white, coloured).convert("RGB")
-    return with_profile(image, image.info)
+        white = Image.new("RGBA", strip.size, (*WHITE, 255))
+        page.paste(Image.alpha_composite(white, coloured).convert("RGB"), (0, top))
+    return page
 
 
 def reduce_depth(image: Image.Image) -> Image.Image:
@@ -105,7 +116,7 @@ def read_upright(path: Path) -> Image.Image:
     Raises:
         UnusableImage: The image cannot be decoded.
     """
-    with open_image(path) as image:
+    with open_image(path) as image, in_turn(image):
         orientation = read_orientation(image)
         whole = to_rgb(decode(image))
     return whole.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else whole
@@ -120,7 +131,7 @@ def read_pixels(path: Path, size: tuple[int, int], crop: Crop) -> Pixels:
     Raises:
         UnusableImage: The image cannot be decoded.
     """
-    with open_image(path) as image:
+    with open_image(path) as image, in_turn(image):
         orientation = read_orientation(image)
         # The small image is turned instead of the large one, so its sides are requested as they are stored.
         width, height = size if orientation >= 5 else size[::-1]

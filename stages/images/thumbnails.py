@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-from stages.images.opening import decode, draft, open_image
+from stages.images.opening import decode, draft, in_turn, open_image
 from stages.images.perceptual_hash import SIDE
 from stages.images.reading import UPRIGHT, has_own_colours, read_orientation, to_rgb
 
@@ -71,7 +71,8 @@ def read_small(image: Image.Image) -> Small:
         UnusableImage: The image cannot be decoded.
     """
     size, orientation = image.size, read_orientation(image)
-    return Small(*decode_reduced(image, scale_for(image)), orientation, size)
+    with in_turn(image):
+        return Small(*decode_reduced(image, scale_for(image)), orientation, size)
 
 
 def look_at(small: Small) -> Look:

@@ -1,7 +1,5 @@
 """The runs of a study or search on a Ray cluster: each is a task, whose experiment comes back through the remotes."""
 
-import os
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +13,7 @@ from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run, in_force, params_seen_by
 from stages.tracking.runner import Place, log_of
 from stages.tracking.team import Team
+from stages.web.ray_cluster import as_line, connect
 
 LOST_TWICE = "its worker was lost twice"
 
@@ -30,7 +29,9 @@ class Cluster(Place):
         """
         super().__init__(clone, team)
         check_shared(clone, team)
-        self.git_url, self.store, self.ray = team.git_url, (team.store, team.store_url), connect(address)
+        self.git_url, self.store = team.git_url, (team.store, team.store_url)
+        self.ray = connect(address, f"--on {address}")
+        self.ray.cloudpickle.register_pickle_by_value(worker)
 
     def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
         """Make the experiment of each run under its title, and add its record or the reason of its failure."""
@@ -103,26 +104,6 @@ class Cluster(Place):
             print(f"{run.name} failed on {report.host}: {failures[run.name]}", flush=True)
 
 
-def connect(address: str) -> Any:
-    """Return Ray, connected to the cluster.
-
-    Raises:
-        ValueError: Ray is not installed, or the address does not answer.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-        from ray import cloudpickle
-    except ImportError as error:
-        raise ValueError("--on: expected Ray, got none: pip install --requirement requirements-ray.txt") from error
-    cloudpickle.register_pickle_by_value(worker)
-    try:
-        ray.init(address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-        raise ValueError(f"--on {address}: expected a Ray cluster that answers, got: {as_line(str(error))}") from error
-    return ray
-
-
 def check_shared(clone: Clone, team: Team) -> None:
     """Check that workers can get code, params and images as they are here.
 
@@ -139,9 +120,3 @@ def check_shared(clone: Clone, team: Team) -> None:
             f"{clone.sources[0]}: expected a source that Git or DVC tracks, because workers clone and pull, got one "
             "that neither knows. `dvc add` and `dvc push` share it."
         )
-
-
-def as_line(text: str) -> str:
-    """Return the first sentence of a message in a line, without colours."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    return " ".join(plain.split())[:300]

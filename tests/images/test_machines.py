@@ -18,12 +18,10 @@ from stages.preprocess import run as preprocess
 
 @pytest.fixture
 def ray(monkeypatch):
-    """A stand-in for Ray, whose cluster answers if its address is good; and what was asked of it."""
+    """A stand-in for Ray, and what was asked of it."""
     asked = []
 
     def init(address, runtime_env, **_):
-        if address != "good:1":
-            raise ConnectionError("nobody there")
         asked.append(runtime_env)
 
     fake = ModuleType("ray")
@@ -48,27 +46,13 @@ def test_threads_do_the_work_without_an_address(monkeypatch):
 
 def test_the_workers_have_this_folder_and_the_cluster_is_left_in_the_end(monkeypatch, ray, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(ADDRESS, "good:1")
+    monkeypatch.setenv(ADDRESS, "auto")
     with machines():
         assert backend() == "SequentialBackend"
         assert ray[0]["env_vars"] == {"PYTHONPATH": str(tmp_path)}
         assert ray[0]["worker_process_setup_hook"].args == (tmp_path,)
     assert ray[1:] == ["shut down"]
     assert backend() == "ThreadingBackend"
-
-
-def test_a_cluster_that_does_not_answer_is_one_line(monkeypatch, ray):
-    monkeypatch.setenv(ADDRESS, "bad:1")
-    said = "RAY_ADDRESS=bad:1: expected a Ray cluster that answers, got: nobody there"
-    with pytest.raises(ValueError, match=said), machines():
-        pass
-
-
-def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
-    monkeypatch.setenv(ADDRESS, "good:1")
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match="RAY_ADDRESS=good:1: expected Ray, got none: pip install"), machines():
-        pass
 
 
 def prepare_images(folder):

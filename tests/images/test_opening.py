@@ -6,12 +6,13 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 
 import pytest
 from PIL import Image
 
-from stages.images.opening import FORMATS, MOST_SCANS, SCAN, UnusableImage, decode, open_image
+from stages.images.opening import FORMATS, MOST_SCANS, SCAN, UnusableImage, decode, in_turn, open_image
 from stages.images.reading import read_pixels
 from stages.images.thumbnails import read_view
 from tests.repositories import ROOT
@@ -123,12 +124,12 @@ def test_an_icon_that_hides_a_huge_image_is_not_opened(format_):
         open_image(io.BytesIO(content))
 
 
-def test_an_image_of_more_than_500_megapixels_is_not_decoded():
+def test_an_image_of_more_than_200_megapixels_is_not_decoded():
     chunk = b"IHDR" + struct.pack(">IIBBBBB", 26_000, 26_000, 1, 0, 0, 0, 0)
     header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     with open_image(io.BytesIO(header + struct.pack(">I", 0) + b"IDAT")) as image:
         assert image.size == (26_000, 26_000)
-        with pytest.raises(UnusableImage, match="too large: 26000x26000, expected at most 500 megapixels"):
+        with pytest.raises(UnusableImage, match="too large: 26000x26000, expected at most 200 megapixels"):
             decode(image)
 
 
@@ -160,3 +161,21 @@ def test_a_jpeg_of_thousands_of_scans_is_not_decoded(draw, progressive):
         decode(image)
     with open_image(io.BytesIO(with_scans(draw, MOST_SCANS // 2 if progressive else 0, progressive))) as image:
         assert decode(image).size == (64, 64)
+
+
+def test_large_images_are_decoded_one_after_the_other_and_others_beside_them():
+    large, small = Image.new("1", (10_000, 6_000)), Image.new("1", (10_000, 4_000))
+    entered = []
+
+    def enter(image):
+        with in_turn(image):
+            entered.append(image)
+
+    with in_turn(large), in_turn(large):  # a thread does not wait for itself
+        others = [threading.Thread(target=enter, args=[image]) for image in (large, small)]
+        for other in others:
+            other.start()
+        others[1].join(10)
+        assert entered == [small]
+    others[0].join(10)
+    assert entered == [small, large]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
+from stages.images import reading
 from stages.images.reading import (
     ORIENTATION,
     UnusableImage,
@@ -192,6 +193,20 @@ def test_a_colour_declared_transparent_becomes_white(tmp_path, mode, transparent
         flat(mode, colour).save(tmp_path / "image.png", transparency=transparent)
         pixels = read_pixels(tmp_path / "image.png", (1, 1), "none")
         assert (pixels[0, 0] == 255).all() == (colour == transparent)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGBa", "L"])
+def test_transparency_is_laid_on_white_a_strip_at_a_time(draw, monkeypatch, mode):
+    image = draw(1, (50, 40))
+    image.putalpha(draw(2, (50, 40), "L"))
+    image = image.convert({"P": "RGB", "L": "L"}.get(mode, mode))
+    if mode in "PL":
+        image = image.quantize(8) if mode == "P" else image
+        image.info["transparency"] = image.getpixel((3, 3))
+    whole = to_rgb(image)
+    monkeypatch.setattr(reading, "STRIP_PIXELS", 170)  # 3 rows, the last strip has one
+    assert to_rgb(image).tobytes() == whole.tobytes()
+    assert whole.mode == "RGB"
 
 
 def test_pixels_without_a_stated_range_are_refused(tmp_path):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from stages.tracking import cluster, worker
-from stages.tracking.cluster import LOST_TWICE, Cluster, as_line, check_shared
+from stages.tracking.cluster import LOST_TWICE, Cluster, check_shared
 from stages.tracking.experiment_clone import Clone
 from stages.tracking.run import Run
 from stages.tracking.team import Team
@@ -26,6 +26,7 @@ class Lost(Exception):
 class FakeRay:
     """A cluster of one machine with two processors, on which a task ends at once as `answer` says."""
 
+    cloudpickle = SimpleNamespace(register_pickle_by_value=lambda module: None)
     exceptions = SimpleNamespace(RayError=Lost, WorkerCrashedError=Lost, NodeDiedError=Lost)
 
     def __init__(self):
@@ -55,7 +56,7 @@ class FakeRay:
 @pytest.fixture
 def ray(monkeypatch):
     fake = FakeRay()
-    monkeypatch.setattr(cluster, "connect", lambda address: fake)
+    monkeypatch.setattr(cluster, "connect", lambda *_: fake)
     return fake
 
 
@@ -132,18 +133,6 @@ def test_a_task_that_fails_is_a_failed_run(place, ray, capsys, answer, reason):
 def test_an_experiment_that_does_not_come_back_is_a_failed_run(place, monkeypatch):
     monkeypatch.setattr(cluster, "find_done", lambda run: None)
     assert make(place) == ({}, {"one": "no experiment came back, see .dvc/tmp/studies/one.log"})
-
-
-def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match=r"--on: expected Ray, got none: pip install .* requirements-ray\.txt"):
-        cluster.connect("auto")
-
-
-def test_a_long_message_is_one_line():
-    assert as_line("\x1b[36mThe node\x1b[0m was\n   lost") == "The node was lost"
 
 
 @pytest.fixture

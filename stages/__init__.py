@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 STARTED_NS = time.time_ns()  # what is edited later may be read in its old or its new form
 STDERR = 2
@@ -65,6 +65,16 @@ def without_lines(texts: tuple[str, ...]) -> Iterator[None]:
                 if not any(text.encode() in line for text in texts):
                     os.write(STDERR, line)
 
+
+def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Say of Ctrl-C during the imports, which take seconds, one line; show other errors as Python does."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted: the command had not begun.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = show
 
 # Names of files and what is printed may hold any letter; a terminal that lacks one shows its number.
 if sys.getfilesystemencoding().lower() != "utf-8":

@@ -15,7 +15,7 @@ from stages.core.tables import read_table, write_table
 from stages.core.terminal import command
 from stages.figures.sheets import draw_sheet
 from stages.figures.style import DPI, METADATA, MOST_CLASSES, begin_figure, legible_names
-from stages.figures.tiles import SIDE, image_section
+from stages.figures.tiles import SIDE, image_section, of_largest_classes
 
 COLUMNS = 10
 MOST_SHEETS = 100  # nobody looks at more; each takes a tenth of a second
@@ -42,15 +42,12 @@ def run(settings: CollectionReport, raw: Path, target: Path) -> None:
     if extents.empty:
         raise ValueError(f"{raw / 'images.csv'}: expected images with a width and a height, got {len(images)} without.")
     smaller = count_smaller(extents, sorted(settings.input_sizes))
-    sizes = images.groupby("class").size().sort_values(ascending=False, kind="stable")
-    shown = sizes.index[:MOST_SHEETS]
-    if len(shown) < len(sizes):
-        print(f"collection_report: sheets of the {len(shown)} largest of {len(sizes):,} classes.")
+    shown = of_largest_classes(images, MOST_SHEETS, "collection_report: sheets")
     with replacing_folder(target, "collection_report") as folder:
         (folder / "sheets").mkdir()
         write_table(smaller, folder / "smaller.csv")
         draw_extents(extents, smaller, folder / "extents.png")
-        for name, rows in images[images["class"].isin(shown)].groupby("class"):
+        for name, rows in shown.groupby("class"):
             section = image_section(name, "collected", rows, settings.per_class, raw)
             draw_sheet([section], folder / "sheets" / f"{name}.png", SIDE, COLUMNS)
 

@@ -11,7 +11,7 @@ from stages.core.files import replacing_folder
 from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.figures.sheets import SheetSection, Tile, draw_sheet
-from stages.figures.tiles import SIDE, file_name, image_section, read_squares, spread
+from stages.figures.tiles import SIDE, file_name, image_section, of_largest_classes, read_squares, spread
 
 PAIR_COLUMNS = (
     "first", "second", "first_class", "second_class", "distance", "similarity", "changed", "form", "relation",
@@ -20,6 +20,7 @@ GAP = 4  # pixels between the two images of a pair
 COLUMNS = 10
 PER_CLASS, PER_REASON, PER_KIND, PER_GROUP = 40, 20, 50, 20
 LARGEST = 10  # groups to show
+MOST_CLASSES = 30  # in one sheet, which is then 20,000 pixels high
 
 
 def run(raw: Path, cleaned: Path, target: Path) -> None:
@@ -33,7 +34,8 @@ def run(raw: Path, cleaned: Path, target: Path) -> None:
     pairs = read_table(cleaned / "pairs.csv", *PAIR_COLUMNS)
     images = pd.concat([kept, rejected]).drop_duplicates("image_id").set_index("image_id")
     with replacing_folder(target, "contact_sheets") as folder:
-        by_class = [(name, "kept", rows, PER_CLASS) for name, rows in kept.groupby("class")]
+        shown = of_largest_classes(kept, MOST_CLASSES, "contact_sheets: kept.png is")
+        by_class = [(name, "kept", rows, PER_CLASS) for name, rows in shown.groupby("class")]
         by_reason = [(name, "rejected", rows, PER_REASON) for name, rows in rejected.groupby("reason")]
         draw_sheet([image_section(*group, raw) for group in by_class], folder / "kept.png", SIDE, COLUMNS)
         draw_sheet([image_section(*group, raw) for group in by_reason], folder / "rejected.png", SIDE, COLUMNS)

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stages import contact_sheets
 from stages.contact_sheets import draw_pair, group_sections, run
 from stages.figures.sheets import GAP, MARGIN
 
@@ -39,6 +40,17 @@ def test_each_sheet_shows_the_images_of_its_table(cleaned):
     assert RED in shown["kept"] and BLUE not in shown["kept"]
     assert BLUE in shown["rejected"] and RED not in shown["rejected"]
     assert {RED, BLUE} <= shown["pairs"]
+
+
+def test_of_very_many_classes_the_largest_are_shown(cleaned, monkeypatch, capsys):
+    table = pd.read_csv(cleaned / "cleaned" / "kept.csv")
+    both = pd.concat([table, table, table.assign(file="blue.png", **{"class": "bird"})])
+    both.assign(image_id=list("abc")).to_csv(cleaned / "cleaned" / "kept.csv", index=False)
+    monkeypatch.setattr(contact_sheets, "MOST_CLASSES", 1)
+    run(cleaned / "raw", cleaned / "cleaned", cleaned / "sheets")
+    shown = pixels(cleaned / "sheets" / "kept.png")
+    assert RED in shown and BLUE not in shown
+    assert capsys.readouterr().out == "contact_sheets: kept.png is of the 1 largest of 2 classes.\n"
 
 
 def test_the_largest_groups_are_shown_those_in_several_classes_first(cleaned):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 
@@ -50,6 +51,16 @@ def test_opencv_computes_alike_on_every_processor(root):
 def test_keras_runs_on_tensorflow_unless_a_person_says_otherwise(root):
     code = "import os, stages; print(os.environ['KERAS_BACKEND'])"
     assert start(root, code, {"KERAS_BACKEND": ""}).stdout == "tensorflow\n"
+
+
+def test_an_interrupt_of_the_imports_is_one_line(root):
+    ended = start(root, "import stages; raise KeyboardInterrupt", {})
+    assert ended.stderr == "interrupted: the command had not begun.\n"
+    assert ended.returncode == -signal.SIGINT
+
+
+def test_a_mistake_of_ours_during_the_imports_keeps_its_traceback(root):
+    assert "Traceback" in start(root, "import stages; raise KeyError", {}).stderr
 
 
 @pytest.mark.parametrize("backend", ["mxnet", "jax"])

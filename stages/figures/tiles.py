@@ -28,6 +28,15 @@ def image_section(name: Any, what: str, rows: pd.DataFrame, most: int, raw: Path
     return SheetSection(f"{name}: {len(tiles)} of {len(rows)} {what}", tiles)
 
 
+def of_largest_classes(images: pd.DataFrame, most: int, what: str) -> pd.DataFrame:
+    """Return the rows of the `most` largest classes; if there are more, print that `what` shows these alone."""
+    sizes = images.groupby("class").size().sort_values(ascending=False, kind="stable")
+    if len(sizes) <= most:
+        return images
+    print(f"{what} of the {most} largest of {len(sizes):,} classes.")
+    return images[images["class"].isin(sizes.index[:most])]
+
+
 def spread(rows: pd.DataFrame, number: int) -> list[pd.Series]:
     """Return at most `number` rows, evenly spread over the table."""
     places = np.unique(np.linspace(0, len(rows) - 1, min(number, len(rows))).astype(int))

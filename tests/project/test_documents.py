@@ -29,7 +29,7 @@ PAGES = {
 README = PAGES["README.md"]
 EXAMPLES = ("data/birds", "data/manifest.csv", "metrics/searches/xception", "metrics/studies/birds", "studies/birds")
 WHILE_RUNNING = ".dvc/tmp/"  # what DVC and studies write there is gone when they end
-SHELL = ("bash", "export", ".", "git", "make")
+SHELL = ("bash", "export", ".", "git", "make", "pip", "ray")
 FILE = re.compile(r"\.(csv|json|md|npy|png|py|yaml)$")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

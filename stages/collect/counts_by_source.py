@@ -1,5 +1,6 @@
 """Counts of the listed, kept and failed images, for each source and class."""
 
+from collections import defaultdict
 from typing import Any
 
 from stages.core.tables import tally
@@ -7,11 +8,15 @@ from stages.core.tables import tally
 
 def count_by_source(images: list[dict[str, Any]], failures: list[dict[str, str]]) -> dict[str, Any]:
     """Count the images that were listed, kept, and failed by reason: in all, and for each source and class."""
-    keys = sorted({(row["source"], row["class"]) for row in [*images, *failures]})
+    rows: defaultdict[tuple[str, str], tuple[list[dict[str, Any]], list[dict[str, Any]]]] = defaultdict(
+        lambda: ([], [])
+    )
+    for place, found in enumerate((images, failures)):
+        for row in found:
+            rows[row["source"], row["class"]][place].append(row)
     sources: dict[str, dict[str, Any]] = {}
-    for key in keys:
-        kept, failed = ([row for row in rows if (row["source"], row["class"]) == key] for rows in (images, failures))
-        sources.setdefault(key[0], {})[key[1] or "no class"] = count_outcomes(kept, failed)
+    for source, name in sorted(rows):
+        sources.setdefault(source, {})[name or "no class"] = count_outcomes(*rows[source, name])
     return {**count_outcomes(images, failures), "classes": tally(row["class"] for row in images), "sources": sources}
 
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from stages.tracking import git as git_module
 from stages.tracking import worker
 from stages.tracking.dvc_experiments import DATA, LOCK, experiment_command, failure_reason, find_done, forget
 from stages.tracking.dvc_lock import parse_lock, upstream
@@ -31,7 +32,8 @@ class Cluster(Place):
         check_shared(clone, team)
         self.git_url, self.store = team.git_url, (team.store, team.store_url)
         self.ray = connect(address, f"--on {address}")
-        self.ray.cloudpickle.register_pickle_by_value(worker)
+        for module in (worker, git_module):
+            self.ray.cloudpickle.register_pickle_by_value(module)
 
     def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
         """Make the experiment of each run under its title, and add its record or the reason of its failure."""

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from stages.tracking.dvc_lock import Lock, is_current, parse_lock, upstream
-from stages.tracking.git import git, without_repository
+from stages.tracking.git import git, without_credentials, without_repository
 from stages.tracking.run import Run, as_override, overrides, params_seen_by
 
 LOGS = Path(".dvc/tmp/studies")
@@ -55,7 +55,7 @@ def execute(command: list[str], log: Path) -> str:
             raise
     if status == 0:
         return ""
-    return failure_reason(log.read_text(errors="replace")) or f"exit status {status}, see {log}"
+    return without_credentials(failure_reason(log.read_text(errors="replace"))) or f"exit status {status}, see {log}"
 
 
 def failure_reason(log: str) -> str:

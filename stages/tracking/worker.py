@@ -1,7 +1,7 @@
 """What a machine of a cluster does for one run: clone, pull, make the experiment, push it, report.
 
 A worker has the project's packages and not its code, which it gets from Git: this module goes there by value, and so
-imports nothing of the project.
+does the one module of the project that it imports.
 """
 
 import os
@@ -18,8 +18,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from stages.tracking.git import NO_PROMPT, without_credentials, without_repository
+
 TORN = (".git/index.lock", ".dvc/tmp/rwlock", ".dvc/tmp/rwlock.lock")  # what a kill may leave
-NOT_FOR_DVC = ("OMP_NUM_THREADS", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # Ray sets the first of them
+SET_BY_RAY = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class Commands:
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, ""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        kept = {key: value for key, value in os.environ.items() if key not in NOT_FOR_DVC}
-        self.environment = {**kept, "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
+        self.environment = without_repository(os.environ) | NO_PROMPT | {"PATH": path}
+        self.environment.pop(SET_BY_RAY, None)
 
     def run(self, *command: str) -> None:
         """Run the command, whose processes hold what this process holds.
@@ -99,7 +101,8 @@ def work(task: Task) -> Report:
             failed = " ".join(error.cmd)
         except OSError as error:
             failed = str(error)
-    return Report(socket.gethostname(), time.monotonic() - start, run_seconds, failed, commands.log)
+    failed, log = without_credentials(failed), without_credentials(commands.log)
+    return Report(socket.gethostname(), time.monotonic() - start, run_seconds, failed, log)
 
 
 @contextmanager

@@ -97,3 +97,10 @@ def test_what_is_here_is_pushed_over_what_is_there(repository, commands):
     commands.clear()
     assert push(find_team("origin"), ["theirs"], Path("log")) == ""
     assert commands == []
+
+
+def test_keys_in_addresses_are_in_no_message(repository):
+    subprocess.run(["git", "remote", "set-url", "origin", "https://me:s3cret@127.0.0.1:1/code.git"], check=True)
+    with pytest.raises(ValueError, match="git ls-remote --quiet https://") as caught:
+        find_team("origin")
+    assert "s3cret" not in str(caught.value)

@@ -116,3 +116,9 @@ def test_two_tasks_of_a_machine_have_folders_of_their_own(tmp_path):
         assert (first.name, second.name) == ("0", "1")
     with free_folder(tmp_path) as again:
         assert again == first
+
+
+def test_keys_in_addresses_are_in_no_report(task):
+    report = work(replace(task, git_url="https://me:s3cret@127.0.0.1:1/code.git", store_url="https://s3cret@127.0.0.1"))
+    assert report.failed == "git clone --quiet --no-checkout https://***@127.0.0.1:1/code.git ."
+    assert "s3cret" not in report.log

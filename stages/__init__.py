@@ -67,9 +67,9 @@ def without_lines(texts: tuple[str, ...]) -> Iterator[None]:
 
 
 def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Say of Ctrl-C during the imports, which take seconds, one line; show other errors as Python does."""
+    """Say of Ctrl-C one word, also during the imports, which take seconds; show other errors as Python does."""
     if issubclass(kind, KeyboardInterrupt):
-        print("interrupted: the command had not begun.", file=sys.stderr)
+        print("interrupted.", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, traceback)
 

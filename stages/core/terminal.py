@@ -41,7 +41,7 @@ def describe(error: Exception) -> str:
     path = error.filename2 or error.filename or Path.cwd()  # A copy names its source first.
     if is_full(error):
         return f"{path}: expected room on the disk to write to, got a full one."
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if error.filename and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{path}: expected to be allowed to read and write it, got: {os.strerror(error.errno)}."
     return str(error)
 

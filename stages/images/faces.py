@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stages.core import params
 from stages.images.cascades import is_url, locate, read_cascade
-from stages.images.opening import UnusableImage
+from stages.images.opening import UnusableImage, in_turn, open_image
 from stages.images.reading import Edges, Pixels, read_upright, resample
 
 NO_FACE = "no face"
@@ -62,8 +62,12 @@ class Detector(threading.local):
     def __init__(self, settings: Face, path: Path) -> None:
         # The images are spread over threads already, and with one thread OpenCV finds the same faces in every run.
         cv2.setNumThreads(1)
-        self.settings = settings
+        self.settings, self.path = settings, path
         self.cascade = read_cascade(path)
+
+    def __reduce__(self) -> tuple[type["Detector"], tuple[Face, Path]]:
+        """Return how another process makes the same detector."""
+        return Detector, (self.settings, self.path)
 
 
 def open_detector(settings: Face) -> Detector:
@@ -84,12 +88,13 @@ def read_face(path: Path, size: tuple[int, int], detector: Detector) -> tuple[Pi
     Raises:
         UnusableImage: The image cannot be decoded, or no face is found in it.
     """
-    image = read_upright(path)
-    faces = find_faces(image, detector)
-    if not faces:
-        raise UnusableImage(NO_FACE, f"expected one of at least {detector.settings.min_side} pixels")
-    box = grow(faces[0], detector.settings.margin, image.size)
-    return np.asarray(resample(image, box, size[::-1], "center")), faces
+    with open_image(path) as header, in_turn(header):
+        image = read_upright(path)
+        faces = find_faces(image, detector)
+        if not faces:
+            raise UnusableImage(NO_FACE, f"expected one of at least {detector.settings.min_side} pixels")
+        box = grow(faces[0], detector.settings.margin, image.size)
+        return np.asarray(resample(image, box, size[::-1], "center")), faces
 
 
 def find_faces(image: Image.Image, detector: Detector) -> list[Box]:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import joblib
@@ -28,7 +27,11 @@ def machines() -> Iterator[None]:
         yield
         return
     here = Path.cwd()
-    surroundings = {"env_vars": {"PYTHONPATH": str(here)}, "worker_process_setup_hook": partial(os.chdir, here)}
+
+    def enter() -> None:
+        os.chdir(here)
+
+    surroundings = {"env_vars": {"PYTHONPATH": str(here)}, "worker_process_setup_hook": enter}
     ray = connect(address, f"{ADDRESS}={address}", runtime_env=surroundings)
     from ray.util.joblib import register_ray
 

@@ -16,7 +16,7 @@ FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "DIB", "PCX", "PPM", "QOI", "SGI", "TGA",
 )  # fmt: skip
 MOST_MEGAPIXELS = 200  # of an image that is decoded, whatever params.yaml says: 1.6 GB, as WebP 3.2
-LARGE_MEGAPIXELS = 50  # one after the other, so that memory does not grow with the number of processors
+LARGE_MEGAPIXELS = 50  # one after the other within a process, so that memory does not grow with its threads
 MOST_SCANS = 100  # of a JPEG, each of which goes over all pixels; programs write about ten
 BYTES_OF_PIXEL = 4  # of Pillow's RGB
 # Numbers of errors that come from the disk or the system. A damaged file can cause others, such as EINVAL by a place

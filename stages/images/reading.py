@@ -64,7 +64,7 @@ def lay_on_white(image: Image.Image) -> Image.Image:
 
 def reduce_depth(image: Image.Image) -> Image.Image:
     """Return a grey image of 16 bits with 8 bits, and with an alpha channel if a grey is transparent."""
-    values = np.asarray(image, dtype=np.int64).clip(0, 65535)
+    values = np.asarray(image, dtype=np.int32).clip(0, 65535)
     if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
         values = 65535 - values
     grey = Image.fromarray((values // 257).astype(np.uint8))

@@ -12,10 +12,9 @@ from stages.search.page import run_name, write_results
 from stages.search.space import Space
 from stages.search.trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest
 from stages.tracking.dvc_experiments import find_done
-from stages.tracking.places import HERE, Where, place_of_runs
+from stages.tracking.places import HERE, Place, Where, place_of_runs
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run, Value, in_force, params_seen_by
-from stages.tracking.runner import Place
 
 TARGET = Path("metrics/searches")
 
@@ -36,16 +35,17 @@ def run(
     results = folder.absolute()
     source = str(space.fixed.get("collect.source", load()["collect"]["source"]))
     with place_of_runs(source, where) as place:
-        place.take_up([run_name(name, number + 1) for number in range(count)])
-        trials = restore(name, network, space, seed, results)
-        place.push([run_name(name, number + 1) for number in range(len(trials))])
+        trials = restore(name, network, space, seed, results, place)
         while len(trials) < count:
             if time.monotonic() - start > 60 * minutes:
                 print(f"--minutes {minutes:g}: the time is over after {len(trials)} of {count} trials.", flush=True)
                 break
             made, least = prepare_trial(name, network, space, trials, seed)
             title = f"trial {len(trials) + 1} of {count}"
-            trials.append(carry_out(title, made, place, varied_values(made, space), least))
+            place.take_up([made])
+            trial = read_trial(made, space, least)
+            place.push([made])
+            trials.append(trial or carry_out(title, made, place, space, least))
             write_results(name, network, trials, results)
     if trials:
         print(f"\n{write_results(name, network, trials, folder)}\n{folder}/README.md has this page with its figure.")
@@ -53,7 +53,7 @@ def run(
     return trials
 
 
-def restore(name: str, network: str, space: Space, seed: int, folder: Path) -> list[Trial]:
+def restore(name: str, network: str, space: Space, seed: int, folder: Path, place: Place) -> list[Trial]:
     """Read the trials of the folder's table from their experiments.
 
     Raises:
@@ -62,20 +62,32 @@ def restore(name: str, network: str, space: Space, seed: int, folder: Path) -> l
     path = folder / "trials.csv"
     rows = read_table(path).to_dict("records") if path.is_file() else []
     trials: list[Trial] = []
+    runs = []
     for row in rows:
         made, least = prepare_trial(name, network, space, trials, seed)
-        experiment = find_done(made)
-        if experiment:
-            trials.append(as_trial(varied_values(made, space), read_record(made, experiment), least))
-        elif row["status"] == FAILED:
-            trials.append(Trial(varied_values(made, space), FAILED, reason=row["reason"]))
-        else:
+        place.take_up([made])
+        trial = read_trial(made, space, least)
+        if not trial and row["status"] == FAILED:
+            trial = Trial(varied_values(made, space), FAILED, reason=row["reason"])
+            print(f"done already: {made.name}", flush=True)
+        if not trial:
             raise ValueError(
                 f"{path}: expected an experiment of today's code and data for each trial, got none for {made.name}; "
                 "give a new search a --name of its own."
             )
-        print(f"done already: {made.name}", flush=True)
+        trials.append(trial)
+        runs.append(made)
+    place.push(runs)
     return trials
+
+
+def read_trial(made: Run, space: Space, least: dict[int, float]) -> Trial | None:
+    """Return the trial of a run whose experiment is done; None if it is not."""
+    experiment = find_done(made)
+    if not experiment:
+        return None
+    print(f"done already: {made.name}", flush=True)
+    return as_trial(varied_values(made, space), read_record(made, experiment), least)
 
 
 def varied_values(made: Run, space: Space) -> dict[str, Value]:
@@ -126,14 +138,14 @@ def prepare_trial(
     return Run(run_name(name, len(before) + 1), network, changes, ""), least
 
 
-def carry_out(title: str, made: Run, place: Place, values: dict[str, Value], least: dict[int, float]) -> Trial:
+def carry_out(title: str, made: Run, place: Place, space: Space, least: dict[int, float]) -> Trial:
     """Make the trial's experiment, and return the trial, done, stopped early or failed."""
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
     place.make({title: made}, records, failures)
     if made.name in records:
-        return as_trial(values, records[made.name], least)
-    return Trial(values, FAILED, reason=failures[made.name])
+        return as_trial(varied_values(made, space), records[made.name], least)
+    return Trial(varied_values(made, space), FAILED, reason=failures[made.name])
 
 
 def as_trial(values: dict[str, Value], record: Record, least: dict[int, float]) -> Trial:

@@ -53,9 +53,9 @@ def run(
             plan = make_plan(name, study, scale, choose(study, scale, name, records, settled))
             part = plan.only(sweep, network)
             failed = {*read_failures(results, plan)} - {*part.runs}
-            place.take_up([planned.name for planned in plan.runs.values() if planned.name not in records])
+            place.take_up(planned for planned in plan.runs.values() if planned.name not in records)
             found = adopt(plan.runs.values(), records)
-            print("".join(f"done already: {run_name}\n" for run_name in found), end="", flush=True)
+            print("".join(f"done already: {done.name}\n" for done in found), end="", flush=True)
             place.push(found)
             waiting = [planned for planned in part.runs.values() if planned.name not in (*records, *failures)]
             titles = [f"run {number + 1} of {len(waiting)}" for number in range(len(waiting))]

@@ -4,19 +4,22 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from stages.core.params import load
 from stages.tracking import git as git_module
 from stages.tracking import worker
 from stages.tracking.dvc_experiments import DATA, LOCK, experiment_command, failure_reason, find_done, forget
 from stages.tracking.dvc_lock import parse_lock, upstream
 from stages.tracking.experiment_clone import Clone
 from stages.tracking.git import git
+from stages.tracking.places import Place
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run, in_force, params_seen_by
-from stages.tracking.runner import Place, log_of
+from stages.tracking.runner import added_sources, log_of, say_if_without_data
 from stages.tracking.team import Team
 from stages.web.ray_cluster import as_line, connect
 
 LOST_TWICE = "its worker was lost twice"
+OWN_RESULTS = (":(exclude)metrics/studies", ":(exclude)metrics/searches")  # what the commands themselves write
 
 
 class Cluster(Place):
@@ -41,6 +44,7 @@ class Cluster(Place):
         pending = {}
         for title, run in runs.items():
             print(f"\n{title}\n{shlex.join(experiment_command(run))}", flush=True)
+            say_if_without_data(run)
             # A task whose machine is lost begins once more, on another one.
             task = begin.options(**self.needs(run), max_retries=1, retry_exceptions=False, name=run.name)
             pending[task.remote(self.task(run))] = run
@@ -49,30 +53,33 @@ class Cluster(Place):
             self.take(pending.pop(done), done, records, failures)
 
     def needs(self, run: Run) -> dict[str, int]:
-        """Return the processors and GPUs that the run's params ask for, where a machine has as many.
+        """Return the processors that the run's params ask for, and the GPUs, if any machine has one.
 
         Raises:
-            ValueError: No machine has as many processors.
+            ValueError: No machine has as many: the task would wait for ever.
         """
         document = params_seen_by(run)
         cpus, gpus = (in_force(document, f"train.{run.network}.{key}") for key in ("threads", "gpus"))
-        machines = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        largest = max((int(machine.get("CPU", 0)) for machine in machines), default=0)
-        if cpus > largest:
+        alive = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        machines = [(int(machine.get("CPU", 0)), int(machine.get("GPU", 0))) for machine in alive]
+        gpus = gpus if any(has for _, has in machines) else 0
+        if not any(cpus <= has_cpus and gpus <= has_gpus for has_cpus, has_gpus in machines):
+            there = ", ".join(f"{has_cpus} and {has_gpus}" for has_cpus, has_gpus in sorted({*machines}))
             raise ValueError(
-                f"params.yaml train.{run.network}.threads: expected at most the {largest} processors of the largest "
-                f"machine of the cluster, got {cpus}."
+                f"params.yaml train.{run.network}: expected a machine of the cluster for threads {cpus} and gpus "
+                f"{gpus}, got machines with {there or 'none'}."
             )
-        has_gpu = any(machine.get("GPU") for machine in machines)
-        return {"num_cpus": cpus, "num_gpus": gpus if has_gpu else 0}
+        return {"num_cpus": cpus, "num_gpus": gpus}
 
     def task(self, run: Run) -> worker.Task:
         """Return what a machine must know of the run."""
         lock = parse_lock(LOCK.read_text(encoding="utf-8")) if LOCK.is_file() else {}
         of_network = f"train@{run.network}"
-        stages = [name for name in upstream(lock, of_network) or upstream(lock, DATA) if name != of_network]
+        known = upstream(lock, of_network) or upstream(lock, DATA) or [DATA]
+        stages = sorted(name for name in known if name != of_network)
+        added = added_sources(str(run.changes.get("collect.source", load()["collect"]["source"])))
         return worker.Task(
-            self.git_url, self.clone.commit, *self.store, sorted(stages), run.name, experiment_command(run)
+            self.git_url, self.clone.commit, *self.store, stages, added, run.name, experiment_command(run)
         )
 
     def take(self, run: Run, done: Any, records: dict[str, Record], failures: dict[str, str]) -> None:
@@ -94,7 +101,7 @@ class Cluster(Place):
         else:
             for folder in (self.clone.folder, self.clone.repository):
                 forget(run.name, folder)
-            self.take_up([run.name])
+            self.take_up([run])
         experiment = find_done(run) if not reason else None
         if experiment:
             records[run.name] = read_record(run, experiment)
@@ -112,8 +119,11 @@ def check_shared(clone: Clone, team: Team) -> None:
     Raises:
         ValueError: Something is not committed, the commit is not pushed, or the source is known neither to Git nor DVC.
     """
-    if git("rev-parse", f"{clone.commit}^{{tree}}") != clone.tree:
-        raise ValueError("--on: expected all changes to be committed, because workers clone, got some that are not.")
+    if changed := git("diff", "--name-only", clone.commit, clone.tree, "--", ".", *OWN_RESULTS).splitlines():
+        raise ValueError(
+            f"--on: expected all changes to be committed, because workers clone, got {len(changed)} that are not, such "
+            f"as {changed[0]}."
+        )
     branches = f"refs/remotes/{team.git_name}/"
     if not git("for-each-ref", "--contains", clone.commit, branches, folder=clone.repository):
         raise ValueError(f"--on: expected HEAD to be pushed, got a commit that {team.git_name} lacks: git push first.")

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from stages.tracking.dvc_lock import Lock, is_current, parse_lock, upstream
-from stages.tracking.git import git, without_credentials, without_repository
+from stages.tracking.git import NO_PROMPT, git, without_credentials, without_repository
 from stages.tracking.run import Run, as_override, overrides, params_seen_by
 
 LOGS = Path(".dvc/tmp/studies")
@@ -44,7 +46,8 @@ def execute(command: list[str], log: Path) -> str:
     # A shell's background jobs ignore Ctrl-C, and the processes that they start would ignore it too.
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     with log.open("w") as stream, subprocess.Popen(
-        command, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False, start_new_session=True
+        command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=environment(), close_fds=False,
+        start_new_session=True,
     ) as process:  # fmt: skip
         signal.signal(signal.SIGINT, former)
         try:
@@ -147,6 +150,11 @@ def is_cached(md5: str) -> bool:
     return (cache_folder() / "files" / "md5" / md5[:2] / md5[2:]).is_file()
 
 
+def is_added_here(added: str) -> bool:
+    """Return whether DVC's cache has what the `.dvc` file names."""
+    return all(is_cached(out["md5"]) for out in YAML(typ="safe").load(Path(added))["outs"])
+
+
 @cache
 def cache_folder() -> Path:
     """Return the folder of DVC's cache."""
@@ -156,4 +164,5 @@ def cache_folder() -> Path:
 
 def environment() -> dict[str, str]:
     """Return the environment in which DVC and its stages find the Python that runs this process."""
-    return {**without_repository(os.environ), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return without_repository(os.environ) | NO_PROMPT | {"PATH": path}

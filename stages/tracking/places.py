@@ -1,12 +1,16 @@
-"""Where the runs of a study or search are made, as the arguments of the command line say."""
+"""Where the runs of a study or search are made, and the team that gets them, as the command line says."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stages.tracking.runner import Here, Place, make_data, only_study
-from stages.tracking.team import connect, find_team
+from stages.tracking.dvc_experiments import find_current, find_done, references
+from stages.tracking.experiment_clone import Clone, hand_over
+from stages.tracking.records import Record
+from stages.tracking.run import Run
+from stages.tracking.runner import attempt, log_of, make_data, only_study
+from stages.tracking.team import Team, connect, fetch, find_team, listed, push
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,73 @@ class Where:
 
 
 HERE = Where()
+
+
+class Place:
+    """A place where runs are made, from the code, params and images of a clone; a team may share what is made."""
+
+    def __init__(self, clone: Clone, team: Team | None) -> None:
+        self.clone, self.team = clone, team
+        self.unsent: dict[str, str] = {}  # runs that are made and not pushed, with the reasons
+
+    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
+        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+        raise NotImplementedError
+
+    def take_up(self, runs: Iterable[Run]) -> None:
+        """Take up the runs' experiments from the team, if there is one, where they are not done here."""
+        if not self.team:
+            return
+        waiting = {run.name: run for run in runs if not find_done(run)}
+        log = log_of("team", self.clone)
+        try:
+            found = listed(self.team, waiting) if waiting else []
+            reason = fetch(self.team, found, log, with_data=False)
+            current = [each for each in found if any(find_current(waiting[each.rpartition("/")[2]]))]
+            reason = reason or fetch(self.team, current, log, with_data=True)
+        except ValueError as error:
+            reason = str(error)
+        if reason:
+            print(f"not taken up from {self.team.git_name}: {reason}", flush=True)
+        hand_over(self.clone.folder, self.clone.repository)
+
+    def push(self, runs: Iterable[Run]) -> None:
+        """Push the runs' experiments to the team, if there is one, and note those that cannot be pushed."""
+        done = {run.name: find_done(run) for run in runs} if self.team else {}
+        commits = {name: experiment.commit for name, experiment in done.items() if experiment}
+        if not self.team or not commits:
+            return
+        for name in commits:
+            self.unsent.pop(name, None)
+        named = references()
+        found = [each for name, commit in commits.items() for each, its in named[name].items() if its == commit]
+        if reason := push(self.team, found, log_of("team", self.clone)):
+            self.unsent |= dict.fromkeys(commits, reason)
+            print(f"not pushed to {self.team.git_name}: {reason}", flush=True)
+
+    def check_pushed(self) -> None:
+        """Check that what was made is pushed.
+
+        Raises:
+            ValueError: Something is not.
+        """
+        if self.team and self.unsent:
+            raise ValueError(
+                f"{self.team.git_name}: expected all experiments to be pushed, got {len(self.unsent)} that are only "
+                f"here: {next(iter(self.unsent.values()))} The same command pushes them."
+            )
+
+
+class Here(Place):
+    """This machine, which makes one run after the other."""
+
+    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
+        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+        for title, run in runs.items():
+            print(f"\n{title}", flush=True)
+            attempt(run, self.clone, records, failures)
+            if run.name in records:
+                self.push([run])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +130,6 @@ def place_of_runs(source: str, where: Where) -> Iterator[Place]:
 
             place = Cluster(where.cluster, clone, team)
         else:
-            make_data(clone, team)
+            make_data(clone, source, team)
             place = Here(clone, team)
         yield place

@@ -3,9 +3,8 @@
 import os
 import shlex
 import signal
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +20,13 @@ from stages.tracking.dvc_experiments import (
     find_current,
     find_done,
     forget,
+    is_added_here,
     missing_data,
-)
+)  # fmt: skip
 from stages.tracking.experiment_clone import Clone, hand_over, inside_clone, restore
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run
-from stages.tracking.team import Team, push, take_up
+from stages.tracking.team import Team
 
 
 @contextmanager
@@ -66,40 +66,45 @@ def check_repository() -> None:
         raise ValueError(diagnosis.faults[0])
 
 
-def make_data(clone: Clone, team: Team | None) -> None:
+def make_data(clone: Clone, source: str, team: Team | None) -> None:
     """Get the data that dvc.lock records and the cache lacks from the team, if there is one, and make the others.
+
+    Args:
+        clone: The clone in which this process works.
+        source: The value of `collect.source` in all runs; if DVC tracks it, the team has it.
+        team: Who may have the data.
 
     Raises:
         ValueError: The data cannot be made.
     """
     log = log_of("data", clone)
-    added = Path(f"{os.path.normpath(load()['collect']['source'])}.dvc")
-    if team and missing_data():
-        execute(["dvc", "pull", "--with-deps", DATA, *([str(added)] if added.is_file() else [])], log)
+    added = added_sources(source)
+    if team and (missing_data() or not all(map(is_added_here, added))):
+        execute(["dvc", "pull", "--with-deps", DATA, *added], log)
     command = missing_data()
     if command:
         print(f"\n{shlex.join(command)}", flush=True)
-        reason = execute(["dvc", "checkout", str(added)], log) if added.is_file() else ""
+        reason = execute(["dvc", "checkout", *added], log) if added else ""
         reason = reason or execute(command, log)
         restore(clone)
         if reason:
             raise ValueError(f"{shlex.join(command)}: expected the data that dvc.lock records, got: {reason}")
 
 
-def adopt(runs: Iterable[Run], records: dict[str, Record]) -> list[str]:
-    """Add the records of runs whose experiments are done to the records, and return the names of these runs."""
+def added_sources(source: str) -> list[str]:
+    """Return the `.dvc` files of the source and of that of params.yaml, of those that DVC tracks."""
+    named = (f"{os.path.normpath(each)}.dvc" for each in (load()["collect"]["source"], source))
+    return [each for each in dict.fromkeys(named) if Path(each).is_file()]
+
+
+def adopt(runs: Iterable[Run], records: dict[str, Record]) -> list[Run]:
+    """Add the records of runs whose experiments are done to the records, and return these runs."""
     found = []
     for run in (run for run in runs if run.name not in records):
         experiment = find_done(run)
         if experiment:
             records[run.name] = read_record(run, experiment)
-            found.append(run.name)
-        elif any(find_current(run)):
-            print(
-                f"{run.name}: expected its experiment with its data, got it without: it is made again. If they were "
-                f"pushed, `dvc exp pull <git remote> {run.name}` gets them.",
-                file=sys.stderr,
-            )
+            found.append(run)
     return found
 
 
@@ -108,63 +113,19 @@ def log_of(name: str, clone: Clone) -> Path:
     return clone.repository / LOGS / f"{name}.log"
 
 
-class Place:
-    """A place where runs are made, from the code, params and images of a clone; a team may share what is made."""
-
-    def __init__(self, clone: Clone, team: Team | None) -> None:
-        self.clone, self.team = clone, team
-        self.unsent: dict[str, str] = {}  # runs that are made and not pushed, with the reasons
-
-    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
-        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
-        raise NotImplementedError
-
-    def take_up(self, names: list[str]) -> None:
-        """Take up the experiments of these names that the team has, and push those that it has not."""
-        if not self.team:
-            return
-        log = log_of("team", self.clone)
-        if reason := take_up(self.team, names, log):
-            print(f"experiments of {self.team.git_name} are not here with their data: {reason}", flush=True)
-        hand_over(self.clone.folder, self.clone.repository)
-
-    def push(self, names: list[str]) -> None:
-        """Push the experiments to the team, if there is one, and note those that cannot be pushed."""
-        if not self.team or not names:
-            return
-        for name in names:
-            self.unsent.pop(name, None)
-        if reason := push(self.team, names, log_of("team", self.clone)):
-            self.unsent |= dict.fromkeys(names, reason)
-            print(f"not pushed to {self.team.git_name}: {reason}", flush=True)
-
-    def check_pushed(self) -> None:
-        """Check that what was made is pushed.
-
-        Raises:
-            ValueError: Something is not.
-        """
-        if self.team and self.unsent:
-            raise ValueError(
-                f"{self.team.git_name}: expected all experiments to be pushed, got {len(self.unsent)} that are only "
-                f"here: {next(iter(self.unsent.values()))} The same command pushes them."
-            )
-
-
-class Here(Place):
-    """This machine, which makes one run after the other."""
-
-    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
-        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
-        for title, run in runs.items():
-            print(f"\n{title}", flush=True)
-            attempt(run, self.clone, records, failures)
-            if run.name in records:
-                self.push([run.name])
+def say_if_without_data(run: Run) -> None:
+    """Say of a run that is to be made if its experiment is here without its data."""
+    if any(find_current(run)):
+        print(
+            f"{run.name}: expected its experiment with its data, got it without: it is made again. If they were "
+            f"pushed, `dvc exp pull <git remote> {run.name}` gets them.",
+            flush=True,
+        )
 
 
 def attempt(run: Run, clone: Clone, records: dict[str, Record], failures: dict[str, str]) -> None:
     """Make the run's experiment, and add its record to the records or the reason of its failure to the failures."""
+    say_if_without_data(run)
     for folder in (clone.folder, clone.repository):
         forget(run.name, folder)
     command = experiment_command(run)

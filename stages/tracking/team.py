@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.tracking.dvc_experiments import LOGS, REFERENCE, execute, references
+from stages.tracking.dvc_experiments import LOGS, REFERENCE, execute
 from stages.tracking.git import git
 
 
@@ -64,25 +64,27 @@ def connect(team: Team, folder: Path) -> None:
             raise ValueError(f"{shlex.join(command)}: expected success, got: {reason}")
 
 
-def take_up(team: Team, names: Iterable[str], log: Path) -> str:
-    """Get the experiments of these names that the team has and the working folder's repository has not.
+def listed(team: Team, names: Iterable[str]) -> list[str]:
+    """Return the references of the experiments of these names that the team has.
 
-    Returns:
-        Why some are not here with their data, in a line; an empty text if all are, or if there are none.
+    Raises:
+        ValueError: Git's remote does not answer.
     """
-    here = {reference for found in references().values() for reference in found}
     wanted = {*names}
-    listed = [line.split("\t")[1] for line in git("ls-remote", "--quiet", team.git_url, "refs/exps/*").splitlines()]
-    matches = [(name, REFERENCE.fullmatch(name)) for name in listed if name not in here]
-    found = [name for name, match in matches if match and match["name"] in wanted]
-    return execute(["dvc", "exp", "pull", team.git_name, *found], log) if found else ""
+    lines = git("ls-remote", "--quiet", team.git_url, "refs/exps/*").splitlines()
+    matches = [REFERENCE.fullmatch(line.split("\t")[1]) for line in lines]
+    return [match[0] for match in matches if match and match["name"] in wanted]
 
 
-def push(team: Team, names: Iterable[str], log: Path) -> str:
-    """Push the experiments of the working folder's repository with their data, over older ones of the same names.
+def fetch(team: Team, found: list[str], log: Path, *, with_data: bool) -> str:
+    """Get experiments by their references, over those that are here; return why it failed, else an empty text.
 
-    Returns:
-        Why it failed, in a line; an empty text if it did not.
+    DVC does not fail where the remote lacks some of the data.
     """
-    found = [reference for name in names for reference in references().get(name, {})]
+    how = ["--force"] if with_data else ["--force", "--no-cache"]
+    return execute(["dvc", "exp", "pull", *how, team.git_name, *found], log) if found else ""
+
+
+def push(team: Team, found: list[str], log: Path) -> str:
+    """Push experiments, by their references, with their data; return why it failed, else an empty text."""
     return execute(["dvc", "exp", "push", "--force", team.git_name, *found], log) if found else ""

@@ -26,13 +26,16 @@ SET_BY_RAY = "OMP_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Task:
-    """A run: where the code and the data are, the stages whose results it needs, and the command that makes it."""
+    """A run: where the code and the data are, the stages whose results and the `.dvc` files whose data it needs, and
+    the command that makes it.
+    """
 
     git_url: str
     commit: str
     store: str
     store_url: str
     stages: list[str]
+    added: list[str]
     name: str
     command: list[str]
 
@@ -41,7 +44,7 @@ class Task:
 class Report:
     """What became of a task: the host, the seconds of all and of the run alone, and what the commands printed.
 
-    `failed` is the command that failed, which is the last one in the log; empty if none did.
+    `failed` is the command that failed, or why none could be run; empty if all went well.
     """
 
     host: str
@@ -57,11 +60,12 @@ class Commands:
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, ""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        self.environment = without_repository(os.environ) | NO_PROMPT | {"PATH": path}
+        ceiling = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # a torn clone is not the repository around it
+        self.environment = without_repository(os.environ) | NO_PROMPT | ceiling | {"PATH": path}
         self.environment.pop(SET_BY_RAY, None)
 
-    def run(self, *command: str) -> None:
-        """Run the command, whose processes hold what this process holds.
+    def run(self, *command: str, given: str = "") -> None:
+        """Run the command, which reads what is given, and whose processes hold what this process holds.
 
         Raises:
             subprocess.CalledProcessError: It fails.
@@ -69,10 +73,20 @@ class Commands:
         self.log += f"$ {' '.join(command)}\n"
         result = subprocess.run(
             command, cwd=self.folder, env=self.environment, text=True, errors="replace", check=False, close_fds=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.log += result.stdout
         result.check_returncode()
+
+    def answer(self, *command: str) -> str:
+        """Run the command and return what it printed.
+
+        Raises:
+            subprocess.CalledProcessError: It fails.
+        """
+        before = len(self.log)
+        self.run(*command)
+        return self.log[before:].partition("\n")[2]
 
     def succeeds(self, *command: str) -> bool:
         """Run the command and return whether it succeeds."""
@@ -143,16 +157,15 @@ def prepare(task: Task, commands: Commands, cache: Path) -> None:
         commands.run("git", "fetch", "--quiet", "origin")
     commands.run("git", "checkout", "--quiet", "--force", "--detach", task.commit)
     commands.run("git", "clean", "-ffdq")
-    listed = subprocess.run(
-        ["git", "for-each-ref", "--format=delete %(refname)", "refs/exps"], cwd=folder, check=True, capture_output=True
-    )
-    subprocess.run(["git", "update-ref", "--stdin"], cwd=folder, check=True, input=listed.stdout)
-    ready, state = folder / ".git" / "ready_for", f"{task.commit} {task.store} {task.store_url} {task.stages}"
+    former = commands.answer("git", "for-each-ref", "--format=delete %(refname)", "refs/exps")
+    commands.run("git", "update-ref", "--no-deref", "--stdin", given=former)
+    needed = [*task.stages, *task.added]
+    ready, state = folder / ".git" / "ready_for", f"{task.commit} {task.store} {task.store_url} {needed}"
     if ready.is_file() and ready.read_text(encoding="utf-8") == state:
         return
     settings = {"cache.dir": str(cache), f"remote.{task.store}.url": task.store_url, "core.remote": task.store}
     for key, value in settings.items():
         commands.run("dvc", "config", "--local", key, value)
-    if not commands.succeeds("dvc", "pull", "--quiet", *task.stages):
-        commands.run("dvc", "repro", "--quiet", *task.stages)
+    if not commands.succeeds("dvc", "pull", *needed):
+        commands.run("dvc", "repro", *task.stages)
     ready.write_text(state, encoding="utf-8")

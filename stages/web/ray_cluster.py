@@ -30,7 +30,7 @@ def connect(address: str, argument: str, **options: Any) -> Any:
     try:
         knock(address)
         ray.init(address, log_to_driver=False, logging_level="ERROR", configure_logging=False, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         raise ValueError(f"{argument}: expected a Ray cluster that answers, got: {as_line(str(error))}") from error
     return ray
 

@@ -97,6 +97,12 @@ def test_a_place_that_may_not_be_used_is_named_first(monkeypatch, error, reason)
     assert caught.value.code == f"/there: expected to be allowed to read and write it, got: {reason}."
 
 
+def test_a_permission_without_a_place_says_what_the_system_says(monkeypatch):
+    monkeypatch.delenv("TRACEBACK", raising=False)
+    with pytest.raises(SystemExit, match="Permission denied on port 80"):
+        command(fail(PermissionError(errno.EACCES, "Permission denied on port 80")))
+
+
 def test_an_interrupt_says_that_nothing_is_half_written(monkeypatch):
     monkeypatch.delenv("TRACEBACK", raising=False)
     with pytest.raises(SystemExit, match=r"^interrupted: nothing half-written"):

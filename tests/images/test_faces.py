@@ -1,3 +1,4 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -59,6 +60,11 @@ def test_finds_the_face_of_a_portrait(portrait):
         assert face.left < x < face.left + face.width
         assert face.top < y < face.top + face.height
     assert 150 < face.width == face.height < 300
+
+
+def test_another_process_finds_the_same(portrait):
+    elsewhere = pickle.loads(pickle.dumps(detector()))
+    assert find_faces(portrait, elsewhere) == find_faces(portrait, detector()) != []
 
 
 def test_finds_what_opencv_finds_in_the_grey_image(portrait, tmp_path):

@@ -1,6 +1,7 @@
 """On which machines image work runs: what joblib is told, and that other workers give the same bytes."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import joblib
@@ -22,6 +23,7 @@ def ray(monkeypatch):
     asked = []
 
     def init(address, runtime_env, **_):
+        assert runtime_env["worker_process_setup_hook"].__name__  # which Ray reads
         asked.append(runtime_env)
 
     fake = ModuleType("ray")
@@ -50,7 +52,9 @@ def test_the_workers_have_this_folder_and_the_cluster_is_left_in_the_end(monkeyp
     with machines():
         assert backend() == "SequentialBackend"
         assert ray[0]["env_vars"] == {"PYTHONPATH": str(tmp_path)}
-        assert ray[0]["worker_process_setup_hook"].args == (tmp_path,)
+        monkeypatch.chdir("/")
+        ray[0]["worker_process_setup_hook"]()
+        assert Path.cwd() == tmp_path
     assert ray[1:] == ["shut down"]
     assert backend() == "ThreadingBackend"
 

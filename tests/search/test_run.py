@@ -2,9 +2,11 @@
 
 import math
 import re
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import optuna
+import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -54,6 +56,39 @@ def test_a_space_is_read_in_hydras_words(project):
 def test_a_text_that_is_no_space_is_refused(project, texts, message):
     with pytest.raises(ValueError, match=message):
         read_space(texts, "vgg")
+
+
+def test_trials_that_a_team_has_are_taken_up_and_not_made_again(project, tmp_path, monkeypatch):
+    space = read_space(["dropout=interval(0, 0.5)"], "vgg")
+    done, asked, made, pushed = {}, [], [], []
+    curve = pd.DataFrame({"val_accuracy": [0.5]})
+    record = SimpleNamespace(numbers={"val_accuracy": 0.5}, curve=curve)
+
+    class Place:
+        def take_up(self, runs):
+            asked.extend(run.name for run in runs)
+            done.update({run.name: "commit" for run in runs if run.name.endswith(("-1", "-2"))})
+
+        def make(self, runs, records, failures):
+            [run] = runs.values()
+            made.append(run.name)
+            records[run.name] = record
+
+        def push(self, runs):
+            pushed.extend(run.name for run in runs)
+
+        def check_pushed(self):
+            pass
+
+    monkeypatch.setattr(search, "place_of_runs", lambda source, where: nullcontext(Place()))
+    monkeypatch.setattr(search, "find_done", lambda run: done.get(run.name))
+    monkeypatch.setattr(search, "read_record", lambda run, _: record)
+    monkeypatch.setattr(search, "run_name", lambda name, number: f"{name}-{number}")
+    monkeypatch.setattr(search, "write_results", lambda *_: "")
+    trials = search.run("mine", "vgg", space, 3, math.inf, 0, tmp_path / "mine")
+    assert [trial.status for trial in trials] == [DONE] * 3
+    assert (asked, made) == (["mine-1", "mine-2", "mine-3"], ["mine-3"])
+    assert pushed == asked
 
 
 def test_whole_numbers_and_a_networks_input_can_be_given(project):

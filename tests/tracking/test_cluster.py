@@ -30,11 +30,11 @@ class FakeRay:
     exceptions = SimpleNamespace(RayError=Lost, WorkerCrashedError=Lost, NodeDiedError=Lost)
 
     def __init__(self):
-        self.answer, self.resources, self.options, self.tasks = DONE, {"CPU": 2.0}, [], []
+        self.answer, self.machines, self.options, self.tasks = DONE, [{"CPU": 2.0}], [], []
 
     def nodes(self):
         dead = {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}
-        return [{"Alive": True, "Resources": self.resources}, dead]
+        return [*({"Alive": True, "Resources": machine} for machine in self.machines), dead]
 
     def remote(self, function):
         assert function is worker.work
@@ -64,7 +64,8 @@ def ray(monkeypatch):
 def place(project, tmp_path, ray, monkeypatch):
     """The cluster, with a team from which every experiment comes back."""
     for name, stand_in in (
-        ("check_shared", lambda *_: None), ("forget", lambda *_: None), ("find_done", lambda run: run.name),
+        ("check_shared", lambda *_: None), ("forget", lambda *_: None), ("say_if_without_data", lambda *_: None),
+        ("find_done", lambda run: run.name),
         ("read_record", lambda run, _: SimpleNamespace(numbers={"val_accuracy": 0.75})),
     ):  # fmt: skip
         monkeypatch.setattr(cluster, name, stand_in)
@@ -82,7 +83,8 @@ def make(place, **runs):
 
 def test_every_run_is_a_task_and_comes_back(place, ray, capsys):
     records, failures = make(place, first=RUN, second=replace(RUN, name="two"))
-    assert (sorted(records), failures, sorted(place.taken)) == (["one", "two"], {}, ["one", "two"])
+    assert (sorted(records), failures) == (["one", "two"], {})
+    assert sorted(run.name for run in place.taken) == ["one", "two"]
     assert ray.options[0] == {"num_cpus": 2, "num_gpus": 0, "max_retries": 1, "retry_exceptions": False, "name": "one"}
     task = ray.tasks[0]
     assert (task.git_url, task.commit, task.store, task.store_url) == ("/bare", "c0ffee", "store", "/mnt")
@@ -101,16 +103,34 @@ stages:
     assert [task.stages for task in ray.tasks] == [["split"], ["features@xception", "split"]]
 
 
+def test_a_task_pulls_the_source_that_dvc_tracks(place, ray, project):
+    project("collect.source", "data/own")
+    Path("data").mkdir()
+    for name in ("own", "other"):
+        Path(f"data/{name}.dvc").write_text("outs: []")
+    make(place, first=RUN, second=replace(RUN, changes={"collect.source": "data/other"}))
+    assert [task.added for task in ray.tasks] == [["data/own.dvc"], ["data/own.dvc", "data/other.dvc"]]
+
+
 def test_gpus_are_asked_for_where_there_are_some(place, ray):
-    ray.resources = {"CPU": 8.0, "GPU": 1.0}
+    ray.machines = [{"CPU": 8.0, "GPU": 1.0}]
     make(place)
     assert ray.options[0]["num_gpus"] == 1
 
 
-def test_more_threads_than_a_machine_has_are_refused_since_the_task_would_wait_for_ever(place, ray):
-    ray.resources = {"CPU": 1.0}
-    with pytest.raises(ValueError, match=r"train\.vgg\.threads: expected at most the 1 processors .* got 2\."):
-        make(place)
+@pytest.mark.parametrize(
+    ("machines", "threads", "gpus", "got"),
+    [([{"CPU": 1.0}], 2, 1, "1 and 0"), ([{"CPU": 8.0, "GPU": 1.0}], 2, 4, "8 and 1"),
+     ([{"CPU": 16.0}, {"CPU": 2.0, "GPU": 1.0}], 4, 1, "2 and 1, 16 and 0"), ([], 2, 1, "none")],
+)  # fmt: skip
+def test_a_run_that_no_machine_can_make_is_refused_since_it_would_wait_for_ever(
+    place, ray, machines, threads, gpus, got
+):
+    ray.machines = machines
+    changes = {"train.vgg.threads": threads, "train.vgg.gpus": gpus}
+    asked = f"machine of the cluster for threads {threads} and gpus {gpus if 'GPU' in str(machines) else 0}"
+    with pytest.raises(ValueError, match=rf"train\.vgg: expected a {asked}, got machines with {got}\."):
+        make(place, first=replace(RUN, changes=changes))
 
 
 @pytest.mark.parametrize(
@@ -161,12 +181,21 @@ def test_what_is_committed_and_pushed_can_be_cloned(shared):
     check_shared(shared, TEAM)
 
 
+def with_change(path):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("changed")
+    shell(Path(), "git", "add", path)
+    return clone(tree=shell(Path(), "git", "write-tree").strip())
+
+
 def test_changes_that_workers_would_not_see_are_refused(shared):
-    Path("params.yaml").write_text("changed")
-    shell(Path(), "git", "add", "params.yaml")
-    tree = shell(Path(), "git", "write-tree").strip()
-    with pytest.raises(ValueError, match="--on: expected all changes to be committed, because workers clone"):
-        check_shared(clone(tree=tree), TEAM)
+    with pytest.raises(ValueError, match=r"--on: expected all changes to be committed, .* such as params\.yaml\."):
+        check_shared(with_change("params.yaml"), TEAM)
+
+
+@pytest.mark.parametrize("path", ["metrics/studies/tiny/runs.csv", "metrics/searches/vgg/trials.csv"])
+def test_what_the_commands_themselves_wrote_does_not_stop_them(shared, path):
+    check_shared(with_change(path), TEAM)
 
 
 def test_a_commit_that_is_not_pushed_is_refused(shared):

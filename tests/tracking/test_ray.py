@@ -1,11 +1,12 @@
 """A study on a real cluster: Ray with two machines, which are processes here, and a team's remotes in folders."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -36,41 +37,58 @@ RUNS = [f"tiny-convnet-dropout-{value}-s0" for value in (0, 0.2, 0.4)]
 PORT = "6391"
 RAY = str(Path(sys.prefix, "bin", "ray"))
 LIMIT_S = 400
+CLEAN = "python -m stages.clean data/1_raw data/review.csv data/2_clean metrics/clean.json"
+PREPROCESS = (
+    "python -m stages.preprocess data/1_raw data/2_clean/kept.csv data/3_pixels data/3_inputs metrics/preprocess.json"
+)
+WRITTEN = ("data/2_clean", "data/3_pixels", "metrics")
 
 
 def start_machine(folder, *arguments):
-    """Start a machine of the cluster, whose cache is the folder, and return the process of Ray that runs its tasks."""
-    before = {process.pid for process in raylets()}
+    """Start a machine of the cluster, whose cache is the folder, and return its processes, the one that works last."""
+    before = {process.pid for process in processes()}
     folder.mkdir()
     environment = ENVIRONMENT | {"XDG_CACHE_HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
     ended = subprocess.run(
-        [RAY, "start", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [RAY, "start", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
+    started = [process for process in processes() if process.pid not in before]
+    if ended.returncode != 0:
+        kill(started)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    [machine] = [process for process in raylets() if process.pid not in before]
-    return machine
+    return sorted(started, key=lambda process: process.info["name"] == "raylet")
 
 
-def raylets():
-    return [process for process in psutil.process_iter() if process.name() == "raylet"]
+def processes():
+    """Return the processes of Ray, those of other clusters too."""
+    found = psutil.process_iter(["name", "cmdline"])
+    return [process for process in found if "/ray/" in " ".join(process.info["cmdline"] or [])]
 
 
-def kill(process):
-    """Kill the process with all that it started, as a machine without power ends."""
-    for each in (process, *process.children(recursive=True)):
-        each.kill()
+def kill(machine):
+    """Kill the processes with all that they started, as a machine without power ends."""
+    for process in machine:
+        with suppress(psutil.NoSuchProcess):
+            for each in (process, *process.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
 
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Two machines of two processors each, and a head that runs nothing."""
-    head = ("--head", "--port", PORT, "--num-cpus", "0", "--include-dashboard=false")
-    start_machine(tmp_path / "head", *head, "--temp-dir", "/tmp/ray-of-tests")
-    yield [
-        start_machine(tmp_path / name, "--address", f"127.0.0.1:{PORT}", "--num-cpus", "2") for name in ("one", "two")
-    ]
-    subprocess.run([RAY, "stop", "--force"], capture_output=True, timeout=60, check=False)
-    shutil.rmtree("/tmp/ray-of-tests", ignore_errors=True)
+    """Two machines of two processors each, beside a head that runs nothing."""
+    machines = []
+    with tempfile.TemporaryDirectory(prefix="ray-") as sockets:  # whose paths must be short
+        head = ("--head", "--port", PORT, "--num-cpus", "0", "--include-dashboard=false", "--temp-dir", sockets)
+        try:
+            machines.append(start_machine(tmp_path / "head", *head))
+            for name in ("one", "two"):
+                address = ("--address", f"127.0.0.1:{PORT}")
+                machines.append(start_machine(tmp_path / name, *address, "--num-cpus", "2"))
+            yield machines[1:]
+        finally:
+            for machine in machines:
+                kill(machine)
 
 
 @pytest.fixture
@@ -84,6 +102,7 @@ def repository(tmp_path):
     yaml.dump(params, folder / "params.yaml")
     (folder / "studies" / "tiny.yaml").write_text(STUDY)
     draw_classes(folder / "data" / "own")
+    (folder / "data" / "own" / "bars" / "notes.txt").write_text("what no step has a copy of")
     shell(tmp_path, "git", "init", "--quiet", "--bare", "-b", "main", "bare")
     shell(folder, "git", "init", "--quiet", "-b", "main")
     for key in ("user.name", "user.email"):
@@ -127,7 +146,10 @@ def finished(process, folder):
 
 
 def is_training(machine):
-    return any("stages.train" in " ".join(child.cmdline()) for child in machine.children(recursive=True))
+    children = machine[-1].children(recursive=True)
+    with suppress(psutil.NoSuchProcess):
+        return any("stages.train" in " ".join(child.cmdline()) for child in children)
+    return False
 
 
 def test_a_study_survives_a_machine_and_its_head_and_its_tables_are_those_of_one_machine(
@@ -159,6 +181,26 @@ def test_a_study_survives_a_machine_and_its_head_and_its_tables_are_those_of_one
     for name in ("runs.csv", "curves.csv", "answers.csv", "README.md"):
         tables = [(folder / "metrics" / "studies" / "tiny" / name).read_text() for folder in (repository, alone)]
         assert tables[0] == tables[1], name
+
+
+def test_image_work_on_the_cluster_gives_the_same_bytes(cluster, repository):
+    for face in ({}, {"preprocess": {"crop": "face"}}):
+        yaml = YAML()
+        params = yaml.load(repository / "params.yaml")
+        for section, changes in face.items():
+            params[section] |= changes
+        yaml.dump(params, repository / "params.yaml")
+        written = []
+        for address in ({}, {"RAY_ADDRESS": f"127.0.0.1:{PORT}"}):
+            for command in (CLEAN, PREPROCESS):
+                environment = ENVIRONMENT | address
+                ended = subprocess.run(
+                    command.split(), cwd=repository, env=environment, capture_output=True, text=True, check=False
+                )
+                assert (ended.returncode, "Traceback" in ended.stderr) == (0 if not face else ended.returncode, False)
+            paths = sorted(path for part in WRITTEN for path in (repository / part).rglob("*") if path.is_file())
+            written.append({path: path.read_bytes() for path in paths} | {"said": ended.stderr})
+        assert written[0] == written[1]
 
 
 def test_an_address_that_does_not_answer_is_one_line(repository):

@@ -1,4 +1,4 @@
-"""The choices with which a sweep starts, which runs are done, and how they are pushed to a team."""
+"""The choices with which a sweep starts, and what is made or pulled before the first run."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from stages.study.plan import choose, make_plan
 from stages.tracking import runner
 from stages.tracking.records import Record
 from stages.tracking.run import Run
-from stages.tracking.runner import Here, adopt
+from stages.tracking.runner import adopt, make_data, say_if_without_data
 from tests.study.test_plan import scaled, small
 
 
@@ -37,51 +37,61 @@ def test_the_mean_over_seeds_decides(project):
     assert choose(study, scale, "birds", records, set(names)) == {("vgg", "it"): 0.2}
 
 
-def test_an_experiment_without_its_data_is_said_and_not_taken_for_done(monkeypatch, capsys):
-    current = {"whole": ["commit"], "bare": ["commit"], "none": []}
-    monkeypatch.setattr(runner, "find_current", lambda run: iter(current[run.name]))
+def test_a_run_is_done_if_its_experiment_is(monkeypatch):
     monkeypatch.setattr(runner, "find_done", lambda run: "commit" if run.name == "whole" else None)
     monkeypatch.setattr(runner, "read_record", lambda run, _: run.name)
-    records = {}
-    assert adopt([Run(name, "vgg", {}, "") for name in current], records) == ["whole"]
-    [line] = capsys.readouterr().err.splitlines()
+    runs = [Run(name, "vgg", {}, "") for name in ("whole", "none", "known")]
+    records = {"known": "known"}
+    assert adopt(runs, records) == [runs[0]]
+    assert records == {"known": "known", "whole": "whole"}
+
+
+def test_an_experiment_without_its_data_is_said(monkeypatch, capsys):
+    current = {"bare": ["commit"], "none": []}
+    monkeypatch.setattr(runner, "find_current", lambda run: iter(current[run.name]))
+    for name in current:
+        say_if_without_data(Run(name, "vgg", {}, ""))
+    [line] = capsys.readouterr().out.splitlines()
     assert line.startswith("bare: expected its experiment with its data, got it without: it is made again.")
 
 
 @pytest.fixture
-def place(monkeypatch, tmp_path):
-    """This machine, where every run but one that is called bad succeeds, and a team to which nothing can be pushed."""
-    pushed = []
-
-    def make(run, clone, records, failures):
-        (failures if run.name == "bad" else records)[run.name] = "made"
-
-    monkeypatch.setattr(runner, "attempt", make)
-    monkeypatch.setattr(runner, "push", lambda team, names, log: pushed.append(names) or "no space left.")
-    here = Here(SimpleNamespace(repository=tmp_path, folder=Path("clone")), SimpleNamespace(git_name="origin"))
-    here.pushed = pushed
-    return here
-
-
-def test_what_is_made_is_pushed_at_once_and_what_failed_is_not(place, capsys):
-    records, failures = {}, {}
-    place.make({f"run {name}": Run(name, "vgg", {}, "") for name in ("good", "bad")}, records, failures)
-    assert (records, failures, place.pushed) == ({"good": "made"}, {"bad": "made"}, [["good"]])
-    assert "run good" in (printed := capsys.readouterr().out)
-    assert "not pushed to origin: no space left." in printed
+def commands(project, monkeypatch):
+    """The commands that get or make data, none of which runs; params.yaml's source and another are added to DVC."""
+    ran, state = [], SimpleNamespace(missing=["dvc", "repro", "split"], here=set())
+    project("collect.source", "data/own")
+    Path("data").mkdir()
+    for name in ("own", "other"):
+        Path(f"data/{name}.dvc").write_text("outs: []")
+    monkeypatch.setattr(runner, "execute", lambda command, log: ran.append(command[1:]) or "")
+    monkeypatch.setattr(runner, "missing_data", lambda: state.missing)
+    monkeypatch.setattr(runner, "is_added_here", state.here.__contains__)
+    monkeypatch.setattr(runner, "restore", lambda clone: None)
+    ran.append(state)
+    return ran
 
 
-def test_what_cannot_be_pushed_ends_the_command_until_it_can_be(place, monkeypatch):
-    place.push(["one", "two"])
-    with pytest.raises(ValueError, match=r"got 2 that are only here: no space left\. The same command pushes them"):
-        place.check_pushed()
-    monkeypatch.setattr(runner, "push", lambda *_: "")
-    place.push(["one", "two"])
-    place.check_pushed()
+CLONE = SimpleNamespace(repository=Path())
+BOTH = ["data/own.dvc", "data/other.dvc"]
 
 
-def test_without_a_team_nothing_is_pushed(place):
-    place.team = None
-    place.push(["one"])
-    place.check_pushed()
-    assert place.pushed == []
+def test_the_team_is_asked_for_the_data_and_for_both_sources_before_they_are_made(commands):
+    make_data(CLONE, "data/other", team="team")
+    assert commands[1:] == [
+        ["pull", "--with-deps", "split", *BOTH], ["checkout", *BOTH], ["repro", "split"],
+    ]  # fmt: skip
+
+
+def test_a_source_that_only_the_team_has_is_pulled(commands):
+    commands[0].missing = []
+    commands[0].here.add("data/own.dvc")
+    make_data(CLONE, "data/other", team="team")
+    assert commands[1:] == [["pull", "--with-deps", "split", *BOTH]]
+    commands[0].here.add("data/other.dvc")
+    make_data(CLONE, "data/other", team="team")
+    assert commands[2:] == []
+
+
+def test_without_a_team_what_is_added_here_is_checked_out(commands):
+    make_data(CLONE, "data/own", team=None)
+    assert commands[1:] == [["checkout", "data/own.dvc"], ["repro", "split"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages.tracking import team
-from stages.tracking.team import Team, connect, find_team, push, take_up
+from stages.tracking.team import Team, connect, fetch, find_team, listed, push
 from tests.repositories import shell
 
 CONFIG = """
@@ -83,19 +83,23 @@ def test_a_clone_elsewhere_knows_the_remotes_by_the_same_names(repository, comma
     ]  # fmt: skip
 
 
-def test_only_what_is_asked_for_and_not_here_is_taken_up(repository, commands):
-    assert take_up(find_team("origin"), ["mine", "theirs", "nobodys"], Path("log")) == ""
-    assert commands == [["dvc", "exp", "pull", "origin", reference("theirs")]]
-    commands.clear()
-    assert take_up(find_team("origin"), ["mine"], Path("log")) == ""
-    assert commands == []
+def test_of_what_the_team_has_only_what_is_asked_for_is_listed(repository):
+    assert listed(find_team("origin"), ["mine", "theirs", "nobodys"]) == [reference("mine"), reference("theirs")]
 
 
-def test_what_is_here_is_pushed_over_what_is_there(repository, commands):
-    assert push(find_team("origin"), ["mine", "theirs"], Path("log")) == ""
-    assert commands == [["dvc", "exp", "push", "--force", "origin", reference("mine")]]
-    commands.clear()
-    assert push(find_team("origin"), ["theirs"], Path("log")) == ""
+def test_experiments_go_to_the_remote_and_come_from_there_by_their_references(repository, commands):
+    found, asked = find_team("origin"), [reference("theirs")]
+    assert fetch(found, asked, Path("log"), with_data=False) == push(found, asked, Path("log")) == ""
+    assert fetch(found, asked, Path("log"), with_data=True) == ""
+    assert commands == [
+        ["dvc", "exp", "pull", "--force", "--no-cache", "origin", *asked],
+        ["dvc", "exp", "push", "--force", "origin", *asked], ["dvc", "exp", "pull", "--force", "origin", *asked],
+    ]  # fmt: skip
+
+
+def test_nothing_to_move_is_no_command(repository, commands):
+    found = find_team("origin")
+    assert fetch(found, [], Path("log"), with_data=True) == push(found, [], Path("log")) == ""
     assert commands == []
 
 

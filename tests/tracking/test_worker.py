@@ -30,7 +30,16 @@ def task(tmp_path, monkeypatch):
     origin.mkdir()
     shell(origin, "git", "init", "--quiet")
     (origin / "params.yaml").write_text("first")
-    return Task(str(origin), commit(origin), "store", "/mnt", ["split"], "one", ["dvc", "exp", "run", "-n", "one"])
+    return Task(
+        str(origin),
+        commit(origin),
+        "store",
+        "/mnt",
+        ["split"],
+        ["data/own.dvc"],
+        "one",
+        ["dvc", "exp", "run", "-n", "one"],
+    )
 
 
 def commit(origin):
@@ -50,7 +59,7 @@ def calls(tmp_path):
 def test_the_second_task_finds_the_clone_and_the_data(task, tmp_path, own_cache):
     report = work(task)
     assert (report.failed, calls(tmp_path)) == (
-        "", ["pull --quiet split", "exp run -n one", "exp push --force origin one"],
+        "", ["pull split data/own.dvc", "exp run -n one", "exp push --force origin one"],
     )  # fmt: skip
     assert report.seconds >= report.run_seconds > 0
     clone = own_cache / "workers" / "0"
@@ -68,14 +77,14 @@ def test_another_commit_is_fetched_and_its_data_pulled(task, tmp_path, own_cache
     calls(tmp_path)
     (tmp_path / "origin" / "params.yaml").write_text("second")
     assert work(replace(task, commit=commit(tmp_path / "origin"))).failed == ""
-    assert calls(tmp_path)[0] == "pull --quiet split"
+    assert calls(tmp_path)[0] == "pull split data/own.dvc"
     assert (own_cache / "workers" / "0" / "params.yaml").read_text() == "second"
 
 
 def test_data_that_the_remote_lacks_are_made(task, tmp_path):
     (tmp_path / "failing").write_text("pull*")
     assert work(task).failed == ""
-    assert calls(tmp_path)[:2] == ["pull --quiet split", "repro --quiet split"]
+    assert calls(tmp_path)[:2] == ["pull split data/own.dvc", "repro split"]
 
 
 @pytest.mark.parametrize("step", ["exp run -n one", "exp push --force origin one"])
@@ -116,6 +125,26 @@ def test_two_tasks_of_a_machine_have_folders_of_their_own(tmp_path):
         assert (first.name, second.name) == ("0", "1")
     with free_folder(tmp_path) as again:
         assert again == first
+
+
+def test_what_a_killed_dvc_left_of_an_experiment_stops_no_later_one(task, own_cache):
+    work(task)
+    clone = own_cache / "workers" / "0"
+    experiment = shell(clone, "git", "for-each-ref", "--format=%(refname)", "refs/exps").strip()
+    shell(clone, "git", "symbolic-ref", "refs/exps/exec/EXEC_BRANCH", experiment)
+    assert work(task).failed == ""
+
+
+def test_a_torn_clone_is_not_the_repository_around_it(task, tmp_path, monkeypatch):
+    around = tmp_path / "dotfiles"
+    around.mkdir()
+    shell(around, "git", "init", "--quiet")
+    (around / "kept").write_text("by a person")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(around / ".cache"))
+    (around / ".cache" / "dvc-image-classification" / "workers" / "0" / ".git").mkdir(parents=True)
+    assert work(task).failed == ""
+    assert (around / "kept").read_text() == "by a person"
+    assert "origin" not in shell(around, "git", "remote")
 
 
 def test_keys_in_addresses_are_in_no_report(task):

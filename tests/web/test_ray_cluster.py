@@ -2,11 +2,15 @@
 
 import socket
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from stages.web.ray_cluster import as_line, connect, knock
+
+
+class RayError(Exception):
+    """An error of Ray's own."""
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def ray(monkeypatch):
         if fake.answer:
             raise fake.answer
 
-    fake.init = init
+    fake.init, fake.exceptions = init, SimpleNamespace(RayError=RayError)
     monkeypatch.setitem(sys.modules, "ray", fake)
     return fake
 
@@ -36,7 +40,9 @@ def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
         connect("auto", "--on auto")
 
 
-@pytest.mark.parametrize("error", [ConnectionError("\x1b[36mno\x1b[0m\n  cluster"), RuntimeError("no cluster")])
+@pytest.mark.parametrize(
+    "error", [RayError("no cluster"), ConnectionError("\x1b[36mno\x1b[0m\n  cluster"), RuntimeError("no cluster")]
+)
 def test_what_ray_says_is_one_line(ray, error):
     ray.answer = error
     with pytest.raises(ValueError, match=r"--on auto: expected a Ray cluster that answers, got: no cluster$"):

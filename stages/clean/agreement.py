@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -19,6 +18,7 @@ from stages.clean.candidates import PLAIN
 from stages.clean.changes import measure_change
 from stages.clean.prepared import NOISE, Floats, Prepared, fine_structure, has_texture, prepare
 from stages.core.terminal import progress
+from stages.images.machines import spread
 from stages.images.thumbnails import COLOUR_SIDE, DETAIL_SIDE, View, read_view
 
 STRIDE = 6  # pixels of 96 between two windows in which local agreement is measured
@@ -47,8 +47,7 @@ class Agreement(NamedTuple):
 def compare_views(pairs: pd.DataFrame, files: list[Path], known: dict[Path, View]) -> pd.DataFrame:
     """Return the pairs of rows with the columns of `Agreement`; files whose view is not known are read."""
     blocks = [pairs.iloc[start : start + PAIRS_AT_ONCE] for start in range(0, len(pairs), PAIRS_AT_ONCE)]
-    work = (joblib.delayed(compare_block)(block, *files_of(block, files, known)) for block in blocks)
-    results = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
+    results = spread(compare_block, [(block, *files_of(block, files, known)) for block in blocks])
     found = [agreement for block in progress(results, len(blocks), "compare") for agreement in block]
     columns = dict(zip(Agreement._fields, zip(*found, strict=True), strict=True)) if found else {}
     return pairs.assign(**{name: np.array(columns.get(name, ())) for name in Agreement._fields})

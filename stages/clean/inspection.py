@@ -4,7 +4,6 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -13,6 +12,7 @@ from stages.clean.prepared import measure_texture
 from stages.clean.settings import Clean
 from stages.core.terminal import progress
 from stages.images.decisions import Decision
+from stages.images.machines import spread
 from stages.images.perceptual_hash import phash
 from stages.images.quality import Inspection, inspect_files
 from stages.images.thumbnails import View
@@ -42,8 +42,8 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     """
     files = list(images["file"].unique())
     blocks = [files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE)]
-    work = (joblib.delayed(inspect_files)([source / file for file in block], settings) for block in blocks)
-    results = chain.from_iterable(joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work))
+    calls = [([source / file for file in block], settings) for block in blocks]
+    results = chain.from_iterable(spread(inspect_files, calls))
     found: dict[str, Inspection] = {}
     views: Views = {}
     textures: dict[str, float] = {}

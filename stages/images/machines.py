@@ -1,15 +1,19 @@
 """The machines on which joblib's work on images runs: the threads of this one, or the workers of a Ray cluster."""
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import joblib
 
 from stages.web.ray_cluster import connect
 
 ADDRESS = "RAY_ADDRESS"  # as Ray itself has it; no param, because it changes no result
+CALLS_AT_ONCE = 64  # of a cluster, which gives results together
+T = TypeVar("T")
 
 
 @contextmanager
@@ -35,9 +39,21 @@ def machines() -> Iterator[None]:
     ray = connect(address, f"{ADDRESS}={address}", runtime_env=surroundings)
     from ray.util.joblib import register_ray
 
+    logging.getLogger("ray.util.multiprocessing.pool").setLevel(logging.ERROR)  # It warns of joblib's own argument.
     register_ray()
     try:
         with joblib.parallel_config(backend="ray"):
             yield
     finally:
         ray.shutdown()
+
+
+def spread(function: Callable[..., T], calls: Sequence[tuple[Any, ...]]) -> Iterator[T]:
+    """Yield what the function returns for each call's arguments, in order; a cluster is given some calls at a time."""
+    work = [joblib.delayed(function)(*arguments) for arguments in calls]
+    if not os.environ.get(ADDRESS):
+        yield from joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
+        return
+    with joblib.Parallel(n_jobs=-1) as parallel:
+        for start in range(0, len(work), CALLS_AT_ONCE):
+            yield from parallel(work[start : start + CALLS_AT_ONCE])

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import joblib
 
-from stages.web.ray_cluster import connect
+from stages.web.ray_cluster import as_line, connect
 
 ADDRESS = "RAY_ADDRESS"  # as Ray itself has it; no param, because it changes no result
 CALLS_AT_ONCE = 64  # of a cluster, which gives results together
@@ -24,12 +24,17 @@ def machines() -> Iterator[None]:
     Results are the same on any number of workers.
 
     Raises:
-        ValueError: Ray is not installed, or the cluster does not answer.
+        ValueError: Ray is not installed, the cluster does not answer, or it loses a machine.
     """
     address = os.environ.get(ADDRESS)
     if not address:
         yield
         return
+    if address.startswith("ray://"):
+        raise ValueError(
+            f"{ADDRESS}={address}: expected <host>:<port> and this to be a machine of the cluster, got the address of "
+            "its clients."
+        )
     here = Path.cwd()
 
     def enter() -> None:
@@ -44,6 +49,8 @@ def machines() -> Iterator[None]:
     try:
         with joblib.parallel_config(backend="ray"):
             yield
+    except ray.exceptions.RayError as error:
+        raise ValueError(f"{ADDRESS}={address}: expected its machines to stay, got: {as_line(str(error))}") from error
     finally:
         ray.shutdown()
 

@@ -65,11 +65,12 @@ def restore(name: str, network: str, space: Space, seed: int, folder: Path, plac
     runs = []
     for row in rows:
         made, least = prepare_trial(name, network, space, trials, seed)
+        if row["status"] == FAILED:  # also if it is done elsewhere, because the trials after it were suggested so
+            trials.append(Trial(varied_values(made, space), FAILED, reason=row["reason"]))
+            print(f"done already: {made.name}", flush=True)
+            continue
         place.take_up([made])
         trial = read_trial(made, space, least)
-        if not trial and row["status"] == FAILED:
-            trial = Trial(varied_values(made, space), FAILED, reason=row["reason"])
-            print(f"done already: {made.name}", flush=True)
         if not trial:
             raise ValueError(
                 f"{path}: expected an experiment of today's code and data for each trial, got none for {made.name}; "

@@ -10,13 +10,13 @@ from stages.tracking import worker
 from stages.tracking.dvc_experiments import DATA, LOCK, experiment_command, failure_reason, find_done, forget
 from stages.tracking.dvc_lock import parse_lock, upstream
 from stages.tracking.experiment_clone import Clone
-from stages.tracking.git import git
+from stages.tracking.git import git, last_line
 from stages.tracking.places import Place
 from stages.tracking.records import Record, read_record
 from stages.tracking.run import Run, in_force, params_seen_by
 from stages.tracking.runner import added_sources, log_of, say_if_without_data
 from stages.tracking.team import Team
-from stages.web.ray_cluster import as_line, connect
+from stages.web.ray_cluster import connect
 
 LOST_TWICE = "its worker was lost twice"
 OWN_RESULTS = (":(exclude)metrics/studies", ":(exclude)metrics/searches")  # what the commands themselves write
@@ -34,6 +34,8 @@ class Cluster(Place):
         super().__init__(clone, team)
         check_shared(clone, team)
         self.git_url, self.store = team.git_url, (team.store, team.store_url)
+        name, _, rest = git("var", "GIT_COMMITTER_IDENT", folder=clone.repository).partition(" <")
+        self.author = name, rest.partition(">")[0]
         self.ray = connect(address, f"--on {address}")
         for module in (worker, git_module):
             self.ray.cloudpickle.register_pickle_by_value(module)
@@ -79,7 +81,7 @@ class Cluster(Place):
         stages = sorted(name for name in known if name != of_network)
         added = added_sources(str(run.changes.get("collect.source", load()["collect"]["source"])))
         return worker.Task(
-            self.git_url, self.clone.commit, *self.store, stages, added, run.name, experiment_command(run)
+            self.git_url, self.clone.commit, *self.store, stages, added, self.author, run.name, experiment_command(run)
         )
 
     def take(self, run: Run, done: Any, records: dict[str, Record], failures: dict[str, str]) -> None:
@@ -88,7 +90,7 @@ class Cluster(Place):
             report: worker.Report = self.ray.get(done)
         except self.ray.exceptions.RayError as error:
             is_lost = isinstance(error, (self.ray.exceptions.WorkerCrashedError, self.ray.exceptions.NodeDiedError))
-            failures[run.name] = LOST_TWICE if is_lost else as_line(str(error))
+            failures[run.name] = LOST_TWICE if is_lost else last_line(str(error))
             print(f"{run.name} failed: {failures[run.name]}", flush=True)
             return
         log = log_of(run.name, self.clone)

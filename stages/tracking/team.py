@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.tracking.dvc_experiments import LOGS, REFERENCE, execute
-from stages.tracking.git import git
+from stages.tracking.git import git, without_credentials
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,14 @@ def default_store() -> tuple[str, str]:
     """Return name and address of DVC's default remote.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There is none, or the configuration cannot be read.
     """
-    from dvc.config import Config  # takes a second
+    from dvc.config import Config, ConfigError  # takes a second
 
-    settings = Config.from_cwd()
+    try:
+        settings = Config.from_cwd()
+    except ConfigError as error:
+        raise ValueError(f".dvc/config: expected what DVC can read, got: {error}") from error
     name = settings["core"].get("remote")
     if not name or name not in settings["remote"]:
         raise ValueError(
@@ -61,7 +64,7 @@ def connect(team: Team, folder: Path) -> None:
     for key, value in ((f"remote.{team.store}.url", team.store_url), ("core.remote", team.store)):
         command = ["dvc", "--cd", str(folder), "config", "--local", key, value]
         if reason := execute(command, LOGS / "remotes.log"):
-            raise ValueError(f"{shlex.join(command)}: expected success, got: {reason}")
+            raise ValueError(without_credentials(f"{shlex.join(command)}: expected success, got: {reason}"))
 
 
 def listed(team: Team, names: Iterable[str]) -> list[str]:

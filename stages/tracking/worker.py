@@ -22,12 +22,13 @@ from stages.tracking.git import NO_PROMPT, without_credentials, without_reposito
 
 TORN = (".git/index.lock", ".dvc/tmp/rwlock", ".dvc/tmp/rwlock.lock")  # what a kill may leave
 SET_BY_RAY = "OMP_NUM_THREADS"
+PAUSES_S = (5, 30, 120)  # before a push that failed is tried again: hours of work hang on it
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run: where the code and the data are, the stages whose results and the `.dvc` files whose data it needs, and
-    the command that makes it.
+    """A run: where the code and the data are, the stages whose results and the `.dvc` files whose data it needs, whose
+    run it is (name and address of e-mail, as Git has them), and the command that makes it.
     """
 
     git_url: str
@@ -36,6 +37,7 @@ class Task:
     store_url: str
     stages: list[str]
     added: list[str]
+    author: tuple[str, str]
     name: str
     command: list[str]
 
@@ -57,11 +59,16 @@ class Report:
 class Commands:
     """The commands of a task in its clone, and what they print."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, author: tuple[str, str]) -> None:
         self.folder, self.log = folder, ""
+        identity = {
+            f"GIT_{role}_{part}": text
+            for role in ("AUTHOR", "COMMITTER")
+            for part, text in zip(("NAME", "EMAIL"), author, strict=True)
+        }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         ceiling = {"GIT_CEILING_DIRECTORIES": str(folder.parent)}  # a torn clone is not the repository around it
-        self.environment = without_repository(os.environ) | NO_PROMPT | ceiling | {"PATH": path}
+        self.environment = without_repository(os.environ) | NO_PROMPT | ceiling | identity | {"PATH": path}
         self.environment.pop(SET_BY_RAY, None)
 
     def run(self, *command: str, given: str = "") -> None:
@@ -99,24 +106,43 @@ class Commands:
 
 def work(task: Task) -> Report:
     """Make and push the experiment in a clone that stays for the next task."""
-    start, run_seconds, failed = time.monotonic(), 0.0, ""
+    start, run_seconds, failed, log = time.monotonic(), 0.0, "", ""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dvc-image-classification" / "workers"
-    with free_folder(home) as folder:
-        commands = Commands(folder)
-        try:
-            if not shutil.which("dvc", path=commands.environment["PATH"]):
-                raise FileNotFoundError(f"expected the packages of requirements.txt in {sys.prefix}, got no dvc")
-            prepare(task, commands, home / "cache")
-            begin = time.monotonic()
-            commands.run(*task.command)
-            run_seconds = time.monotonic() - begin
-            commands.run("dvc", "exp", "push", "--force", "origin", task.name)
-        except subprocess.CalledProcessError as error:
-            failed = " ".join(error.cmd)
-        except OSError as error:
-            failed = str(error)
-    failed, log = without_credentials(failed), without_credentials(commands.log)
+    try:
+        with free_folder(home) as folder:
+            commands = Commands(folder, task.author)
+            try:
+                run_seconds = carry_out(task, commands, home / "cache")
+            finally:
+                log = commands.log
+    except subprocess.CalledProcessError as error:
+        failed = " ".join(error.cmd)
+    except OSError as error:
+        failed = str(error)
+    failed, log = without_credentials(failed), without_credentials(log)
     return Report(socket.gethostname(), time.monotonic() - start, run_seconds, failed, log)
+
+
+def carry_out(task: Task, commands: Commands, cache: Path) -> float:
+    """Make the experiment and push it, and return the seconds that making it took.
+
+    Raises:
+        FileNotFoundError: The machine lacks the project's packages.
+        subprocess.CalledProcessError: A command fails.
+    """
+    if not shutil.which("dvc", path=commands.environment["PATH"]):
+        raise FileNotFoundError(f"expected the packages of requirements.txt in {sys.prefix}, got no dvc")
+    prepare(task, commands, cache)
+    begin = time.monotonic()
+    commands.run(*task.command)
+    seconds = time.monotonic() - begin
+    push = ("dvc", "exp", "push", "--force", "origin", task.name)
+    for pause_s in PAUSES_S:
+        if commands.succeeds(*push):
+            return seconds
+        time.sleep(pause_s)
+    commands.run(*push)
+    return seconds
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import joblib
 import pytest
@@ -18,6 +18,10 @@ from stages.preprocess import Preprocess
 from stages.preprocess import run as preprocess
 
 
+class RayError(Exception):
+    """An error of Ray's own."""
+
+
 @pytest.fixture
 def ray(monkeypatch):
     """A stand-in for Ray, and what was asked of it."""
@@ -28,6 +32,7 @@ def ray(monkeypatch):
         asked.append(runtime_env)
 
     fake = ModuleType("ray")
+    fake.exceptions = SimpleNamespace(RayError=RayError)
     fake.init, fake.shutdown = init, lambda: asked.append("shut down")
     of_joblib = ModuleType("ray.util.joblib")
     of_joblib.register_ray = lambda: joblib.register_parallel_backend("ray", joblib.parallel.BACKENDS["sequential"])
@@ -58,6 +63,20 @@ def test_the_workers_have_this_folder_and_the_cluster_is_left_in_the_end(monkeyp
         assert Path.cwd() == tmp_path
     assert ray[1:] == ["shut down"]
     assert backend() == "ThreadingBackend"
+
+
+def test_a_machine_that_is_lost_is_one_line(monkeypatch, ray):
+    monkeypatch.setenv(ADDRESS, "auto")
+    said = "RAY_ADDRESS=auto: expected its machines to stay, got: an actor died"
+    with pytest.raises(ValueError, match=said), machines():
+        raise RayError("an actor\n died")
+    assert ray[1:] == ["shut down"]
+
+
+def test_the_address_of_clients_is_refused(monkeypatch, ray):
+    monkeypatch.setenv(ADDRESS, "ray://head:10001")
+    with pytest.raises(ValueError, match=r"expected <host>:<port> .* got the address of its clients"), machines():
+        pass
 
 
 @pytest.mark.parametrize("address", ["", "auto"])

@@ -91,6 +91,16 @@ def test_trials_that_a_team_has_are_taken_up_and_not_made_again(project, tmp_pat
     assert pushed == asked
 
 
+def test_a_trial_that_failed_stays_so_though_another_made_it(project, tmp_path, monkeypatch):
+    """The trials after it were suggested as if it had failed."""
+    space = read_space(["dropout=interval(0, 0.5)"], "vgg")
+    (tmp_path / "trials.csv").write_text("status,reason\nfailed,no memory\n")
+    monkeypatch.setattr(search, "find_done", lambda run: "commit")
+    place = SimpleNamespace(push=lambda runs: None, take_up=pytest.fail)
+    [trial] = search.restore("mine", "vgg", space, 0, tmp_path, place)
+    assert (trial.status, trial.reason) == (FAILED, "no memory")
+
+
 def test_whole_numbers_and_a_networks_input_can_be_given(project):
     space = read_space(["epochs=int(interval(5, 40))", "networks.vgg19.input=data/5_features/vgg19"], "vgg19")
     assert space.varied == {"train.vgg19.epochs": IntDistribution(5, 40)}

@@ -19,15 +19,23 @@ RUN = Run("one", "vgg", {"train.vgg.dropout": 0.4}, "train.vgg.dropout")
 DONE = Report("node", 30, 25, "", "$ dvc exp run\n")
 
 
-class Lost(Exception):
+class RayError(Exception):
     """An error of Ray's."""
+
+
+class Lost(RayError):
+    """The error of a machine that is gone."""
+
+
+class Failed(RayError):
+    """An error that a task raised."""
 
 
 class FakeRay:
     """A cluster of one machine with two processors, on which a task ends at once as `answer` says."""
 
     cloudpickle = SimpleNamespace(register_pickle_by_value=lambda module: None)
-    exceptions = SimpleNamespace(RayError=Lost, WorkerCrashedError=Lost, NodeDiedError=Lost)
+    exceptions = SimpleNamespace(RayError=RayError, WorkerCrashedError=Lost, NodeDiedError=Lost)
 
     def __init__(self):
         self.answer, self.machines, self.options, self.tasks = DONE, [{"CPU": 2.0}], [], []
@@ -69,6 +77,7 @@ def place(project, tmp_path, ray, monkeypatch):
         ("read_record", lambda run, _: SimpleNamespace(numbers={"val_accuracy": 0.75})),
     ):  # fmt: skip
         monkeypatch.setattr(cluster, name, stand_in)
+    monkeypatch.setattr(cluster, "git", lambda *_, **__: "A. Person <a@b> 1795860945 +0000")
     made = Cluster("auto", Clone(tmp_path, tmp_path, "c0ffee", "tree", []), TEAM)
     made.taken = []
     monkeypatch.setattr(made, "take_up", made.taken.extend)
@@ -88,6 +97,7 @@ def test_every_run_is_a_task_and_comes_back(place, ray, capsys):
     assert ray.options[0] == {"num_cpus": 2, "num_gpus": 0, "max_retries": 1, "retry_exceptions": False, "name": "one"}
     task = ray.tasks[0]
     assert (task.git_url, task.commit, task.store, task.store_url) == ("/bare", "c0ffee", "store", "/mnt")
+    assert task.author == ("A. Person", "a@b")
     assert task.command == ["dvc", "exp", "run", "-n", "one", "-S", "train.vgg.dropout=0.4", "evaluate@vgg"]
     assert "one: done in 30 s on node, 25 of them by `dvc exp run`: val accuracy 0.750" in capsys.readouterr().out
 
@@ -140,6 +150,7 @@ def test_a_run_that_no_machine_can_make_is_refused_since_it_would_wait_for_ever(
          "vgg: expected more, got less."),
         (replace(DONE, failed="git clone /bare", log="fatal: no such repository\n"),
          "git clone /bare, see .dvc/tmp/studies/one.log"),
+        (Failed("ray::one()\n  File x\nOSError: no space left"), "OSError: no space left"),
         (Lost("\x1b[36mThe node\x1b[0m was terminated\n  by somebody"), LOST_TWICE),
     ],
 )  # fmt: skip

@@ -73,6 +73,13 @@ def test_without_a_default_dvc_remote_data_would_go_nowhere(repository, config):
         find_team("origin")
 
 
+@pytest.mark.parametrize("config", ["<<<<<<< HEAD\n", "['remote \"store\"']\n    url = foo://x\n"])
+def test_a_configuration_that_dvc_cannot_read_is_one_line(repository, config):
+    Path(".dvc/config").write_text(config)
+    with pytest.raises(ValueError, match=r"^\.dvc/config: expected what DVC can read, got: "):
+        find_team("origin")
+
+
 def test_a_clone_elsewhere_knows_the_remotes_by_the_same_names(repository, commands, tmp_path):
     shell(tmp_path, "git", "clone", "--quiet", "repository", "clone")
     connect(find_team("origin"), tmp_path / "clone")

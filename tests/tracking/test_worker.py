@@ -22,6 +22,7 @@ def task(tmp_path, monkeypatch):
     """A task whose code is in a repository of one commit."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "failing").write_text("none")
+    monkeypatch.setattr(worker, "PAUSES_S", (0, 0))
     dvc = tmp_path / "bin" / "dvc"
     dvc.write_text(DVC.format(calls=tmp_path / "calls", failing=tmp_path / "failing"))
     dvc.chmod(0o755)
@@ -37,6 +38,7 @@ def task(tmp_path, monkeypatch):
         "/mnt",
         ["split"],
         ["data/own.dvc"],
+        ("me", "me@here"),
         "one",
         ["dvc", "exp", "run", "-n", "one"],
     )
@@ -93,7 +95,7 @@ def test_a_command_that_fails_is_told_with_what_it_printed(task, tmp_path, step)
     report = work(task)
     assert report.failed == f"dvc {step}"
     assert report.log.endswith("ERROR: no space left\n")
-    assert calls(tmp_path)[-1] == step
+    assert calls(tmp_path).count(step) == (3 if "push" in step else 1)  # a push is tried again
 
 
 def test_a_repository_that_is_gone_is_told(task):
@@ -148,6 +150,25 @@ def test_a_torn_clone_is_not_the_repository_around_it(task, tmp_path, monkeypatc
 
 
 def test_keys_in_addresses_are_in_no_report(task):
-    report = work(replace(task, git_url="https://me:s3cret@127.0.0.1:1/code.git", store_url="https://s3cret@127.0.0.1"))
-    assert report.failed == "git clone --quiet --no-checkout https://***@127.0.0.1:1/code.git ."
-    assert "s3cret" not in report.log
+    keyed = "https://me:s3cret@127.0.0.1:1/code"
+    reports = [work(replace(task, git_url=keyed)), work(replace(task, store_url=keyed))]
+    assert reports[0].failed == "git clone --quiet --no-checkout https://***@127.0.0.1:1/code ."
+    assert reports[1].failed == ""
+    for report in reports:
+        assert "https://***@127.0.0.1:1/code" in report.log
+        assert "s3cret" not in report.log
+
+
+def test_a_run_is_its_authors_also_where_git_knows_nobody(task, tmp_path, monkeypatch, own_cache):
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "nobody"))
+    commit = ["git", "commit", "--quiet", "--allow-empty", "--message", "experiment"]
+    assert work(replace(task, command=commit)).failed == ""
+    shown = shell(own_cache / "workers" / "0", "git", "log", "-1", "--format=%an %ae %cn %ce")
+    assert shown == "me me@here me me@here\n"
+
+
+def test_a_folder_that_cannot_be_made_is_told(task, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert "Not a directory" in work(task).failed

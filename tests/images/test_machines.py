@@ -1,4 +1,4 @@
-"""On which machines image work runs: what joblib is told, and that other workers give the same bytes."""
+"""On which machines image work runs: what joblib and Ray are told."""
 
 import sys
 from pathlib import Path
@@ -7,15 +7,8 @@ from types import ModuleType, SimpleNamespace
 import joblib
 import pytest
 
-from stages.clean import run as clean
-from stages.clean.settings import Clean
-from stages.collect.run import Collect
-from stages.collect.run import run as collect
-from stages.core import params
 from stages.images import machines as image_machines
 from stages.images.machines import ADDRESS, machines, spread
-from stages.preprocess import Preprocess
-from stages.preprocess import run as preprocess
 
 
 class RayError(Exception):
@@ -95,22 +88,3 @@ def test_results_come_in_order_and_of_a_cluster_some_at_a_time(monkeypatch, addr
         assert not address or sorted(begun) == [0, 1]
         assert list(results) == [3, 5, 7, 9]
         assert list(spread(double, [])) == []
-
-
-def prepare_images(folder):
-    """Clean and preprocess raw/, and return the bytes of all that is written."""
-    clean.run(params.read(Clean, "clean"), folder / "raw", folder / "review.csv", folder / "clean")
-    preprocess(params.read(Preprocess, "preprocess"), folder / "raw", folder / "clean" / "kept.csv", folder / "pixels")
-    written = (path for part in ("clean", "pixels") for path in sorted((folder / part).iterdir()))
-    return {path.name: path.read_bytes() for path in written}
-
-
-@pytest.mark.slow
-def test_processes_give_the_bytes_that_threads_give(project, tmp_path, root):
-    settings = params.read(Collect, "collect").model_copy(update={"source": str(root / "data/0_embedded/clipart.zip")})
-    collect(settings, tmp_path / "raw")
-    (tmp_path / "review.csv").write_text("image_id,decision,class,reason,time\n")
-    by_threads = prepare_images(tmp_path)
-    for workers in (1, 2, 4):
-        with joblib.parallel_config(backend="loky", n_jobs=workers):
-            assert prepare_images(tmp_path) == by_threads, workers

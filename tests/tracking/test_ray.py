@@ -186,26 +186,30 @@ def test_a_study_survives_a_machine_and_its_head_and_its_tables_are_those_of_one
         assert tables[0] == tables[1], name
 
 
-@pytest.mark.parametrize("crop", ["letterbox", "face"])
-def test_image_work_on_the_cluster_gives_the_same_bytes(cluster, repository, crop):
-    with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as portrait:
-        portrait.save(repository / "data" / "own" / "dots" / "portrait.png")
+def prepare_images(repository, crop, address):
+    """Clean and preprocess what was collected, and return the number of pixels' rows and all bytes that are written."""
     yaml = YAML()
     params = yaml.load(repository / "params.yaml")
     params["preprocess"] |= {"crop": crop}
     yaml.dump(params, repository / "params.yaml")
-    run(repository, *COLLECT)
-    written = []
-    for address in ({}, {"RAY_ADDRESS": f"127.0.0.1:{PORT}"}):
-        for part in WRITTEN:
-            shutil.rmtree(repository / part)
-        for command in (CLEAN, PREPROCESS):
-            shell(repository, *command, environment=ENVIRONMENT | address)
-        paths = sorted(path for part in WRITTEN for path in (repository / part).rglob("*") if path.is_file())
-        written.append({path: path.read_bytes() for path in paths})
-    assert written[0] == written[1]
+    for part in WRITTEN:
+        shutil.rmtree(repository / part)
+    for command in (CLEAN, PREPROCESS):
+        shell(repository, *command, environment=ENVIRONMENT | address)
+    paths = sorted(path for part in WRITTEN for path in (repository / part).rglob("*") if path.is_file())
     index = read_table(repository / "data" / "3_pixels" / "index.csv")
-    assert len(index) == (1 if crop == "face" else 49)
+    return len(index), {path: path.read_bytes() for path in paths}
+
+
+def test_image_work_on_the_cluster_gives_the_same_bytes(cluster, repository):
+    with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as portrait:
+        portrait.save(repository / "data" / "own" / "dots" / "portrait.png")
+    run(repository, *COLLECT)
+    for crop, number in (("letterbox", 49), ("face", 1)):
+        here = prepare_images(repository, crop, {})
+        there = prepare_images(repository, crop, {"RAY_ADDRESS": f"127.0.0.1:{PORT}"})
+        assert here == there
+        assert here[0] == number
 
 
 def test_an_address_that_does_not_answer_is_one_line(repository):

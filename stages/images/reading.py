@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps
 
-from stages.images.opening import UnusableImage, decode, draft, in_turn, open_image
+from stages.images.opening import UnusableImage, check_effort, decode, draft, in_turn, open_image
 
 Pixels = npt.NDArray[np.uint8]
 Crop = Literal["center", "letterbox", "none"]
@@ -181,9 +181,15 @@ def center_on_white(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def read_orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if it is missing or unreadable, or if Pillow applies it itself (TIFF)."""
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing or unreadable, or if Pillow applies it itself (TIFF).
+
+    Raises:
+        UnusableImage: The image is a PNG, which Pillow decodes to find what may follow its pixels, and is too large.
+    """
     if image.format == "TIFF":
         return 1
+    if image.format == "PNG":
+        check_effort(image)
     try:
         orientation = image.getexif().get(ORIENTATION, 1)
     except Exception:  # Damaged metadata says nothing about the pixels.

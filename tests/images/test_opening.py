@@ -136,9 +136,9 @@ def test_an_image_of_more_than_200_megapixels_is_not_decoded():
 def test_a_png_too_large_is_not_decoded_for_its_orientation_either():
     chunk = b"IHDR" + struct.pack(">IIBBBBB", 26_000, 26_000, 1, 0, 0, 0, 0)
     header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    with open_image(io.BytesIO(header + struct.pack(">I", 0) + b"IDAT")) as image:
-        with pytest.raises(UnusableImage, match="too large: 26000x26000, expected at most 200 megapixels"):
-            read_orientation(image)
+    image = open_image(io.BytesIO(header + struct.pack(">I", 0) + b"IDAT"))
+    with image, pytest.raises(UnusableImage, match="too large: 26000x26000, expected at most 200 megapixels"):
+        read_orientation(image)
 
 
 def test_a_jpeg_too_large_is_not_decoded_at_a_reduced_size_either(draw, tmp_path):

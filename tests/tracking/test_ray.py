@@ -81,7 +81,7 @@ def kill(machine):
 def cluster(tmp_path):
     """Two machines of two processors each, beside a head that runs nothing."""
     machines = []
-    with tempfile.TemporaryDirectory(prefix="ray-") as sockets:  # whose paths must be short
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as sockets:  # whose paths must be short
         head = ("--head", "--port", PORT, "--num-cpus", "0", "--include-dashboard=false", "--temp-dir", sockets)
         try:
             machines.append(start_machine(tmp_path / "head", *head))

@@ -1,6 +1,7 @@
 """Where the runs of a study or search are made, and the team that gets them, as the command line says."""
 
 import argparse
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,16 +25,16 @@ class Where:
 HERE = Where()
 
 
-class Place:
+class Place(ABC):
     """A place where runs are made, from the code, params and images of a clone; a team may share what is made."""
 
     def __init__(self, clone: Clone, team: Team | None) -> None:
         self.clone, self.team = clone, team
         self.unsent: dict[str, str] = {}  # runs that are made and not pushed, with the reasons
 
+    @abstractmethod
     def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
         """Make the experiment of each run under its title, and add its record or the reason of its failure."""
-        raise NotImplementedError
 
     def take_up(self, runs: Iterable[Run]) -> None:
         """Take up the runs' experiments from the team, if there is one, where they are not done here."""

@@ -75,12 +75,17 @@ def make_data(clone: Clone, source: str, team: Team | None) -> None:
         team: Who may have the data.
 
     Raises:
-        ValueError: The data cannot be made.
+        ValueError: The data cannot be made, or DVC tracks the source of the runs and nobody here has it.
     """
     log = log_of("data", clone)
     added = added_sources(source)
     if team and (missing_data() or not all(map(is_added_here, added))):
         execute(["dvc", "pull", "--with-deps", DATA, *added], log)
+    # Of the source in params.yaml dvc.lock may have all that runs need.
+    if lacking := [each for each in added if each not in added_sources() and not is_added_here(each)]:
+        raise ValueError(
+            f"{lacking[0]}: expected its images in DVC's cache, got none: `dvc pull {lacking[0]}` gets them."
+        )
     command = missing_data()
     if command:
         print(f"\n{shlex.join(command)}", flush=True)
@@ -91,9 +96,9 @@ def make_data(clone: Clone, source: str, team: Team | None) -> None:
             raise ValueError(f"{shlex.join(command)}: expected the data that dvc.lock records, got: {reason}")
 
 
-def added_sources(source: str) -> list[str]:
-    """Return the `.dvc` files of the source and of that of params.yaml, of those that DVC tracks."""
-    named = (f"{os.path.normpath(each)}.dvc" for each in (load()["collect"]["source"], source))
+def added_sources(*sources: str) -> list[str]:
+    """Return the `.dvc` files of the source in params.yaml and of these sources, of those that DVC tracks."""
+    named = (f"{os.path.normpath(each)}.dvc" for each in (load()["collect"]["source"], *sources))
     return [each for each in dict.fromkeys(named) if Path(each).is_file()]
 
 

@@ -71,8 +71,10 @@ class Commands:
         self.environment = without_repository(os.environ) | NO_PROMPT | ceiling | identity | {"PATH": path}
         self.environment.pop(SET_BY_RAY, None)
 
-    def run(self, *command: str, given: str = "") -> None:
-        """Run the command, which reads what is given, and whose processes hold what this process holds.
+    def run(self, *command: str, given: str = "") -> str:
+        """Run the command, which reads what is given, and return what it printed.
+
+        Its processes hold the locks that this process holds.
 
         Raises:
             subprocess.CalledProcessError: It fails.
@@ -84,16 +86,7 @@ class Commands:
         )  # fmt: skip
         self.log += result.stdout
         result.check_returncode()
-
-    def answer(self, *command: str) -> str:
-        """Run the command and return what it printed.
-
-        Raises:
-            subprocess.CalledProcessError: It fails.
-        """
-        before = len(self.log)
-        self.run(*command)
-        return self.log[before:].partition("\n")[2]
+        return result.stdout
 
     def succeeds(self, *command: str) -> bool:
         """Run the command and return whether it succeeds."""
@@ -183,7 +176,7 @@ def prepare(task: Task, commands: Commands, cache: Path) -> None:
         commands.run("git", "fetch", "--quiet", "origin")
     commands.run("git", "checkout", "--quiet", "--force", "--detach", task.commit)
     commands.run("git", "clean", "-ffdq")
-    former = commands.answer("git", "for-each-ref", "--format=delete %(refname)", "refs/exps")
+    former = commands.run("git", "for-each-ref", "--format=delete %(refname)", "refs/exps")
     commands.run("git", "update-ref", "--no-deref", "--stdin", given=former)
     needed = [*task.stages, *task.added]
     ready, state = folder / ".git" / "ready_for", f"{task.commit} {task.store} {task.store_url} {needed}"

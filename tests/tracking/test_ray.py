@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,23 +17,20 @@ from ruamel.yaml import YAML
 
 from stages.core.tables import read_table
 from tests.repositories import ENVIRONMENT, RESULTS, copy_working_tree, draw_classes, run, shell, shrink
+from tests.study.test_run import TINY, wait_for
 
 pytestmark = pytest.mark.slow
 
-STUDY = """
-question: Bars, blobs or dots?
-document: a test
-images: {origin: drawn, quote: "", source: data/own, how: "", params: {}}
-params: {}
+STUDY = f"""{TINY.partition("networks:")[0]}
 networks:
   convnet:
     input: data/3_pixels
-    params: {epochs: 1, width: 0.02}
+    params: {{epochs: 1, width: 0.02}}
     sweeps:
-      dropout: {param: dropout, values: [0, 0.2, 0.4], chosen: 0, quote: ""}
+      dropout: {{param: dropout, values: [0, 0.2, 0.4], chosen: 0, quote: ""}}
 instead: []
 findings:
-  - {claim: no dropout is best, quote: "", check: best_of, network: convnet, sweep: dropout, value: 0}
+  - {{claim: no dropout is best, quote: "", check: best_of, network: convnet, sweep: dropout, value: 0}}
 """
 RUNS = [f"tiny-convnet-dropout-{value}-s0" for value in (0, 0.2, 0.4)]
 PORT = "6391"
@@ -132,13 +128,6 @@ def start_study(folder, *arguments):
     command = [sys.executable, "-m", "stages.study", "run", "tiny", *arguments]
     with (folder / "study.log").open("w") as log:
         return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log, start_new_session=True)
-
-
-def wait_for(condition):
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < LIMIT_S
-        time.sleep(0.2)
 
 
 def finished(process, folder):

@@ -57,15 +57,21 @@ def test_an_experiment_without_its_data_is_said(monkeypatch, capsys):
 
 @pytest.fixture
 def commands(project, monkeypatch):
-    """The commands that get or make data, none of which runs; params.yaml's source and another are added to DVC."""
+    """The commands that get or make data, of which only `pull` has an effect; two sources are added to DVC."""
     ran, state = [], SimpleNamespace(missing=["dvc", "repro", "split"], here=set())
+
+    def execute(command, log):
+        ran.append(command[1:])
+        state.here |= {*command} if "pull" in command else set()
+        return ""
+
     project("collect.source", "data/own")
     Path("data").mkdir()
     for name in ("own", "other"):
         Path(f"data/{name}.dvc").write_text("outs: []")
-    monkeypatch.setattr(runner, "execute", lambda command, log: ran.append(command[1:]) or "")
+    monkeypatch.setattr(runner, "execute", execute)
     monkeypatch.setattr(runner, "missing_data", lambda: state.missing)
-    monkeypatch.setattr(runner, "is_added_here", state.here.__contains__)
+    monkeypatch.setattr(runner, "is_added_here", lambda added: added in state.here)
     monkeypatch.setattr(runner, "restore", lambda clone: None)
     ran.append(state)
     return ran
@@ -95,3 +101,9 @@ def test_a_source_that_only_the_team_has_is_pulled(commands):
 def test_without_a_team_what_is_added_here_is_checked_out(commands):
     make_data(CLONE, "data/own", team=None)
     assert commands[1:] == [["checkout", "data/own.dvc"], ["repro", "split"]]
+
+
+def test_without_a_team_another_source_must_be_here(commands):
+    with pytest.raises(ValueError, match=r"data/other\.dvc: expected its images in DVC's cache, got none"):
+        make_data(CLONE, "data/other", team=None)
+    assert commands[1:] == []

@@ -56,7 +56,10 @@ def test_addresses_that_are_paths_are_absolute(repository, tmp_path):
 @pytest.mark.parametrize(
     ("break_it", "said"),
     [
-        (["git", "remote", "remove", "origin"], "git remote get-url origin: expected success in .*No such remote"),
+        (
+            ["git", "remote", "remove", "origin"],
+            r"--push origin: expected one of Git's remotes \(there are none\), got another: `git remote add origin",
+        ),
         (["git", "remote", "set-url", "origin", "../none"], "git ls-remote --quiet ../none HEAD: expected success"),
     ],
 )

@@ -28,8 +28,8 @@ def find_team(git_name: str) -> Team:
     remotes = git("remote").splitlines()
     if git_name not in remotes:
         raise ValueError(
-            f"--push {git_name}: expected one of Git's remotes ({', '.join(remotes) or 'there are none'}), got another: "
-            f"`git remote add {git_name} <address>` names one."
+            f"--push {git_name}: expected one of Git's remotes ({', '.join(remotes) or 'there are none'}), got "
+            f"another: `git remote add {git_name} <address>` names one."
         )
     url = git("remote", "get-url", git_name)
     if Path(url).is_dir():

@@ -1,6 +1,7 @@
 """Features: the frozen part's activations of all images, computed once for all heads and splits."""
 
 import argparse
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import keras
@@ -11,14 +12,14 @@ from pydantic import Field
 from stages import models
 from stages.core import params
 from stages.core.files import read_json, replacing_folder, write_json
-from stages.core.terminal import command
+from stages.core.terminal import command, progress
 from stages.networks.backbone_parts import TAIL_WEIGHTS, cut, on_pixels
 from stages.networks.determinism import fix
 from stages.networks.inputs import BACKBONE_FACTS, FEATURES, FILTERS, PREPROCESSING, VIEWS, check_side, read_inputs
 from stages.networks.layer_graph import first_kernels
 from stages.networks.network_params import Scaling
 from stages.networks.operations import count_multiply_adds
-from stages.networks.predicting import predict
+from stages.networks.predicting import Floats, predict_batches
 from stages.networks.weight_files import save_weights
 from stages.transforms.affine import Augmentation, augment, read_augmentation
 
@@ -62,7 +63,7 @@ def run(
     frozen, tail = cut(backbone, boundary.trainable_layers)
     with replacing_folder(target, "features") as folder:
         model = on_pixels(frozen, boundary.scaling, inputs.shape)
-        np.save(folder / FEATURES, activate(model, inputs.array, settings))
+        save_rows(folder / FEATURES, model, (len(inputs.array),), activate(model, inputs.array, settings))
         if settings.views:
             save_views(folder / VIEWS, model, inputs.array, settings, amounts)
         if tail is not None:
@@ -101,24 +102,41 @@ def check_augmentation(settings: Features, amounts: Augmentation) -> None:
         )
 
 
-def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Features) -> npt.NDArray[np.float32]:
-    """Return the model's output for each image."""
-    return predict(model, images, settings.batch_size, "features")
+def activate(model: keras.Model, images: npt.NDArray[np.uint8], settings: Features) -> Iterator[Floats]:
+    """Yield the model's output for each batch of images."""
+    return predict_batches(model, images, settings.batch_size, "features")
 
 
 def save_views(
     path: Path, model: keras.Model, images: npt.NDArray[np.uint8], settings: Features, amounts: Augmentation
 ) -> None:
     """Write the model's outputs for augmented versions of each image, `(views, n, …)`, to the path."""
-    shape = (settings.views, len(images), *model.output_shape[1:])
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    # Written one after the other, because a mapped file ends the process where the disk is full.
+    starts = range(0, len(images), settings.batch_size)
+    pairs = [(view, start) for view in range(settings.views) for start in starts]
+
+    def change(view: int, start: int) -> npt.NDArray[np.uint8]:
+        numbers = range(start, min(start + settings.batch_size, len(images)))
+        randoms = (np.random.default_rng([settings.seed, view, row]) for row in numbers)
+        return np.stack([augment(images[row], amounts, random) for row, random in zip(numbers, randoms, strict=True)])
+
+    batches = (
+        output
+        for view, start in progress(pairs, len(pairs), "views", unit="batch")
+        for output in predict_batches(model, change(view, start), settings.batch_size)
+    )
+    save_rows(path, model, (settings.views, len(images)), batches)
+
+
+def save_rows(path: Path, model: keras.Model, counts: tuple[int, ...], batches: Iterable[Floats]) -> None:
+    """Write the model's outputs for all rows, `(*counts, …)`, to the path, each batch as it comes.
+
+    They need not fit into memory. No mapped file is written, because that ends the process where the disk is full.
+    """
+    header = {"descr": "<f4", "fortran_order": False, "shape": (*counts, *model.output_shape[1:])}
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
-        for view in range(settings.views):
-            randoms = (np.random.default_rng([settings.seed, view, row]) for row in range(len(images)))
-            changed = [augment(image, amounts, random) for image, random in zip(images, randoms, strict=True)]
-            stream.write(activate(model, np.stack(changed), settings).tobytes())
+        for batch in batches:
+            stream.write(np.ascontiguousarray(batch, "<f4").tobytes())
 
 
 def main() -> None:

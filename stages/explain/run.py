@@ -26,6 +26,7 @@ SIDE, COLUMNS = 144, 6  # pixels of a tile, and tiles in a row; each image has t
 SUREST = 6  # recognised images of each class that the sheet shows, the most probable ones first
 FILTER_SIDE, FILTER_COLUMNS, MOST_FILTERS = 64, 12, 96
 THUMBNAIL_SIDE = 160
+MOST_PLACED = 5000  # images on the map; t-SNE of so many takes half a minute, of 20 times as many an hour
 LISTED = [
     "image_id", "class", "predicted", "probability", "file", "title", "author", "licence", "licence_url", "page_url",
     "url", "source",
@@ -68,9 +69,7 @@ def run(settings: Explain, source: Path, pixels: Path, trained: Path, prediction
     numbers = [network["classes"].index(predicted) for predicted in shown["predicted"]]
     heats = heatmaps(model, inputs.array[shown.index], numbers, settings.batch_size)
     views = dict(zip(shown["image_id"], map(View, images[shown.index], heats), strict=True))
-    features = predict(last_features(model), inputs.array, settings.batch_size)
-    points = embed(features, settings.embedding, settings.perplexity, settings.seed).round(3)
-    placed = table[["image_id", "class", "split", "predicted"]].assign(x=points[:, 0], y=points[:, 1])
+    placed = place(model, inputs, table, settings)
     with replacing_folder(target, "explain") as folder:
         fooled = pair_up((f"{name} mistook", "worst"), mistakes, test[~is_right], test, views)
         draw_sheet(fooled, folder / "mistakes.png", SIDE, COLUMNS)
@@ -79,7 +78,20 @@ def run(settings: Explain, source: Path, pixels: Path, trained: Path, prediction
         save_mistakes(mistakes, views, folder)
         draw_filters(name, find_kernels(model, inputs, source), folder / "filters.png")
         write_table(placed, folder / "embedding.csv")
-        draw_embedding(placed, f"{name}: {NAMES[settings.embedding]} of the last features", folder / "embedding.png")
+        of_all = "" if len(placed) == len(table) else f", {len(placed):,} of {len(table):,} images"
+        title = f"{name}: {NAMES[settings.embedding]} of the last features{of_all}"
+        draw_embedding(placed, title, folder / "embedding.png")
+
+
+def place(model: keras.Model, inputs: Inputs, table: pd.DataFrame, settings: Explain) -> pd.DataFrame:
+    """Return the table's rows with the place `x`, `y` of each image on the map; of many rows MOST_PLACED of them.
+
+    The rows have the order of the images' hashes, so that rows evenly spread over them are a random sample.
+    """
+    rows = np.linspace(0, len(table) - 1, min(len(table), MOST_PLACED)).round().astype(int)
+    features = predict(last_features(model), inputs.array[rows], settings.batch_size)
+    points = embed(features, settings.embedding, settings.perplexity, settings.seed).round(3)
+    return table.iloc[rows][["image_id", "class", "split", "predicted"]].assign(x=points[:, 0], y=points[:, 1])
 
 
 def read_predictions(path: Path, inputs: Inputs, classes: list[str]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from stages.report.report_data import NetworkResult, ReportData
 
 SMALL, LARGE = 96, 160  # pixels of the longer side of a test image, and of a mistake
 PER_KIND = 4  # pairs that are shown of each kind
+MOST_PREDICTIONS = 500  # test images that the page shows; the page grows by 4 KB with each
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,22 @@ def show_pair(row: Any, data: ReportData) -> Pair:
 
 
 def show_predictions(data: ReportData) -> list[ShownPrediction]:
-    """Return the champion's prediction for every test image, by class, and the worst of each class first."""
+    """Return the champion's predictions for the test images, by class, and the worst of each class first.
+
+    Of more than MOST_PREDICTIONS images the worst of each class are shown, equally many.
+    """
     columns = [f"p_{name}" for name in data.classes]
-    predictions = [
+    table = data.champion.predictions
+    of_true = [float(row[f"p_{row['class']}"]) for row in table.to_dict("records")]
+    table = table.assign(of_true=of_true).sort_values(["class", "of_true", "image_id"])
+    if len(table) > MOST_PREDICTIONS:
+        table = table.groupby("class").head(max(1, MOST_PREDICTIONS // len(data.classes)))
+    return [
         ShownPrediction(
             show(row["image_id"], data, SMALL), row["class"], row["predicted"], [float(row[c]) for c in columns]
         )
-        for row in data.champion.predictions.to_dict("records")
+        for row in table.to_dict("records")
     ]
-    numbers = {name: number for number, name in enumerate(data.classes)}
-    return sorted(
-        predictions, key=lambda one: (one.true, one.probabilities[numbers[one.true]], one.shown.credit.anchor)
-    )
 
 
 def show(image_id: str, data: ReportData, side: int) -> Shown:

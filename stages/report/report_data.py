@@ -56,6 +56,10 @@ class NetworkResult:
     embedding: pd.DataFrame
     explanations: Path
 
+    def count_right(self) -> int:
+        """Return for how many test images the predicted class is the true class."""
+        return int((self.predictions["predicted"] == self.predictions["class"]).sum())
+
 
 @dataclass(frozen=True)
 class ReportData:

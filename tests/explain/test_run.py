@@ -179,6 +179,19 @@ def test_places_every_image_of_all_splits(explained):
     assert np.corrcoef(*across)[0, 1] > 0.8
 
 
+def test_of_very_many_images_a_sample_of_all_is_placed(explained, tmp_path, monkeypatch):
+    given, _ = explained
+    monkeypatch.setattr(explain, "MOST_PLACED", 9)
+    explain.run(SETTINGS, *given, tmp_path / "out")
+    found, table = (read_table(path) for path in (tmp_path / "out" / "embedding.csv", given[3]))
+    places = [list(table["image_id"]).index(image_id) for image_id in found["image_id"]]
+    assert len(places) == 9 and places[0] == 0 and places[-1] == len(table) - 1
+    assert np.ptp(np.diff(places)) <= 1
+    pd.testing.assert_frame_equal(
+        found.iloc[:, :4], table.iloc[places][["image_id", "class", "split", "predicted"]].reset_index(drop=True)
+    )
+
+
 def lay_out(test, views, number=2):
     meant = test[test["predicted"] != test["class"]]
     shown = explain.choose(meant, "loss", number)

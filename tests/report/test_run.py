@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from stages.core.files import read_json, write_json
 from stages.core.tables import read_table
 from stages.report import __main__ as report_command
+from stages.report import exhibits
 from stages.report import run as report
 from stages.report.credits import in_order, safe_address
 from stages.report.report_data import Sources, read_report_data
@@ -304,6 +305,18 @@ def test_credits_are_listed_once(inputs):
     data = read_report_data(inputs, SPLIT, training_of())
     shown = [one.shown.credit for one in report.show_predictions(data)]
     assert len(in_order([*shown, *shown])) == len(shown)
+
+
+def test_of_very_many_test_images_the_worst_of_each_class_are_shown_and_all_are_counted(inputs, tmp_path, monkeypatch):
+    data = read_report_data(inputs, SPLIT, training_of())
+    everything = report.show_predictions(data)
+    monkeypatch.setattr(exhibits, "MOST_PREDICTIONS", 2 * len(data.classes) + 1)
+    shown = report.show_predictions(data)
+    worst = [[one for one in everything if one.true == name][:2] for name in data.classes]
+    assert shown == [one for each in worst for one in each] and len(shown) < len(everything)
+    text = Parsed(write(inputs, tmp_path)[0]).texts["answers"]
+    right = sum(one.is_right for one in everything)
+    assert f"{right} OK , {len(everything) - right} NG . The worst of each class are shown" in " ".join(text.split())
 
 
 # --- hostile names

@@ -24,7 +24,7 @@ from stages.core.terminal import command, progress
 SIZE = (320, 240)  # pixels of a collage
 PIECE = 240  # pixels of the longer side that pieces are cut from
 NEAR, BROKEN = 25, 500
-BLOCK = 500  # files that a process writes before it takes the next ones
+BLOCK = 100  # files that a thread writes before it takes the next ones
 Contents = dict[str, list[bytes]]
 
 
@@ -47,7 +47,8 @@ def write(folder: Path, images: int, contents: Contents, seed: int = 0) -> None:
             (unfinished / name).mkdir(parents=True)
         blocks = [range(start, min(start + BLOCK, images)) for start in range(0, images, BLOCK)]
         work = (joblib.delayed(write_block)(unfinished, block, contents, seed) for block in blocks)
-        found = joblib.Parallel(n_jobs=-1, return_as="generator_unordered")(work)
+        # Threads, which share the images that are read; Pillow scales and encodes outside of Python's lock.
+        found = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator_unordered")(work)
         for _ in progress(found, len(blocks), "collages", unit="block"):
             pass
 

@@ -153,7 +153,7 @@ def describe_choices(deals: list[dict[str, dict[str, Scored]]]) -> list[str]:
         one, other = (deal[name]["val"] for name in NETWORKS)
         low, high, _ = accuracy_difference(one.right > 0, other.right > 0, one.groups)
         pair = {"a": NETWORKS[0], "b": NETWORKS[1], "split": "val", "low": low, "high": high}
-        choice = choose({name: as_metrics(name, deal[name]["val"]) for name in NETWORKS}, [pair], None)
+        choice = choose({name: as_metrics(name, deal[name]["val"]) for name in NETWORKS}, [pair], None, {})
         alone += choice.contenders == [worse]
         both += len(choice.contenders) == 2
         crowned += choice.champion == worse

@@ -1,12 +1,14 @@
-"""The choice of the champion, from validation alone."""
+"""The choice of the champion, from training and validation images alone."""
 
 from dataclasses import dataclass
 from typing import Any
 
 RULE = (
-    "the best accuracy on validation; among networks that the validation images cannot tell from that one, the lowest "
-    "log loss on validation, then a pretrained network, then the fewest parameters"
+    "the best accuracy on validation; where the validation images cannot tell other networks from that one, the most "
+    "accurate in cross-validation without the test images and, for want of that, the lowest log loss on validation, then "
+    "a pretrained network, then the fewest parameters"
 )
+BY_FOLDS = "is the most accurate in cross-validation without the test images"
 # What each part of `preference` decides.
 REASONS = ("has the lowest log loss on validation", "is pretrained", "is the smallest", "comes first by name")
 
@@ -20,11 +22,19 @@ class Choice:
     reason: str
 
 
-def choose(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> Choice:
+def choose(
+    metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None, folds: dict[str, float]
+) -> Choice:
     """Return the choice among the networks by `RULE`, or the network that a person named.
 
     The log loss makes a network pay for mistakes that it is sure of. Two networks can be told apart if the interval of
     the difference of their accuracies on validation excludes 0.
+
+    Args:
+        metrics: The metrics of each network.
+        pairs: The differences of every two networks.
+        named: The network that a person named.
+        folds: The accuracy of each network that was cross-validated without the test images, in that.
 
     Raises:
         ValueError: The named network is none of the networks.
@@ -37,9 +47,21 @@ def choose(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], name
         return Choice(named, contenders, "it is named in params.yaml")
     if len(contenders) == 1:
         return Choice(first, contenders, "it is the most accurate on validation")
-    champion, second = sorted(contenders, key=lambda name: preference(name, metrics[name]))[:2]
-    keys = zip(preference(champion, metrics[champion]), preference(second, metrics[second]), REASONS, strict=True)
-    return Choice(champion, contenders, "of these it " + next(reason for one, other, reason in keys if one != other))
+    rest = keep_best(contenders, folds)
+    champion, *others = sorted(rest, key=lambda name: preference(name, metrics[name]))
+    if not others:
+        return Choice(champion, contenders, f"of these it {BY_FOLDS}")
+    keys = zip(preference(champion, metrics[champion]), preference(others[0], metrics[others[0]]), REASONS, strict=True)
+    reason = next(reason for one, other, reason in keys if one != other)
+    also = f", and {BY_FOLDS}" if champion in folds and len(rest) < len(contenders) else ""
+    return Choice(champion, contenders, f"of these it {reason}{also}")
+
+
+def keep_best(contenders: list[str], folds: dict[str, float]) -> list[str]:
+    """Return the contenders without those that another one beats in the cross-validation of both."""
+    tested = [name for name in contenders if name in folds]
+    best = max(tested, key=lambda name: folds[name], default=None)
+    return [name for name in contenders if name not in folds or name == best]
 
 
 def preference(name: str, values: dict[str, Any]) -> tuple[float, bool, int, str]:

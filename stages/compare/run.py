@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.compare.choice import RULE, are_told_apart, choose, rank_networks
+from stages.compare.choice import RULE, Choice, are_told_apart, choose, rank_networks
 from stages.compare.folds import compare_folds
 from stages.compare.significance import holm
 from stages.core import params
@@ -34,9 +34,10 @@ def run(settings: Compare, networks: list[str], source: Path, folds: dict[str, P
     Raises:
         ValueError: The evaluation of a network is missing, or `compare.champion` is none of the networks.
     """
-    values, predictions = compare_evaluations(settings, networks, source)
+    crossed = {name: read_json(folds[name] / "metrics.json") for name in networks if name in folds}
+    values, predictions = compare_evaluations(settings, networks, source, crossed)
     for name, one in values["networks"].items():
-        one["cross_validation"] = read_json(folds[name] / "metrics.json") if name in folds else {}
+        one["cross_validation"] = crossed.get(name, {})
     values["fold_pairs"] = compare_folds({name: folds[name] for name in networks if name in folds})
     tests = {name: table[table["split"] == "test"] for name, table in predictions.items()}
     write_json(values, target / "summary.json")
@@ -49,9 +50,11 @@ def run(settings: Compare, networks: list[str], source: Path, folds: dict[str, P
 
 
 def compare_evaluations(
-    settings: Compare, networks: list[str], source: Path
+    settings: Compare, networks: list[str], source: Path, crossed: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Read the evaluations of the networks, and return their summary and their predictions.
+
+    `crossed` has the metrics of each network that was cross-validated.
 
     Raises:
         ValueError: The evaluation of a network is missing, or `compare.champion` is none of the networks.
@@ -59,7 +62,9 @@ def compare_evaluations(
     check_evaluations(networks, source)
     metrics = {name: read_json(source / name / "metrics.json") for name in networks}
     predictions = {name: read_table(source / name / "predictions.csv", *COLUMNS) for name in networks}
-    return summarise(metrics, compare_pairs(predictions), settings.champion), predictions
+    folds = {name: one["choice"]["accuracy"] for name, one in crossed.items() if "choice" in one}
+    pairs = compare_pairs(predictions)
+    return summarise(metrics, pairs, choose(metrics, pairs, settings.champion, folds)), predictions
 
 
 def check_evaluations(networks: list[str], source: Path) -> None:
@@ -107,13 +112,12 @@ def compare_two(a: str, b: str, tables: dict[str, pd.DataFrame]) -> dict[str, An
     return {"a": a, "b": b, **found.as_values(right[a].mean() - right[b].mean()), **only}
 
 
-def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], named: str | None) -> dict[str, Any]:
+def summarise(metrics: dict[str, dict[str, Any]], pairs: list[dict[str, Any]], choice: Choice) -> dict[str, Any]:
     """Return the champion and the reason, the runner-up, the share of the largest class in test, and main numbers.
 
     `contenders` are the networks that validation cannot tell from the most accurate one. The runner-up is the most
     accurate other network; champion and runner-up are `distinguishable` if validation can tell them apart.
     """
-    choice = choose(metrics, pairs, named)
     others = [name for name in rank_networks(metrics) if name != choice.champion]
     any_test = next(iter(metrics.values()))["test"]
     largest = max(one["count"] for one in any_test["classes"].values())

@@ -8,7 +8,16 @@ import pandas as pd
 
 from stages.cross_validate.learning_curve import learning_curve
 from stages.cross_validate.outcomes import Outcome, right_by_deal, rounded, training_images, with_interval
-from stages.cross_validate.trainings import ALL, KNOWN, UNKNOWN, column_apart, count_deals, is_known
+from stages.cross_validate.trainings import (
+    ALL,
+    CHOICE,
+    CHOSEN,
+    KNOWN,
+    UNKNOWN,
+    column_apart,
+    count_deals,
+    is_known,
+)
 from stages.results.grouped_accuracy import LEAST_GROUPS, accuracy_difference, accuracy_interval, count_groups
 from stages.results.scores import score
 
@@ -40,9 +49,21 @@ def summarise(
             "lowest": min(single), "highest": max(single), "deviation": np.std(single, ddof=1)
         }),
     }  # fmt: skip
+    found |= rate_choice(outcomes, folds, labels)
     column, curve = column_apart(folds), learning_curve(outcomes, right, folds, labels)
     found |= {"learning_curve": curve} if curve else {}
     return found | ({"apart": compare_known(outcomes, folds, column, labels, deals)} if column else {})
+
+
+def rate_choice(outcomes: list[Outcome], folds: pd.DataFrame, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Return how often the network is right in the deals without the split's test images; empty without such deals."""
+    own = [one for one in outcomes if one.training.series == CHOICE]
+    if not own:
+        return {}
+    right = right_by_deal(own, labels, count_deals(folds, CHOSEN))
+    tested = ~np.isnan(right).all(axis=1)
+    groups = folds["group"].to_numpy(dtype=str)[tested]
+    return {"choice": {"images": int(tested.sum()), **with_interval(right[tested], groups)}}
 
 
 def score_deals(

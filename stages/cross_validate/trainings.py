@@ -14,8 +14,10 @@ from stages.networks.inputs import SplitRows
 # The deals that stay as they are, and the two whose trainings are cut to equal numbers of images. In `known` a column's
 # values, such as authors, may be among the training images of their test images; in `unknown` they never are.
 ALL, KNOWN, UNKNOWN = "all", "known", "unknown"
+CHOICE = "choice"  # the deals without the test images of the split, by which the champion may be chosen
 SHARE = "share-"  # before the share of the training images, in the name of a series that learns from no more
-DEAL, APART = "deal_", "apart_"
+DEAL, APART, CHOSEN = "deal_", "apart_", "choice_"
+NOWHERE = -1  # the fold of a row that a deal leaves out
 Rows = npt.NDArray[np.int64]
 
 
@@ -67,12 +69,24 @@ def plan_trainings(folds: pd.DataFrame, labels: Rows, seed: int, shares: Sequenc
             for share in shares:
                 cut = cut_groups(parts, groups, share, own)
                 trainings.append(Training(f"{SHARE}{share:g}", deal, fold, own, with_labels(cut, labels)))
+    return trainings + plan_choice(folds, labels, seed)
+
+
+def plan_choice(folds: pd.DataFrame, labels: Rows, seed: int) -> list[Training]:
+    """Return the trainings on the folds of training and validation images, as `plan_trainings` describes them."""
+    trainings = []
+    for deal in range(count_deals(folds, CHOSEN)):
+        dealt = numbers(folds, f"{CHOSEN}{deal}")
+        n_folds = int(dealt.max()) + 1
+        for fold in range(n_folds):
+            parts = divide(dealt, fold, n_folds)
+            trainings.append(Training(CHOICE, deal, fold, seed + deal * n_folds + fold, with_labels(parts, labels)))
     return trainings
 
 
-def count_deals(folds: pd.DataFrame) -> int:
-    """Return the number of deals in the table of folds."""
-    return sum(bool(re.fullmatch(rf"{DEAL}\d+", name)) for name in folds.columns)
+def count_deals(folds: pd.DataFrame, kind: str = DEAL) -> int:
+    """Return the number of deals of a kind in the table of folds."""
+    return sum(bool(re.fullmatch(rf"{kind}\d+", name)) for name in folds.columns)
 
 
 def column_apart(folds: pd.DataFrame) -> str | None:
@@ -81,17 +95,19 @@ def column_apart(folds: pd.DataFrame) -> str | None:
 
 
 def numbers(folds: pd.DataFrame, column: str) -> Rows:
-    """Return the fold of each row in one deal; empty if the table does not have the deal."""
-    return folds[column].to_numpy(dtype=np.int64) if column in folds else np.empty(0, np.int64)
+    """Return the fold of each row in one deal, NOWHERE if it has none; empty if the table does not have the deal."""
+    if column not in folds:
+        return np.empty(0, np.int64)
+    dealt: Rows = pd.to_numeric(folds[column]).fillna(NOWHERE).to_numpy(dtype=np.int64)
+    return dealt
 
 
 def divide(dealt: Rows, fold: int, n_folds: int) -> dict[str, Rows]:
     """Return the rows of each split if a fold is tested."""
     is_val = dealt == (fold + 1) % n_folds
     is_test = dealt == fold
-    return {
-        "train": np.flatnonzero(~is_val & ~is_test), "val": np.flatnonzero(is_val), "test": np.flatnonzero(is_test),
-    }  # fmt: skip
+    is_train = ~is_val & ~is_test & (dealt != NOWHERE)
+    return {"train": np.flatnonzero(is_train), "val": np.flatnonzero(is_val), "test": np.flatnonzero(is_test)}
 
 
 def cut_alike(one: dict[str, Rows], other: dict[str, Rows], seed: int) -> Iterator[dict[str, Rows]]:

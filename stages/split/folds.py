@@ -1,11 +1,14 @@
 """Folds for cross-validation: in each deal every image is tested once, by a network trained without its group.
 
 Each deal divides the images anew. In further deals also all images stay together that share a value of a column, such
-as the author: a network is then tested on authors that it does not know.
+as the author: a network is then tested on authors that it does not know. A third kind of deal leaves the test images of
+the split out, so that `compare` may choose the champion by it.
 """
 
 from typing import Annotated, Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
@@ -14,7 +17,10 @@ from stages.core.tables import SPLITS
 from stages.split.dealing import assign
 from stages.split.grouping import unite
 
+LEARNED = ("train", "val")  # the splits that play a part in the choice of the champion
 LEAST = len(SPLITS)  # folds: one to test, one to choose the epoch, one to train on
+
+Splits = npt.NDArray[np.str_]
 
 
 class CrossValidation(params.Section):
@@ -29,19 +35,21 @@ class CrossValidation(params.Section):
 
 
 def deal_folds(
-    settings: CrossValidation, index: pd.DataFrame, groups: pd.Series, group_by: list[str]
+    settings: CrossValidation, index: pd.DataFrame, groups: pd.Series, group_by: list[str], split: Splits
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table of folds, and in numbers what was dealt or why not.
 
     The table has a row for each image: `image_id`, `class`, `group`, and the number of its fold in `deal_0`, `deal_1`
-    and so on. If values of a column such as `author` are to be kept apart, it has also this `author`, the group of all
-    that shares it directly or not, `author_group`, and the folds `apart_0`, `apart_1` and so on of these groups.
+    and so on; in `choice_0`, `choice_1` and so on of training and validation images alone, and NaN for the others. If
+    values of a column such as `author` are to be kept apart, it has also this `author`, the group of all that shares it
+    directly or not, `author_group`, and the folds `apart_0`, `apart_1` and so on of these groups.
 
     Args:
         settings: How many folds and deals.
         index: The images, with `image_id` and `class`.
         groups: The group of each image, which stays together.
         group_by: What the groups have in common, as in `split.group_by`.
+        split: The split of each image.
 
     Raises:
         ValueError: There is no such column.
@@ -49,6 +57,8 @@ def deal_folds(
     table = index[["image_id", "class"]].assign(group=groups)
     check_column(settings.apart, index)
     dealt, found = deal_series(settings, table, "deal", settings.folds)
+    choice, chosen = deal_series(settings, table[np.isin(split, LEARNED)], "choice", settings.folds)
+    dealt, found = dealt.join(choice), found | {"choice": chosen}
     if not settings.apart or settings.apart in group_by or "folds" not in found:
         return table.join(dealt), found
     wider, values = unite(index, [*group_by, settings.apart]), index[settings.apart].astype(str)
@@ -98,7 +108,9 @@ def deal_series(
 def describe_folds(found: dict[str, Any]) -> list[str]:
     """Return in a line each why there are no folds; nothing if all were dealt."""
     lines = [f"split: no folds for cross-validation, because {found['reason']}."] if "reason" in found else []
-    apart = found.get("apart", {})
+    apart, choice = found.get("apart", {}), found.get("choice", {})
+    if "reason" in choice and not lines:
+        lines.append(f"split: no folds of training and validation images alone, because {choice['reason']}.")
     if "reason" in apart:
         lines.append(f"split: no folds that keep apart every {apart['column']}, because {apart['reason']}.")
     return lines

@@ -50,7 +50,7 @@ def run(
     found = find_leaks(index, split)
     table = index[["image_id", "class"]].assign(group=groups, split=split)
     kept = unite(index, settings.group_by) if settings.group_by else ungroup(index)
-    dealt, facts = deal_folds(cross_validation, index, kept, settings.group_by)
+    dealt, facts = deal_folds(cross_validation, index, kept, settings.group_by, split)
     dealt["group"] = groups  # which an interval needs also where `group_by` keeps nothing together
     tables = {target: table, leaks: found[LEAK_COLUMNS], folds: dealt}
     for path, content in tables.items():

@@ -155,9 +155,11 @@ def test_without_folds_nothing_is_said_of_cross_validation(evaluations, tmp_path
     assert "Cross-validation" not in (tmp_path / "summary.md").read_text()
 
 
-def summarise(networks, source, champion=None):
-    """Return the summary without writing it and without drawing figures."""
-    return compare.compare_evaluations(SETTINGS.model_copy(update={"champion": champion}), networks, source)[0]
+def summarise(networks, source, champion=None, folds=None):
+    """Return the summary without writing it and without drawing figures; `folds` are accuracies without test images."""
+    crossed = {name: {"choice": {"accuracy": accuracy}} for name, accuracy in (folds or {}).items()}
+    settings = SETTINGS.model_copy(update={"champion": champion})
+    return compare.compare_evaluations(settings, networks, source, crossed | {"other": {"deals": 0}})[0]
 
 
 def test_the_champion_is_chosen_on_validation_and_never_on_test(evaluations, tmp_path):
@@ -197,6 +199,37 @@ def test_of_equals_the_lowest_log_loss_then_a_pretrained_then_a_smaller_network_
     text = as_markdown(summary)
     assert "images cannot tell these networks apart by accuracy: vgg, alexnet." in text
     assert f"Champion: **{champion}**, because of these it {reason}." in text
+
+
+FOLDS = "is the most accurate in cross-validation without the test images"
+
+
+@pytest.mark.parametrize(
+    ("folds", "champion", "reason"),
+    [
+        ({"vgg": 0.7, "alexnet": 0.6, "tiny": 0.65}, "vgg", FOLDS),
+        ({"vgg": 0.6, "alexnet": 0.7, "tiny": 0.65}, "alexnet", FOLDS),
+        ({"vgg": 0.6, "alexnet": 0.7}, "tiny", "has the lowest log loss on validation"),  # trained once
+        ({"vgg": 0.7, "tiny": 0.71}, "tiny", f"has the lowest log loss on validation, and {FOLDS}"),
+        ({"alexnet": 0.1}, "tiny", "has the lowest log loss on validation"),
+        ({"vgg": 0.6, "alexnet": 0.6, "tiny": 0.5}, "vgg", FOLDS),
+    ],
+)
+def test_what_validation_cannot_tell_apart_the_folds_without_the_test_images_choose(
+    folds, champion, reason, evaluations
+):
+    source = evaluations(
+        vgg=metrics_of(0.8, 0.5, log_loss=0.9), alexnet=metrics_of(0.79, 0.5, log_loss=0.8),
+        tiny=metrics_of(0.78, 0.5, log_loss=0.7),
+    )  # fmt: skip
+    summary = summarise(["vgg", "alexnet", "tiny"], source, folds=folds)
+    assert (summary["champion"], summary["reason"]) == (champion, f"of these it {reason}")
+    assert summary["contenders"] == ["vgg", "alexnet", "tiny"]
+
+
+def test_folds_do_not_bring_back_what_validation_tells_apart(evaluations):
+    source = evaluations(vgg=metrics_of(0.8, 0.5), alexnet=metrics_of(0.55, 0.5))
+    assert summarise(["vgg", "alexnet"], source, folds={"vgg": 0.5, "alexnet": 0.9})["champion"] == "vgg"
 
 
 def test_a_person_may_name_the_champion(evaluations):

@@ -14,7 +14,7 @@ from stages.core.tables import read_table
 from stages.cross_validate import run as stage
 from stages.cross_validate.head_trainings import HeadTrainer
 from stages.cross_validate.learning_curve import expect_from_twice
-from stages.cross_validate.trainings import ALL, KNOWN, SHARE, UNKNOWN, is_known, plan_trainings
+from stages.cross_validate.trainings import ALL, CHOICE, KNOWN, SHARE, UNKNOWN, is_known, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
 from stages.networks.inputs import pool, read_inputs
 from stages.split.folds import CrossValidation, deal_folds
@@ -43,7 +43,8 @@ def write_inputs(folder, array, name):
 
 def write_folds(path, index, deals=1, folds=3, apart="author"):
     settings = CrossValidation(networks={}, folds=folds, deals=deals, seed=0, apart=apart, shares=[])
-    table, _ = deal_folds(settings, index, index["group"], ["look-alikes"])
+    split = np.where(np.arange(len(index)) % 6 == 5, "test", "train")
+    table, _ = deal_folds(settings, index, index["group"], ["look-alikes"], split)
     table.to_csv(path, index=False)
     return path
 
@@ -83,7 +84,7 @@ def plan(folds):
 def test_each_image_is_tested_once_in_each_deal_and_never_with_its_group_in_training(activations, tmp_path):
     folds = write_folds(tmp_path / "more.csv", read_table(activations[0] / "index.csv"), deals=2, folds=4)
     table, trainings = plan(folds)
-    assert len(trainings) == 2 * 4 * 3
+    assert len(trainings) == 2 * 4 * 4
     assert len({training.name for training in trainings}) == len(trainings)
     for series, column in ((ALL, "group"), (KNOWN, "group"), (UNKNOWN, "author_group")):
         for deal in range(2):
@@ -97,6 +98,16 @@ def test_each_image_is_tested_once_in_each_deal_and_never_with_its_group_in_trai
     assert len({training.seed for training in trainings if training.series == ALL}) == 2 * 4
     authors = table["author"].to_numpy()
     assert not any(is_known(authors, one).any() for one in trainings if one.series == UNKNOWN)
+
+
+def test_the_trainings_that_may_choose_the_champion_never_see_an_image_of_the_test_split(activations):
+    _, trainings = plan(activations[1])
+    own = [one for one in trainings if one.series == CHOICE]
+    assert [(one.deal, one.fold) for one in own] == [(0, 0), (0, 1), (0, 2)]
+    learned = [row for row in range(AUTHORS * EACH) if row % 6 != 5]
+    for one in own:
+        assert sorted(np.concatenate([part.rows for part in one.splits.values()])) == learned
+    assert sorted(np.concatenate([one.splits["test"].rows for one in own])) == learned
 
 
 def test_what_is_known_and_unknown_is_compared_with_equal_numbers_of_images(activations):

@@ -16,8 +16,9 @@ def index_of(groups, authors, classes=("cat", "dog")):
     return index.assign(author=authors, given_split="", source_id=ids)
 
 
-def deal(index, settings=SETTINGS, group_by=("look-alikes",)):
-    return deal_folds(settings, index, index["group"], list(group_by))
+def deal(index, settings=SETTINGS, group_by=("look-alikes",), split=None):
+    split = np.full(len(index), "train") if split is None else split
+    return deal_folds(settings, index, index["group"], list(group_by), split)
 
 
 def drawings(n=120, authors=30):
@@ -28,10 +29,10 @@ def test_groups_and_authors_stay_together_and_each_deal_is_another_one():
     index = drawings()
     table, found = deal(index)
     assert found == {
-        "folds": 5, "deals": 3, "largest_group": 2,
+        "folds": 5, "deals": 3, "largest_group": 2, "choice": {"folds": 5, "deals": 3, "largest_group": 2},
         "apart": {"column": "author", "folds": 5, "deals": 3, "largest_group": found["apart"]["largest_group"]},
     }  # fmt: skip
-    named = [f"{kind}_{number}" for kind in ("deal", "apart") for number in range(3)]
+    named = [f"{kind}_{number}" for kind in ("deal", "choice", "apart") for number in range(3)]
     assert list(table.columns) == ["image_id", "class", "group", "author", "author_group", *named]
     for column in named:
         assert sorted(table[column].unique()) == list("01234")
@@ -58,6 +59,32 @@ def test_too_few_authors_are_not_kept_apart_and_that_is_said():
     _, found = deal(drawings(authors=4))
     assert describe_folds(found) == [
         "split: no folds that keep apart every author, because a class has fewer than 3 groups."
+    ]  # fmt: skip
+
+
+def test_the_deals_that_may_choose_the_champion_leave_out_the_test_images_and_what_was_dropped():
+    index = drawings()
+    split = np.repeat(["train", "val", "test", "dropped"], 30)
+    table, found = deal(index, split=split)
+    assert found["choice"] == {"folds": 5, "deals": 3, "largest_group": 2}
+    learned = np.isin(split, ("train", "val"))
+    for deal_number in range(3):
+        own = table[f"choice_{deal_number}"]
+        assert own[~learned].isna().all() and sorted(own[learned].unique()) == list("01234")
+        assert (table[learned].groupby("group")[own.name].nunique() == 1).all()
+        assert (pd.crosstab(own[learned], table["class"][learned]) > 0).all(axis=None)
+    # Their labels have no say in it either.
+    moved = index.assign(**{"class": np.where(learned, index["class"], "cat")})
+    assert deal(moved, split=split)[0].filter(like="choice").equals(table.filter(like="choice"))
+
+
+def test_few_images_without_those_of_test_have_no_such_deals_and_that_is_said():
+    index = drawings()
+    split = np.where(np.arange(len(index)) < 4, "train", "test")
+    table, found = deal(index, split=split)
+    assert not table.filter(like="choice").columns.size and table.filter(like="deal").columns.size == 3
+    assert describe_folds(found) == [
+        "split: no folds of training and validation images alone, because a class has fewer than 3 groups."
     ]  # fmt: skip
 
 

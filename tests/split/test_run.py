@@ -376,12 +376,13 @@ def test_the_table_lists_every_image_with_its_split(tmp_path):
     assert table.columns.tolist() == ["image_id", "class", "group", "split"]
     assert table[["image_id", "class", "group"]].equals(index[["image_id", "class", "group"]])
     assert (tmp_path / "leaks.csv").read_text() == ",".join(LEAK_COLUMNS) + "\n"
+    dealt = {"folds": 5, "deals": 2, "largest_group": 1}
     assert counts == {
         "listed": 40,
         "largest_group": 1,
         "groups_straddling": 0,
         "leaks": NO_LEAKS,
-        "cross_validation": {"deals": 2, "folds": 5, "largest_group": 1},
+        "cross_validation": dealt | {"choice": dealt},
         "largest_imbalance": 0.0,
         "balance": {name: {"007": 0.5, "NA": 0.5} for name in SPLITS},
         "classes": {name: {"007": n, "NA": n} for name, n in zip(SPLITS, (14, 3, 3), strict=True)},

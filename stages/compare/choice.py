@@ -5,8 +5,8 @@ from typing import Any
 
 RULE = (
     "the best accuracy on validation; where the validation images cannot tell other networks from that one, the most "
-    "accurate in cross-validation without the test images and, for want of that, the lowest log loss on validation, then "
-    "a pretrained network, then the fewest parameters"
+    "accurate in cross-validation without the test images and, for want of that, the lowest log loss on validation, "
+    "then a pretrained network, then the fewest parameters"
 )
 BY_FOLDS = "is the most accurate in cross-validation without the test images"
 # What each part of `preference` decides.

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from cleanlab.outlier import OutOfDistribution
 from pydantic import Field
+from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
@@ -28,6 +29,7 @@ FLAT, TEXTURED = 0.4, 0.6
 FLAT_SHARE = 0.1  # of the images that may be flat in a set of photographs
 REGULARISATION = 0.01  # scikit-learn's C; activations are many, images few
 NEIGHBOURS = 15
+DISTANCES_MB = 64  # of distances between images that are held at once
 LEAST = 1e-3  # what a probability counts as at least: none of 15 neighbours is no proof
 
 
@@ -56,11 +58,11 @@ def run(settings: Suggest, inputs: Inputs, index: pd.DataFrame, target: Path) ->
         raise ValueError(f"suggest: expected the {len(index)} images of the index, got {len(inputs.image_ids)} others.")
     features = pool(inputs.array)
     classes, labels = np.unique(index["class"].to_numpy(dtype=str), return_inverse=True)
-    opinions = predict_out_of_fold(features, labels, index, settings)
-    found = pd.concat([
-        find_placeholders(index), find_mislabelled(index, classes, labels, opinions, settings.mislabelled_share),
-        find_outliers(index, features, settings.outlier_share),
-    ])  # fmt: skip
+    with config_context(working_memory=DISTANCES_MB):
+        opinions = predict_out_of_fold(features, labels, index, settings)
+        outliers = find_outliers(index, features, settings.outlier_share)
+    misfits = find_mislabelled(index, classes, labels, opinions, settings.mislabelled_share)
+    found = pd.concat([find_placeholders(index), misfits, outliers])
     order = found.assign(is_first=found["kind"] == PLACEHOLDER)
     order = order.sort_values(["is_first", "score", "image_id"], ascending=[False, False, True])
     with replacing(target) as unfinished:
@@ -88,9 +90,9 @@ def predict_out_of_fold(
         LogisticRegression(C=REGULARISATION, max_iter=1000),
         KNeighborsClassifier(neighbours, weights="distance", metric="cosine"),
     ]
+    pipelines = [make_pipeline(StandardScaler(copy=False), kind) for kind in kinds]  # of rows that are copies already
     return np.stack([
-        cross_val_predict(make_pipeline(StandardScaler(), kind), features, labels, cv=folds, method="predict_proba")
-        for kind in kinds
+        cross_val_predict(each, features, labels, cv=folds, method="predict_proba") for each in pipelines
     ])  # fmt: skip
 
 

@@ -14,23 +14,20 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 
 from benchmarks import collages
 from benchmarks.rounds import publish, to_table
+from benchmarks.watch import Watch
 from stages.core.terminal import command
 
 SIDE = 96
 BACKBONE, FROM_PIXELS = "efficientnet_lite0", ("vgg", "alexnet", "peetznet")
-INTERVAL_S = 0.1  # between two looks at the memory
 MILLION = 1_000_000
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
@@ -43,48 +40,6 @@ class StepCost:
     dvc_s: float
     peak_mb: float
     written_mb: float
-
-
-class Watch(threading.Thread):
-    """Looks at a step that DVC runs, until DVC ends: how long it lives, and how much memory it and its children have.
-
-    The memory leaves out pages of files, which the system takes back where it needs them.
-    """
-
-    def __init__(self, parent: int) -> None:
-        super().__init__(daemon=True)
-        self.parent, self.peak_bytes, self.seen_s = psutil.Process(parent), 0, 0.0
-
-    def run(self) -> None:
-        """Look again and again."""
-        first = None
-        while self.parent.is_running() and self.parent.status() != psutil.STATUS_ZOMBIE:
-            held = sum(map(read_memory, self.find_steps()))
-            if held:
-                first = first or time.perf_counter()
-                self.seen_s = time.perf_counter() - first
-            self.peak_bytes = max(self.peak_bytes, held)
-            time.sleep(INTERVAL_S)
-
-    def find_steps(self) -> Iterator[int]:
-        """Yield the processes of the step."""
-        try:
-            for child in self.parent.children(recursive=True):
-                words = child.cmdline()
-                if "python" in "".join(words[:1]) and "git" not in words:
-                    yield child.pid
-        except psutil.Error:  # it has ended
-            return
-
-
-def read_memory(process: int) -> int:
-    """Return the bytes of memory that the process shares with no file; 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    fields = dict(line.split(":", 1) for line in lines)
-    return sum(int(fields[name].split()[0]) * 1024 for name in ("RssAnon", "RssShmem") if name in fields)
 
 
 def call(folder: Path, *words: str) -> str:
@@ -102,23 +57,32 @@ def call(folder: Path, *words: str) -> str:
 
 def prepare(project: Path, images: Path, is_first: bool) -> None:
     """Clone this repository into the folder and write the params of the run into it."""
-    call(Path(), "git", "clone", "--quiet", ".", str(project))
-    path = project / "params.yaml"
+    unfinished = project.with_name(f"{project.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    call(Path(), "git", "clone", "--quiet", ".", str(unfinished))
+    path = unfinished / "params.yaml"
     params: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     features = f"data/5_features/{BACKBONE}"
     params["collect"]["source"] = str(images.resolve())
     params["preprocess"]["size"], params["inputs"] = SIDE, {}
     params["backbones"] = {BACKBONE: {"pixels": "data/3_pixels"}}
     params["suggest"]["network"] = BACKBONE
-    params["cross_validation"] |= {"networks": {BACKBONE: {"input": features}}, "deals": 1, "apart": None, "shares": []}
+    params["cross_validation"] |= {
+        "networks": {BACKBONE: {"input": features}},
+        "deals": 1,
+        "choice_deals": 1,
+        "apart": None,
+        "shares": [],
+    }
     params["networks"] = {BACKBONE: {"input": features}}
     if is_first:
         for name in FROM_PIXELS:
             params["networks"][name] = {"input": "data/3_pixels"}
             params["train"][name]["epochs"] = 1
     path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    (project / "data" / "review.csv").write_text("image_id,decision,class,reason,time\n", encoding="utf-8")
-    (project / "dvc.lock").unlink()
+    (unfinished / "data" / "review.csv").write_text("image_id,decision,class,reason,time\n", encoding="utf-8")
+    (unfinished / "dvc.lock").unlink()
+    unfinished.rename(project)
 
 
 def measure(project: Path) -> dict[str, StepCost]:
@@ -162,8 +126,9 @@ def measure_imports(project: Path, name: str) -> float:
     stage = document[name.split("@")[0]]
     module = stage.get("do", stage)["cmd"].split()[2]
     target = f"{module}.__main__" if (project / module.replace(".", "/")).is_dir() else module
-    code = f"import {target}, os; from benchmarks.growth import read_memory; print(read_memory(os.getpid()))"
-    return int(call(project, sys.executable, "-c", code)) / 1e6
+    code = f"import {target}; print(open('/proc/self/status').read())"
+    fields = dict(line.split(":", 1) for line in call(project, sys.executable, "-c", code).splitlines() if ":" in line)
+    return int(fields["RssAnon"].split()[0]) * 1024 / 1e6
 
 
 def measure_dvc(project: Path, remote: Path) -> list[list[str]]:

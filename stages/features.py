@@ -130,7 +130,8 @@ def save_views(
 def save_rows(path: Path, model: keras.Model, counts: tuple[int, ...], batches: Iterable[Floats]) -> None:
     """Write the model's outputs for all rows, `(*counts, …)`, to the path, each batch as it comes.
 
-    They need not fit into memory. No mapped file is written, because that ends the process where the disk is full.
+    The outputs of all rows need not fit into memory. The file is not mapped, because writing to a mapped file ends the
+    process where the disk is full.
     """
     header = {"descr": "<f4", "fortran_order": False, "shape": (*counts, *model.output_shape[1:])}
     with path.open("wb") as stream:

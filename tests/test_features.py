@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
 NAME, SIDE = "tiny_transfer", 8
 
-FEATURES = features.Features(batch_size=4, threads=1, views=0, augmentation="none", seed=0)
+FEATURES = features.Features(batch_size=5, threads=1, views=0, augmentation="none", seed=0)
 
 
 def write_weights(name, folder):

@@ -18,7 +18,7 @@ from stages.images.quality import Inspection, inspect_files
 from stages.images.thumbnails import View
 
 FILES_AT_ONCE = 8  # files that a thread decodes before it assesses them
-VIEWS_KEPT = 50_000  # images, 14 KB each; other images are read again if they have to be compared
+VIEWS_KEPT = 50_000  # of the first files, 14 KB each; the others are read again if they have to be compared
 Views = dict[Path, View]
 
 
@@ -41,17 +41,19 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     not be read again to be compared.
     """
     files = list(images["file"].unique())
-    blocks = [files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE)]
-    calls = [([source / file for file in block], settings) for block in blocks]
-    results = chain.from_iterable(spread(inspect_files, calls))
+    starts = range(0, len(files), FILES_AT_ONCE)
+    calls = [
+        ([source / file for file in files[start : start + FILES_AT_ONCE]], settings, start < VIEWS_KEPT)
+        for start in starts
+    ]
+    results = chain.from_iterable(spread(inspect_block, calls))
     found: dict[str, Inspection] = {}
     views: Views = {}
     textures: dict[str, float] = {}
-    for file, inspection in zip(files, progress(results, len(files), "clean"), strict=True):
-        if inspection.view is not None and len(views) < VIEWS_KEPT:
+    for file, (inspection, texture) in zip(files, progress(results, len(files), "clean"), strict=True):
+        if inspection.view is not None:
             views[source / file] = inspection.view
-        textures[file] = measure_texture(inspection.view) if inspection.view else 0.0
-        found[file] = replace(inspection, view=None)
+        textures[file], found[file] = texture, replace(inspection, view=None)
     thumbnails = np.stack([found[file].thumbnail for file in images["file"]])
     images = images.assign(
         phash=[f"{bits:016x}" for bits in phash(thumbnails)], texture=[textures[file] for file in images["file"]]
@@ -64,6 +66,14 @@ def inspect_all(images: pd.DataFrame, source: Path, settings: Clean) -> tuple[pd
     images.loc[is_placeholder, "reason"] = "placeholder"
     images.loc[is_placeholder, "detail"] = "perceptual hash " + images.loc[is_placeholder, "phash"]
     return images, thumbnails, views
+
+
+def inspect_block(paths: list[Path], settings: Clean, keeps_views: bool) -> list[tuple[Inspection, float]]:
+    """Return the inspection of each file, with its view only if that is to be kept, and its texture."""
+    return [
+        (each if keeps_views else replace(each, view=None), measure_texture(each.view) if each.view else 0.0)
+        for each in inspect_files(paths, settings)
+    ]
 
 
 def reject_reason(inspection: Inspection, decision: str) -> tuple[str, str]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 RULE = (
-    "the best accuracy on validation; where the validation images cannot tell other networks from that one, the most "
-    "accurate in cross-validation without the test images and, for want of that, the lowest log loss on validation, "
-    "then a pretrained network, then the fewest parameters"
+    "the best accuracy on validation; of networks that the validation images cannot tell from that one, the most "
+    "accurate in cross-validation without the test images stays, beside those that were not cross-validated; of these "
+    "the lowest log loss on validation, then a pretrained network, then the fewest parameters"
 )
 BY_FOLDS = "is the most accurate in cross-validation without the test images"
 # What each part of `preference` decides.
@@ -34,7 +34,7 @@ def choose(
         metrics: The metrics of each network.
         pairs: The differences of every two networks.
         named: The network that a person named.
-        folds: The accuracy of each network that was cross-validated without the test images, in that.
+        folds: The accuracy in cross-validation without the test images, of each network that has one.
 
     Raises:
         ValueError: The named network is none of the networks.
@@ -58,10 +58,9 @@ def choose(
 
 
 def keep_best(contenders: list[str], folds: dict[str, float]) -> list[str]:
-    """Return the contenders without those that another one beats in the cross-validation of both."""
-    tested = [name for name in contenders if name in folds]
-    best = max(tested, key=lambda name: folds[name], default=None)
-    return [name for name in contenders if name not in folds or name == best]
+    """Return the contenders without those that are less accurate in cross-validation than another one."""
+    best = max((folds[name] for name in contenders if name in folds), default=0.0)
+    return [name for name in contenders if folds.get(name, best) == best]
 
 
 def preference(name: str, values: dict[str, Any]) -> tuple[float, bool, int, str]:

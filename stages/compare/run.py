@@ -1,4 +1,4 @@
-"""Compare: all networks side by side, the champion, which is chosen on validation, and which networks really differ."""
+"""Compare: all networks side by side, the champion, chosen without the test images, and which really differ."""
 
 from itertools import combinations
 from pathlib import Path

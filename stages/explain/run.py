@@ -89,7 +89,8 @@ def place(model: keras.Model, inputs: Inputs, table: pd.DataFrame, settings: Exp
     The rows have the order of the images' hashes, so that rows evenly spread over them are a random sample.
     """
     rows = np.linspace(0, len(table) - 1, min(len(table), MOST_PLACED)).round().astype(int)
-    features = predict(last_features(model), inputs.array[rows], settings.batch_size)
+    array = inputs.array if len(rows) == len(table) else inputs.array[rows]
+    features = predict(last_features(model), array, settings.batch_size)
     points = embed(features, settings.embedding, settings.perplexity, settings.seed).round(3)
     return table.iloc[rows][["image_id", "class", "split", "predicted"]].assign(x=points[:, 0], y=points[:, 1])
 

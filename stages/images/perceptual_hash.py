@@ -8,6 +8,7 @@ Hashes = npt.NDArray[np.uint64]
 
 SIDE, LOW = 32, 8  # of the thumbnail that is transformed, and of the block of lowest frequencies that is kept
 BITS = LOW * LOW
+AT_ONCE = 4096  # thumbnails, which take 16 times their memory while they are transformed
 MIRROR = (-1.0) ** np.arange(LOW)  # a mirrored signal has the cosines of odd frequencies with the other sign
 
 
@@ -40,9 +41,12 @@ def phash_forms(thumbnails: npt.NDArray[np.uint8], mirrored: bool, rotated: bool
 
 def low_frequencies(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return the block `(n, 8, 8)` of lowest frequencies, the vertical axis first."""
-    # The order of the axes and the type are imagehash's: its bits at a tie depend on them.
-    columns = scipy.fft.dct(thumbnails.astype(np.float64), axis=1)[:, :LOW]
-    low: npt.NDArray[np.float64] = scipy.fft.dct(columns, axis=2)[:, :, :LOW]
+    low = np.empty((len(thumbnails), LOW, LOW))
+    for start in range(0, len(thumbnails), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        # The order of the axes and the type are imagehash's: its bits at a tie depend on them.
+        columns = scipy.fft.dct(thumbnails[some].astype(np.float64), axis=1)[:, :LOW]
+        low[some] = scipy.fft.dct(columns, axis=2)[:, :, :LOW]
     return low
 
 

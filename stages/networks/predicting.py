@@ -28,7 +28,7 @@ def predict(model: keras.Model, rows: npt.NDArray[Any], batch_size: int, title: 
 
 
 def predict_batches(model: keras.Model, rows: npt.NDArray[Any], batch_size: int, title: str = "") -> Iterator[Floats]:
-    """Yield the model's output for each batch of rows, as `predict` returns it for all.
+    """Yield the model's output `(at most batch_size, …)` for one batch of rows after the other, as `predict` would.
 
     The last batch is filled with zeros, because a matrix product of one row adds numbers in another order than a
     product of many rows, which changes the seventh digit. For one batch size and number of threads, the output for a

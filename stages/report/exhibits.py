@@ -1,4 +1,4 @@
-"""The images that the report shows: pairs that look alike, every test image, and mistakes with their heat maps."""
+"""The images that the report shows: pairs that look alike, test images, and mistakes with their heat maps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,7 @@ def show_pair(row: Any, data: ReportData) -> Pair:
 def show_predictions(data: ReportData) -> list[ShownPrediction]:
     """Return the champion's predictions for the test images, by class, and the worst of each class first.
 
-    Of more than MOST_PREDICTIONS images the worst of each class are shown, equally many.
+    Of more than MOST_PREDICTIONS images the worst of each class are shown, at most equally many and at least one.
     """
     columns = [f"p_{name}" for name in data.classes]
     table = data.champion.predictions

@@ -103,8 +103,9 @@ def choice(data: ReportData) -> list[tuple[str, str]]:
 def repetition(data: ReportData) -> list[tuple[str, str]]:
     """Return what a single split and a single seed leave open."""
     text = (
-        f"The comparison rests on one split (seed {data.split['seed']}) and one training of each network (seed "
-        f"{data.champion.training['seed']}). Its intervals do not contain what another split or seed would change."
+        f"What is said of validation and test rests on one split (seed {data.split['seed']}) and one training of each "
+        f"network (seed {data.champion.training['seed']}). Its intervals do not contain what another split or seed "
+        "would change."
     )
     single = data.cross_validation.get("single_trainings")
     if single:

@@ -38,6 +38,10 @@ def cross_validations(networks: dict[str, dict[str, Any]], pairs: list[dict[str,
         for name, each in tested.items()
         if "twice" in each.get("learning_curve", {})
     ]
+    choosing = {name: each["choice"] for name, each in tested.items() if "choice" in each}
+    if choosing:
+        found = ", ".join(f"{name} {with_interval(each)}" for name, each in choosing.items())
+        notes.append(f"Without the test images, which is what may choose the champion: {found}.")
     once = [name for name in networks if name not in tested]
     if once:
         notes.append(f"Trained once, so that no number shows what chance in training does: {', '.join(once)}.")

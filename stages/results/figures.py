@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from stages.figures.style import ACCENT, DARK, DPI, METADATA, MOST_CLASSES, PALE, begin_figure, legible_names
 
-READABLE = 8  # classes of a confusion matrix at the usual size; of more it grows, so that numbers and names stay apart
+READABLE = 8  # classes of a confusion matrix with numbers; one of more classes is larger and has shades alone
 NEAR = 3  # names of networks whose costs differ by less than this factor stand above and below in turn
 
 
@@ -95,17 +95,17 @@ def label_interval(text: str, gflop: float, test: dict[str, float], is_above: bo
 def draw_confusion(name: str, confusion: pd.DataFrame, axes: Axes) -> None:
     """Draw the counts of test images by true and predicted class; shades are shares of the true class.
 
-    Of very many classes there are only shades.
+    Of many classes there are only shades, and of very many no names. The counts stand in `confusion.csv`.
     """
     classes = sorted({*confusion["class"], *confusion["predicted"]})
     counts = pd.crosstab(confusion["class"], confusion["predicted"]).reindex(
         index=classes, columns=classes, fill_value=0
     )
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    are_few = len(classes) <= MOST_CLASSES
+    are_few, annotations = len(classes) <= MOST_CLASSES, counts if len(classes) <= READABLE else None
     names = list(legible_names(classes).values()) if are_few else []
     sns.heatmap(
-        shares, annot=counts if are_few else None, fmt="d", cmap="Blues", vmin=0, vmax=1, cbar=False, square=True,
+        shares, annot=annotations, fmt="d", cmap="Blues", vmin=0, vmax=1, cbar=False, square=True,
         linewidths=1 if are_few else 0, xticklabels=names, yticklabels=names, ax=axes,
     )  # fmt: skip
     axes.set(title=name, xlabel="predicted", ylabel="true" if are_few else f"true, of {len(classes)} classes")

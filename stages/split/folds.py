@@ -1,4 +1,4 @@
-"""Folds for cross-validation: in each deal every image is tested once, by a network trained without its group.
+"""Folds for cross-validation: in a deal every image is tested once, by a network trained without its group.
 
 Each deal divides the images anew. In further deals also all images stay together that share a value of a column, such
 as the author: a network is then tested on authors that it does not know. A third kind of deal leaves the test images of
@@ -17,7 +17,7 @@ from stages.core.tables import SPLITS
 from stages.split.dealing import assign
 from stages.split.grouping import unite
 
-LEARNED = ("train", "val")  # the splits that play a part in the choice of the champion
+CHOOSING = ("train", "val")  # the splits that play a part in the choice of the champion
 LEAST = len(SPLITS)  # folds: one to test, one to choose the epoch, one to train on
 
 Splits = npt.NDArray[np.str_]
@@ -29,6 +29,7 @@ class CrossValidation(params.Section):
     networks: dict[str, Any]
     folds: int = Field(ge=LEAST)
     deals: int = Field(ge=1)
+    choice_deals: int = Field(ge=0)
     seed: int = Field(ge=0)
     apart: str | None
     shares: list[Annotated[float, Field(gt=0, lt=1)]]
@@ -56,13 +57,15 @@ def deal_folds(
     """
     table = index[["image_id", "class"]].assign(group=groups)
     check_column(settings.apart, index)
-    dealt, found = deal_series(settings, table, "deal", settings.folds)
-    choice, chosen = deal_series(settings, table[np.isin(split, LEARNED)], "choice", settings.folds)
-    dealt, found = dealt.join(choice), found | {"choice": chosen}
+    dealt, found = deal_series(settings, table, "deal", settings.folds, settings.deals)
+    if settings.choice_deals and "folds" in found:
+        choosing = table[np.isin(split, CHOOSING)]
+        choice, chosen = deal_series(settings, choosing, "choice", settings.folds, settings.choice_deals)
+        dealt, found = dealt.join(choice), found | {"choice": chosen}
     if not settings.apart or settings.apart in group_by or "folds" not in found:
         return table.join(dealt), found
     wider, values = unite(index, [*group_by, settings.apart]), index[settings.apart].astype(str)
-    apart, also_found = deal_series(settings, table.assign(group=wider), "apart", found["folds"])
+    apart, also_found = deal_series(settings, table.assign(group=wider), "apart", found["folds"], settings.deals)
     if (values == "").all():
         also_found = {"reason": "no image has one"}
     elif also_found.get("folds", found["folds"]) != found["folds"]:
@@ -85,7 +88,7 @@ def check_column(name: str | None, index: pd.DataFrame) -> None:
 
 
 def deal_series(
-    settings: CrossValidation, table: pd.DataFrame, name: str, folds: int
+    settings: CrossValidation, table: pd.DataFrame, name: str, folds: int, deals: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return a column of fold numbers for each deal, and the number of folds and the largest group, or the reason.
 
@@ -97,12 +100,10 @@ def deal_series(
         return table[[]], {"reason": f"a class has fewer than {LEAST} groups", "largest_group": largest}
     names = tuple(map(str, range(folds)))
     try:
-        dealt = {
-            f"{name}_{deal}": assign(table, (1,) * folds, names, settings.seed + deal) for deal in range(settings.deals)
-        }
+        dealt = {f"{name}_{deal}": assign(table, (1,) * folds, names, settings.seed + deal) for deal in range(deals)}
     except ValueError:  # `assign` says to the user of `split.ratios` what to do; here there are just no folds.
         return table[[]], {"reason": "no way was found to put each class into each fold", "largest_group": largest}
-    return pd.DataFrame(dealt, table.index), {"folds": folds, "deals": settings.deals, "largest_group": largest}
+    return pd.DataFrame(dealt, table.index), {"folds": folds, "deals": deals, "largest_group": largest}
 
 
 def describe_folds(found: dict[str, Any]) -> list[str]:

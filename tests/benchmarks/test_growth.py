@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from benchmarks import collages
-from benchmarks.growth import StepCost, Watch, describe
+from benchmarks.growth import StepCost, describe
 from benchmarks.variants import decodes
+from benchmarks.watch import Watch
 
 IMAGES = 60
 

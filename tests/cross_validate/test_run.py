@@ -42,7 +42,9 @@ def write_inputs(folder, array, name):
 
 
 def write_folds(path, index, deals=1, folds=3, apart="author"):
-    settings = CrossValidation(networks={}, folds=folds, deals=deals, seed=0, apart=apart, shares=[])
+    settings = CrossValidation(
+        networks={}, folds=folds, deals=deals, choice_deals=deals, seed=0, apart=apart, shares=[]
+    )
     split = np.where(np.arange(len(index)) % 6 == 5, "test", "train")
     table, _ = deal_folds(settings, index, index["group"], ["look-alikes"], split)
     table.to_csv(path, index=False)
@@ -220,8 +222,13 @@ def test_a_network_that_knows_authors_alone_is_right_about_those_alone(tested):
     assert apart["unknown"]["accuracy"] < 0.75
     assert apart["low"] > 0
     assert apart["difference"] == pytest.approx(apart["known"]["accuracy"] - apart["unknown"]["accuracy"], abs=2e-4)
-    own = table[table["series"] == ALL]
-    assert (own["class"] == own["predicted"]).mean() == pytest.approx(metrics["accuracy"], abs=1e-4)
+    for series, found, tested_images in (
+        (ALL, metrics, AUTHORS * EACH), (CHOICE, metrics["choice"], AUTHORS * EACH * 5 // 6),
+    ):  # fmt: skip
+        own = table[table["series"] == series]
+        assert (own["class"] == own["predicted"]).mean() == pytest.approx(found["accuracy"], abs=1e-4)
+        assert own["image_id"].nunique() == len(own) == found["images"] == tested_images
+        assert found["low"] <= found["accuracy"] <= found["high"]
 
 
 RECIPES = [

@@ -6,7 +6,7 @@ import pytest
 
 from stages.split.folds import CrossValidation, deal_folds, describe_folds
 
-SETTINGS = CrossValidation(networks={}, folds=5, deals=3, seed=0, apart="author", shares=[])
+SETTINGS = CrossValidation(networks={}, folds=5, deals=3, choice_deals=2, seed=0, apart="author", shares=[])
 
 
 def index_of(groups, authors, classes=("cat", "dog")):
@@ -29,10 +29,12 @@ def test_groups_and_authors_stay_together_and_each_deal_is_another_one():
     index = drawings()
     table, found = deal(index)
     assert found == {
-        "folds": 5, "deals": 3, "largest_group": 2, "choice": {"folds": 5, "deals": 3, "largest_group": 2},
+        "folds": 5, "deals": 3, "largest_group": 2, "choice": {"folds": 5, "deals": 2, "largest_group": 2},
         "apart": {"column": "author", "folds": 5, "deals": 3, "largest_group": found["apart"]["largest_group"]},
     }  # fmt: skip
-    named = [f"{kind}_{number}" for kind in ("deal", "choice", "apart") for number in range(3)]
+    named = [
+        f"{kind}_{number}" for kind, deals in (("deal", 3), ("choice", 2), ("apart", 3)) for number in range(deals)
+    ]
     assert list(table.columns) == ["image_id", "class", "group", "author", "author_group", *named]
     for column in named:
         assert sorted(table[column].unique()) == list("01234")
@@ -66,9 +68,9 @@ def test_the_deals_that_may_choose_the_champion_leave_out_the_test_images_and_wh
     index = drawings()
     split = np.repeat(["train", "val", "test", "dropped"], 30)
     table, found = deal(index, split=split)
-    assert found["choice"] == {"folds": 5, "deals": 3, "largest_group": 2}
+    assert found["choice"] == {"folds": 5, "deals": 2, "largest_group": 2}
     learned = np.isin(split, ("train", "val"))
-    for deal_number in range(3):
+    for deal_number in range(2):
         own = table[f"choice_{deal_number}"]
         assert own[~learned].isna().all() and sorted(own[learned].unique()) == list("01234")
         assert (table[learned].groupby("group")[own.name].nunique() == 1).all()
@@ -76,6 +78,12 @@ def test_the_deals_that_may_choose_the_champion_leave_out_the_test_images_and_wh
     # Their labels have no say in it either.
     moved = index.assign(**{"class": np.where(learned, index["class"], "cat")})
     assert deal(moved, split=split)[0].filter(like="choice").equals(table.filter(like="choice"))
+
+
+def test_without_deals_for_the_choice_there_are_none():
+    table, found = deal(drawings(), SETTINGS.model_copy(update={"choice_deals": 0}))
+    assert "choice" not in found and not table.filter(like="choice").columns.size
+    assert describe_folds(found) == []
 
 
 def test_few_images_without_those_of_test_have_no_such_deals_and_that_is_said():

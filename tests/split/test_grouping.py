@@ -96,7 +96,7 @@ def test_the_table_has_what_stays_together_and_the_largest_group_is_counted(tmp_
     index = photographs()
     index.to_csv(tmp_path / "index.csv", index=False)
     paths = [tmp_path / f"{name}.csv" for name in ("index", "split", "leaks", "folds")]
-    folds = CrossValidation(networks={}, folds=5, deals=1, seed=0, apart=None, shares=[])
+    folds = CrossValidation(networks={}, folds=5, deals=1, choice_deals=0, seed=0, apart=None, shares=[])
     assert run(split_by("author"), folds, *paths)["largest_group"] == 5
     table = pd.read_csv(tmp_path / "split.csv")
     assert table["group"].nunique() == 23 + 5

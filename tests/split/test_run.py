@@ -21,7 +21,7 @@ from stages.split.leaks import LEAK_COLUMNS, SHARED, count_leaks, drop_leaks, fi
 from stages.split.ratios import describe_given
 from stages.split.run import Split, assign_splits, run
 
-FOLDS = CrossValidation(networks={}, folds=5, deals=2, seed=0, apart=None, shares=[])
+FOLDS = CrossValidation(networks={}, folds=5, deals=2, choice_deals=2, seed=0, apart=None, shares=[])
 NONE = dict.fromkeys(SHARED, 0)
 NO_LEAKS = {"groups": 0, "like_test": NONE, "like_val": NONE}
 DEFAULT = ["identical", "changed"]

@@ -76,7 +76,7 @@ class Place(ABC):
         if self.team and self.unsent:
             raise ValueError(
                 f"{self.team.git_name}: expected all experiments to be pushed, got {len(self.unsent)} that are only "
-                f"here: {next(iter(self.unsent.values()))} The same command pushes them."
+                f"here: {next(iter(self.unsent.values())).rstrip('.')}. The same command pushes them."
             )
 
 

@@ -29,8 +29,19 @@ FLAT, TEXTURED = 0.4, 0.6
 FLAT_SHARE = 0.1  # of the images that may be flat in a set of photographs
 REGULARISATION = 0.01  # scikit-learn's C; activations are many, images few
 NEIGHBOURS = 15
+MOST_NEIGHBOURS = 20_000  # images among which nearest ones are looked for: each with each would be quadratic
 DISTANCES_MB = 64  # of distances between images that are held at once
 LEAST = 1e-3  # what a probability counts as at least: none of 15 neighbours is no proof
+
+
+class FewNeighbours(KNeighborsClassifier):  # type: ignore[misc]
+    """The nearest neighbours among at most MOST_NEIGHBOURS rows, which are evenly spread over all."""
+
+    def fit(self, rows: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> "FewNeighbours":
+        """Remember the rows `(n, d)` and their labels `(n,)`, and return the model."""
+        few = spread(len(rows))
+        super().fit(rows[few], labels[few])
+        return self
 
 
 class Suggest(params.Section):
@@ -88,7 +99,7 @@ def predict_out_of_fold(
     neighbours = min(NEIGHBOURS, *(len(fitted) for fitted, _ in folds))
     kinds = [
         LogisticRegression(C=REGULARISATION, max_iter=1000),
-        KNeighborsClassifier(neighbours, weights="distance", metric="cosine"),
+        FewNeighbours(neighbours, weights="distance", metric="cosine"),
     ]
     pipelines = [make_pipeline(StandardScaler(copy=False), kind) for kind in kinds]  # of rows that are copies already
     return np.stack([
@@ -132,9 +143,32 @@ def find_placeholders(index: pd.DataFrame) -> pd.DataFrame:
 
 def find_outliers(index: pd.DataFrame, features: npt.NDArray[np.float32], share: float) -> pd.DataFrame:
     """Return the given share of rows: the rows least like their nearest neighbours, with a score from 0 to 1."""
-    typical = OutOfDistribution().fit_score(features=features, verbose=False)
+    typical = rate_typical(features)
     rows = index.assign(kind="outlier", suggested="", score=np.round(1 - typical, 4))
     return rows.sort_values(["score", "image_id"], ascending=[False, True]).head(round(share * len(index)))
+
+
+def rate_typical(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return for each row `(n, d)` how near its nearest neighbours are, 0 to 1.
+
+    Of very many rows those at even places are compared with some at odd places, and these with some at even places: so
+    no row is its own neighbour.
+    """
+    if len(features) <= MOST_NEIGHBOURS:
+        typical: npt.NDArray[np.float64] = OutOfDistribution().fit_score(features=features, verbose=False)
+        return typical
+    typical = np.empty(len(features))
+    for place in (0, 1):
+        others = features[1 - place :: 2]
+        scorer = OutOfDistribution()
+        scorer.fit(features=others[spread(len(others))], verbose=False)
+        typical[place::2] = scorer.score(features=features[place::2])
+    return typical
+
+
+def spread(number: int) -> npt.NDArray[np.int64]:
+    """Return at most MOST_NEIGHBOURS places, evenly spread over so many rows, all if they are few."""
+    return np.linspace(0, number - 1, min(number, MOST_NEIGHBOURS)).round().astype(np.int64)
 
 
 def main() -> None:

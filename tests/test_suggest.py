@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages import suggest as stage
 from stages.core.tables import read_table
 from stages.networks.inputs import Inputs
 from stages.suggest import Suggest, find_mislabelled, pool, pool_opinions, run
@@ -19,6 +20,14 @@ def two_clouds(n=100):
     ids = [f"{number:064x}" for number in range(n)]
     index = pd.DataFrame({"image_id": ids, "class": np.where(labels == 1, "dog", "cat"), "group": ids, "texture": 1})
     return array, index
+
+
+def shuffled_clouds():
+    """Return the clouds in an order that has nothing to do with the classes, as that of images has not."""
+    array, index = two_clouds()
+    order = np.random.default_rng(1).permutation(len(index))
+    ids = index["image_id"]
+    return array[order], index.iloc[order].reset_index(drop=True).assign(image_id=ids, group=ids)
 
 
 def suggest(array, index, tmp_path, settings=SETTINGS):
@@ -49,6 +58,28 @@ def test_an_image_unlike_all_others_is_the_first_outlier(tmp_path):
     array[7, :, :, 5] = 30
     _, table = suggest(array, index, tmp_path)
     assert table[table["kind"] == "outlier"]["image_id"].iloc[0] == index["image_id"][7]
+
+
+def test_of_very_many_images_some_are_enough_to_find_the_wrong_class_and_the_outlier(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "MOST_NEIGHBOURS", 30)
+    array, index = shuffled_clouds()
+    *wrong_rows, odd = index.index[index["class"] == "dog"][:3]
+    index.loc[wrong_rows, "class"] = "cat"
+    array[odd] = 0
+    array[odd, :, :, 5] = 30
+    _, table = suggest(array, index, tmp_path)
+    wrong = table[table["kind"] == "mislabelled"]
+    assert set(wrong["image_id"]) == set(index["image_id"][wrong_rows])
+    assert table[table["kind"] == "outlier"]["image_id"].iloc[0] == index["image_id"][odd]
+
+
+def test_no_image_is_its_own_neighbour(monkeypatch):
+    features = pool(shuffled_clouds()[0])
+    every = stage.rate_typical(features)
+    monkeypatch.setattr(stage, "MOST_NEIGHBOURS", 50)
+    halves = stage.rate_typical(features)
+    assert halves.max() < 1  # which the distance 0 to itself would give
+    assert np.corrcoef(every, halves)[0, 1] > 0.7
 
 
 def test_a_flat_image_among_photographs_comes_first_and_among_drawings_not_at_all(tmp_path):

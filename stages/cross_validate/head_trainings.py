@@ -30,13 +30,15 @@ SEEDING = Lock()  # The seed of new weights belongs to the whole process.
 class HeadTrainer:
     """A head that is trained many times on rows of the same activations, a tensor `(n, …)`.
 
-    Several can work side by side in threads of their own.
+    Several can work side by side in threads of their own. As threads do not hear of Ctrl-C, a training ends after its
+    epoch if `is_stopped` is set.
     """
 
     def __init__(self, activations: Any, n_classes: int, settings: Any) -> None:
         import tensorflow as tf  # Keras has no loop over steps inside of one call.
 
         self.activations, self.n_classes, self.settings = activations, n_classes, settings
+        self.is_stopped = False
         self.model = self.build()
         self.model.compile(
             optimizer=make_optimizer(settings, settings.learning_rate),
@@ -70,6 +72,7 @@ class HeadTrainer:
 
         Raises:
             ValueError: The loss is no longer finite.
+            InterruptedError: The training was stopped.
         """
         self.start_anew(training.seed)
         train, val, test = (training.splits[name] for name in ("train", "val", "test"))
@@ -80,6 +83,8 @@ class HeadTrainer:
         )
         history: History = {}
         while not is_over(history, phase, 0, settings):
+            if self.is_stopped:
+                raise InterruptedError(f"training {training.name}: stopped.")
             batches.epoch += 1
             self.model.reset_metrics()
             self.run_epoch(*self.arrange(batches, history))

@@ -109,7 +109,13 @@ def test_all(
         idle.put(trainer)
     work = (joblib.delayed(test_one)(training, idle, folder) for training in distinct)
     found = joblib.Parallel(n_jobs=len(trainers), prefer="threads", return_as="generator")(work)
-    probabilities = dict(progress(found, len(distinct), title, unit="training"))
+    try:
+        probabilities = dict(progress(found, len(distinct), title, unit="training"))
+    except KeyboardInterrupt:
+        for trainer in trainers:
+            if isinstance(trainer, HeadTrainer):
+                trainer.is_stopped = True
+        raise
     outcomes: list[Outcome] = []
     for training in trainings:
         own = probabilities.get(training.name)

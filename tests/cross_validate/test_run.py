@@ -262,6 +262,27 @@ def test_a_loss_that_is_not_finite_is_named(activations, settings):
         trainer.train(plan(activations[1])[1][0])
 
 
+def test_a_training_that_is_stopped_ends_before_its_next_epoch(activations, settings):
+    trainer = HeadTrainer(keras.ops.convert_to_tensor(read_inputs(activations[0]).array), 2, settings)
+    trainer.is_stopped = True
+    with pytest.raises(InterruptedError, match=r"^training all-0-0: stopped\.$"):
+        trainer.train(plan(activations[1])[1][0])
+
+
+def test_an_interrupt_stops_the_trainings_in_all_threads(activations, settings, tmp_path, monkeypatch):
+    trainings = plan(activations[1])[1]
+    tensor = keras.ops.convert_to_tensor(read_inputs(activations[0]).array)
+    trainers = [HeadTrainer(tensor, 2, settings) for _ in range(2)]
+
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "progress", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stage.test_all(trainings, trainers, tmp_path, "")
+    assert [trainer.is_stopped for trainer in trainers] == [True, True]
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch, n_threads):
     trained, most = [], [None]

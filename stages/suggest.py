@@ -44,6 +44,17 @@ class FewNeighbours(KNeighborsClassifier):  # type: ignore[misc]
         return self
 
 
+class BlockScaler(StandardScaler):  # type: ignore[misc]
+    """Scales rows in place to mean 0 and deviation 1, measured in blocks, because all at once takes twice their memory."""
+
+    def fit(self, rows: npt.NDArray[np.float32], labels: object = None) -> "BlockScaler":
+        """Measure the rows `(n, d)`, and return the model."""
+        self._reset()
+        for start in range(0, len(rows), MOST_NEIGHBOURS):
+            self.partial_fit(rows[start : start + MOST_NEIGHBOURS])
+        return self
+
+
 class Suggest(params.Section):
     """The section `suggest` of params.yaml."""
 
@@ -101,7 +112,7 @@ def predict_out_of_fold(
         LogisticRegression(C=REGULARISATION, max_iter=1000),
         FewNeighbours(neighbours, weights="distance", metric="cosine"),
     ]
-    pipelines = [make_pipeline(StandardScaler(copy=False), kind) for kind in kinds]  # of rows that are copies already
+    pipelines = [make_pipeline(BlockScaler(copy=False), kind) for kind in kinds]  # of rows that are copies already
     return np.stack([
         cross_val_predict(each, features, labels, cv=folds, method="predict_proba") for each in pipelines
     ])  # fmt: skip

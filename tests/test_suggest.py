@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from stages import suggest as stage
 from stages.core.tables import read_table
@@ -71,6 +72,14 @@ def test_of_very_many_images_some_are_enough_to_find_the_wrong_class_and_the_out
     wrong = table[table["kind"] == "mislabelled"]
     assert set(wrong["image_id"]) == set(index["image_id"][wrong_rows])
     assert table[table["kind"] == "outlier"]["image_id"].iloc[0] == index["image_id"][odd]
+
+
+def test_measured_in_blocks_rows_are_scaled_as_at_once(monkeypatch):
+    rows = pool(two_clouds()[0])
+    at_once = StandardScaler().fit_transform(rows)
+    np.testing.assert_array_equal(stage.BlockScaler(copy=True).fit_transform(rows), at_once)
+    monkeypatch.setattr(stage, "MOST_NEIGHBOURS", 33)
+    np.testing.assert_allclose(stage.BlockScaler(copy=True).fit_transform(rows), at_once, rtol=1e-4, atol=1e-5)
 
 
 def test_no_image_is_its_own_neighbour(monkeypatch):

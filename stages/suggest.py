@@ -45,7 +45,7 @@ class FewNeighbours(KNeighborsClassifier):  # type: ignore[misc]
 
 
 class BlockScaler(StandardScaler):  # type: ignore[misc]
-    """Scales rows in place to mean 0 and deviation 1, measured in blocks, because all at once takes twice their memory."""
+    """Scales rows to mean 0 and deviation 1, measured in blocks, because all at once takes twice their memory."""
 
     def fit(self, rows: npt.NDArray[np.float32], labels: object = None) -> "BlockScaler":
         """Measure the rows `(n, d)`, and return the model."""

@@ -80,7 +80,7 @@ def shrink(params):
     params["networks"]["vgg"]["input"] = "data/3_pixels"
     for name in NETWORKS:
         params["train"][name] |= {"epochs": 1, "width": 0.02}
-    params["cross_validation"] |= {"folds": 3, "deals": 1}
+    params["cross_validation"] |= {"folds": 3, "deals": 1, "choice_deals": 1}
     params["pretrained"]["allow_random"] = True
     params["pretrained"]["networks"]["xception"]["mirrors"] = ["random"]
     params["collect"]["source"] = "data/own"

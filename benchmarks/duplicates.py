@@ -83,13 +83,14 @@ def describe_scores(scores: dict[str, Score], truth: Truth, settings: dict[str, 
 
 
 def describe_costs(costs: dict[str, list[Cost]]) -> str:
-    """Return the table of seconds, and of the ratios to ours with their range over the rounds."""
-    header = ["method", "CPU s", "wall s", "CPU s against ours", "wall s against ours", "peak MB"]
+    """Return the table of seconds, of the ratios to ours with their range over the rounds, and of memory if known."""
+    is_known = all(cost.peak_mb for each in costs.values() for cost in each)
+    header = ["method", "CPU s", "wall s", "CPU s against ours", "wall s against ours", *["peak MB"] * is_known]
     rows = []
     for name, each in costs.items():
         seconds = [f"{median(each, unit):.1f}" for unit in ("cpu_s", "wall_s")]
         ratios = [ratio(each, costs[OURS], unit) for unit in ("cpu_s", "wall_s")]
-        rows.append([name, *seconds, *ratios, f"{median(each, 'peak_mb'):.0f}"])
+        rows.append([name, *seconds, *ratios, *[f"{median(each, 'peak_mb'):.0f}"] * is_known])
     return to_table(header, rows)
 
 

@@ -89,12 +89,13 @@ def measure(project: Path) -> dict[str, StepCost]:
     """Run all steps that have not run yet, and return what each took."""
     notes = project / "costs.json"
     costs = {name: StepCost(**each) for name, each in json.loads(notes.read_text()).items()} if notes.exists() else {}
-    for name in call(project, "dvc", "stage", "list", "--name-only").split():
+    names = call(project, "dvc", "stage", "list", "--name-only").split()
+    for name in names:
         if name not in costs:
             costs[name] = run_step(project, name)
             print(name, costs[name], file=sys.stderr, flush=True)
             notes.write_text(json.dumps({name: asdict(each) for name, each in costs.items()}, indent=2))
-    return costs
+    return {name: costs[name] for name in names}
 
 
 def run_step(project: Path, name: str) -> StepCost:

@@ -18,8 +18,8 @@ import numpy as np
 import yaml
 from PIL import Image, ImageOps
 
-from benchmarks.duplicates import AGAIN, OURS, find, measure
-from benchmarks.rounds import Cost, median, publish, ratio, take_turns, to_table
+from benchmarks.duplicates import AGAIN, OURS, describe_costs, find, measure
+from benchmarks.rounds import Cost, publish, take_turns
 from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.preprocess import Preprocess
@@ -67,17 +67,6 @@ def compare_clean(project: Path, python: str, rounds: int) -> dict[str, list[Cos
     return dict(measure({OURS: ours, AGAIN: ours, **peers}, rounds)[1])
 
 
-def describe(costs: dict[str, list[Cost]]) -> str:
-    """Return the table of seconds and of the ratios to ours."""
-    header = ["method", "CPU s", "wall s", "CPU s against ours", "wall s against ours"]
-    rows = [
-        [name, *(f"{median(each, unit):.1f}" for unit in ("cpu_s", "wall_s")),
-         *(ratio(each, costs[OURS], unit) for unit in ("cpu_s", "wall_s"))]
-        for name, each in costs.items()
-    ]  # fmt: skip
-    return to_table(header, rows)
-
-
 def main() -> None:
     """Measure both steps and publish the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,9 +80,9 @@ def main() -> None:
         "growth_peers",
         f"Median of {arguments.rounds} rounds in turn, and range.\n",
         "The step `preprocess`, of the images that `clean` kept:\n",
-        describe(pixels),
+        describe_costs(pixels),
         "The step `clean`, of all files:\n",
-        describe(cleaned),
+        describe_costs(cleaned),
     )
 
 

@@ -148,7 +148,9 @@ def draw_embedding(table: pd.DataFrame, classes: Sequence[str]) -> Markup:
     corners = ([written(value - 3) for value in plot.at(*each)] for each in zip(wrong["x"], wrong["y"], strict=True))
     crosses = " ".join("M{} {}l6 6m0 -6l-6 6".format(*corner) for corner in corners)
     parts.append(svg.element("path", d=crosses, kind="crosses"))
-    entries = [(f"cloud {svg.series(number)}", name) for number, name in enumerate(classes)]
+    names, rest = [*classes[: svg.COLOURS]], classes[svg.COLOURS :]  # which share one grey, and so one entry
+    names += rest if len(rest) < 2 else [f"{len(rest)} others"]
+    entries = [(f"cloud {svg.series(number)}", name) for number, name in enumerate(names)]
     block, height = svg.legend(entries, plot.bottom + 10)
     description = f"{plural(len(table), 'image')} in two dimensions; {len(wrong)} test images taken for another class."
     return svg.draw(plot.bottom + 14 + height, description, *parts, block)

@@ -148,6 +148,14 @@ def test_a_cross_marks_a_test_image_taken_for_another():
     assert [each.get("d").count("M") for each in of(drawing, "path", "cloud")] == [2, 1]
 
 
+@pytest.mark.parametrize(("number", "last"), [(3, "c2"), (9, "c8"), (12, "4 others")])
+def test_classes_that_share_a_grey_have_one_entry_in_the_legend_of_the_map(number, last):
+    classes = [f"c{i}" for i in range(number)]
+    table = pd.DataFrame({"class": classes, "predicted": classes, "split": "test", "x": range(number), "y": 0.0})
+    shown = texts(class_charts.draw_embedding(table, classes))
+    assert shown[-1] == last and len(shown) == min(number, 9)
+
+
 @pytest.mark.parametrize("name", [HOSTILE, "a & b"])
 def test_names_are_texts_in_every_drawing(name):
     rows = pd.DataFrame({"class": [name, "b"], "predicted": ["b", "b"]})

@@ -18,13 +18,15 @@ import numpy as np
 
 from benchmarks.dividing import divide_images
 from benchmarks.rounds import publish, to_table
-from stages import features, preprocess
+from stages import preprocess
 from stages.clean import run as clean
 from stages.clean.settings import Clean
 from stages.collect import run as collect
 from stages.core import params
 from stages.core.tables import read_table
 from stages.core.terminal import command
+from stages.features import run as features
+from stages.features.activations import Boundary, Features, Recipe
 from stages.images import decisions as reviews
 from stages.models import xception
 from stages.networks.determinism import fix
@@ -83,9 +85,9 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
     source = found.networks[NETWORK].model_copy(update={"mirrors": mirrors})
     found = found.model_copy(update={"allow_random": True, "networks": {NETWORK: source}})
     pretrained.run(NETWORK, found, work / "weights")
-    training: Any = read_settings(NETWORK, xception)
-    settings = settings_of(features.Features, "features")
-    features.run(NETWORK, settings, training, Augmentation(), pixels, work / "weights", work / "features")
+    boundary, settings = settings_of(Boundary, f"train.{NETWORK}"), settings_of(Features, "features")
+    recipe = Recipe(NETWORK, settings, boundary, Augmentation(), pixels, work / "weights")
+    features.run(recipe, work / "features")
     return work / "features"
 
 

@@ -55,11 +55,15 @@ def machines() -> Iterator[None]:
         ray.shutdown()
 
 
-def spread(function: Callable[..., T], calls: Sequence[tuple[Any, ...]]) -> Iterator[T]:
-    """Yield what the function returns for each call's arguments, in order; a cluster is given some calls at a time."""
+def spread(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], threads: int = -1) -> Iterator[T]:
+    """Yield what the function returns for each call's arguments, in order.
+
+    A cluster is given some calls at a time. Without one, so many threads of this machine make the calls, all it has
+    for -1.
+    """
     work = [joblib.delayed(function)(*arguments) for arguments in calls]
     if not os.environ.get(ADDRESS):
-        yield from joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(work)
+        yield from joblib.Parallel(n_jobs=threads, prefer="threads", return_as="generator")(work)
         return
     with joblib.Parallel(n_jobs=-1) as parallel:
         for start in range(0, len(work), CALLS_AT_ONCE):

@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages import champion, features, models, preprocess
+from stages import champion, models, preprocess
 from stages.classifier.model_facts import find_model, read_facts
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
 from stages.core.files import read_json, write_json
 from stages.core.tables import read_table
 from stages.evaluate import run as evaluate
+from stages.features import run as features
+from stages.features.activations import Boundary, Features, Recipe
 from stages.images.opening import UnusableImage
 from stages.networks.backbone_parts import sha256_of
 from stages.networks.operations import count_multiply_adds
@@ -82,12 +84,11 @@ def study(tmp_path_factory, tiny_networks, root, draw):
         source = pretrained.Source(credit="by somebody", sha256="0" * 64, mirrors=["random"])
         settings = pretrained.Pretrained(allow_random=True, seed=0, networks={"tiny_transfer": source})
         pretrained.run("tiny_transfer", settings, folder / "pretrained" / "tiny_transfer")
-        settings = features.Features(batch_size=5, threads=1, views=0, augmentation="none", seed=0)
-        training = read_training("tiny_transfer").model_copy(update={"trainable_layers": 3})
-        features.run(
-            "tiny_transfer", settings, training, Augmentation(), folder / "pixels",
-            folder / "pretrained" / "tiny_transfer", folder / "features",
-        )  # fmt: skip
+        settings = Features(batch_size=5, threads=1, views=0, augmentation="none", seed=0)
+        boundary = Boundary(scaling=read_training("tiny_transfer").scaling, trainable_layers=3)
+        weights = folder / "pretrained" / "tiny_transfer"
+        recipe = Recipe("tiny_transfer", settings, boundary, Augmentation(), folder / "pixels", weights)
+        features.run(recipe, folder / "features")
         run_train(folder, "tiny_transfer", folder / "features", trainable_layers=3, head="dense", width=0.01)
         settings = params.read(evaluate.Evaluate, "evaluate")
         settings = settings.model_copy(update={"batch_size": 7, "threads": 1, "draws": 100})

@@ -40,6 +40,9 @@ COLLECT = ["python", "-m", "stages.collect", "data/1_raw", "metrics/collect.json
 CLEAN = ["python", "-m", "stages.clean", "data/1_raw", "data/review.csv", "data/2_clean", "metrics/clean.json"]
 PIXELS = ("data/3_pixels", "data/3_inputs", "metrics/preprocess.json")
 PREPROCESS = ["python", "-m", "stages.preprocess", "data/1_raw", "data/2_clean/kept.csv", *PIXELS]
+WEIGHTS, ACTIVATIONS = "data/5_pretrained/xception", "data/5_features/xception"
+PRETRAINED = ["python", "-m", "stages.pretrained", "xception", WEIGHTS]
+FEATURES = ["python", "-m", "stages.features", "xception", "data/3_pixels", WEIGHTS, ACTIVATIONS]
 WRITTEN = ("data/2_clean", "data/3_pixels", "metrics")
 
 
@@ -180,6 +183,7 @@ def prepare_images(repository, crop, address):
     yaml = YAML()
     params = yaml.load(repository / "params.yaml")
     params["preprocess"] |= {"crop": crop}
+    params["features"] |= {"batch_size": 16, "views": 1, "augmentation": "rotation"}
     yaml.dump(params, repository / "params.yaml")
     for part in WRITTEN:
         shutil.rmtree(repository / part)
@@ -190,15 +194,27 @@ def prepare_images(repository, crop, address):
     return len(index), {path: path.read_bytes() for path in paths}
 
 
+def compute_activations(repository, address):
+    """Compute the activations of the pixels and of one view, and return all bytes that are written."""
+    shutil.rmtree(repository / ACTIVATIONS, ignore_errors=True)
+    shell(repository, *FEATURES, environment=ENVIRONMENT | address)
+    return {path.name: path.read_bytes() for path in (repository / ACTIVATIONS).iterdir()}
+
+
 def test_image_work_on_the_cluster_gives_the_same_bytes(cluster, repository):
+    on_cluster = {"RAY_ADDRESS": f"127.0.0.1:{PORT}"}
     with Image.open(get_sample_data("grace_hopper.jpg", asfileobj=False)) as portrait:
         portrait.save(repository / "data" / "own" / "dots" / "portrait.png")
     run(repository, *COLLECT)
-    for crop, number in (("letterbox", 49), ("face", 1)):
+    for crop, number in (("face", 1), ("letterbox", 49)):
         here = prepare_images(repository, crop, {})
-        there = prepare_images(repository, crop, {"RAY_ADDRESS": f"127.0.0.1:{PORT}"})
+        there = prepare_images(repository, crop, on_cluster)
         assert here == there
         assert here[0] == number
+    shell(repository, *PRETRAINED)
+    here = compute_activations(repository, {})
+    assert {"features.npy", "views.npy"} <= here.keys()
+    assert here == compute_activations(repository, on_cluster)
 
 
 def test_an_address_that_does_not_answer_is_one_line(repository):

@@ -1,0 +1,80 @@
+"""The activations of a batch of images in the frozen part of a backbone, on this machine or on one of a cluster."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from pydantic import Field
+
+from stages import models
+from stages.core import params
+from stages.networks.backbone_parts import cut, on_pixels
+from stages.networks.determinism import fix
+from stages.networks.inputs import Inputs, check_side, read_inputs
+from stages.networks.network_params import Scaling
+from stages.networks.predicting import Floats, predict
+from stages.transforms.affine import Augmentation, augment
+
+
+class Features(params.Section):
+    """The section `features` of params.yaml."""
+
+    batch_size: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    views: int = Field(ge=0)
+    augmentation: str
+    seed: int = Field(ge=0)
+
+
+class Boundary(params.Section, extra="ignore"):
+    """The keys of `train.<network>` that say where the frozen part ends, and how its images are scaled."""
+
+    scaling: Scaling
+    trainable_layers: int = Field(ge=0)
+
+
+class Recipe(NamedTuple):
+    """What activations are made from; small, because a cluster is sent it with each batch."""
+
+    network: str
+    settings: Features
+    boundary: Boundary
+    amounts: Augmentation
+    source: Path
+    weights: Path
+
+
+class Parts(NamedTuple):
+    """The images, and the backbone with its two parts; `on_pixels` is the frozen part behind the scaling."""
+
+    inputs: Inputs
+    backbone: keras.Model
+    frozen: keras.Model
+    tail: keras.Model | None
+    on_pixels: keras.Model
+
+
+@lru_cache(maxsize=1)  # Each process of a cluster computes many batches.
+def load_parts(recipe: Recipe) -> Parts:
+    """Read the images and load the backbone, once in a process."""
+    network = models.load(recipe.network)
+    inputs = read_inputs(recipe.source)
+    check_side(inputs.shape, network.MIN_SIDE, recipe.network)
+    fix(0, recipe.settings.threads)
+    backbone = network.make_backbone(inputs.shape)
+    backbone.load_weights(recipe.weights / "backbone.weights.h5")
+    frozen, tail = cut(backbone, recipe.boundary.trainable_layers)
+    return Parts(inputs, backbone, frozen, tail, on_pixels(frozen, recipe.boundary.scaling, inputs.shape))
+
+
+def activate(recipe: Recipe, view: int | None, start: int) -> Floats:
+    """Return the activations `(at most batch_size, h, w, channels)` of the images from `start` on, in a view or not."""
+    parts, settings = load_parts(recipe), recipe.settings
+    images = parts.inputs.array[start : start + settings.batch_size]
+    if view is not None:
+        randoms = [np.random.default_rng([settings.seed, view, start + i]) for i in range(len(images))]
+        pairs = zip(images, randoms, strict=True)
+        images = np.stack([augment(image, recipe.amounts, random) for image, random in pairs])
+    return predict(parts.on_pixels, images, settings.batch_size)

@@ -1,0 +1,84 @@
+"""Write the activations of all images, and the facts about the backbone that they come from."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.core.files import read_json, replacing_folder, write_json
+from stages.core.terminal import progress
+from stages.features.activations import Features, Parts, Recipe, activate, load_parts
+from stages.images.machines import spread
+from stages.networks.backbone_parts import TAIL_WEIGHTS
+from stages.networks.inputs import BACKBONE_FACTS, FEATURES, FILTERS, PREPROCESSING, VIEWS
+from stages.networks.layer_graph import first_kernels
+from stages.networks.operations import count_multiply_adds
+from stages.networks.weight_files import save_weights
+from stages.transforms.affine import Augmentation
+
+
+def run(recipe: Recipe, target: Path) -> None:
+    """Write the activations, float32 `(n, h, w, channels)`, and the facts about their backbone to the target.
+
+    If `views` is above 0, the activations of as many augmented versions of each image are written too, float32
+    `(views, n, h, w, channels)`.
+
+    Raises:
+        ValueError: The augmentation mixes images, or changes nothing although there are views; the images are too
+            small; or the backbone cannot be cut before its last `trainable_layers` layers.
+    """
+    check_augmentation(recipe.settings, recipe.amounts)
+    parts, boundary = load_parts(recipe), recipe.boundary
+    with replacing_folder(target, "features") as folder:
+        save_rows(folder / FEATURES, parts, recipe)
+        if recipe.settings.views:
+            save_rows(folder / VIEWS, parts, recipe, recipe.settings.views)
+        if parts.tail is not None:
+            save_weights(parts.tail, folder / TAIL_WEIGHTS)
+        facts = {
+            "network": recipe.network,
+            "image_shape": list(parts.inputs.shape),
+            "scaling": boundary.scaling,
+            "trainable_layers": boundary.trainable_layers,
+            "frozen_parameters": parts.frozen.count_params(),
+            "frozen_multiply_adds": count_multiply_adds(parts.frozen),
+            "batch_size": recipe.settings.batch_size,
+            **read_json(recipe.weights / "weights.json"),
+        }
+        write_json(facts, folder / BACKBONE_FACTS)
+        (kernel,) = first_kernels(parts.backbone).values()
+        np.save(folder / FILTERS, kernel)
+        for name in ("index.csv", PREPROCESSING):
+            (folder / name).write_bytes((recipe.source / name).read_bytes())
+
+
+def check_augmentation(settings: Features, amounts: Augmentation) -> None:
+    """Check that the augmentation can make the views.
+
+    Raises:
+        ValueError: The augmentation mixes images, or changes nothing although there are views.
+    """
+    if amounts.mixes:
+        raise ValueError(
+            f"params.yaml features.augmentation: expected one that mixes no images, got {settings.augmentation}."
+        )
+    if settings.views and not amounts.changes:
+        raise ValueError(
+            f"params.yaml features.augmentation: expected one that changes the {settings.views} views, got "
+            f"{settings.augmentation}."
+        )
+
+
+def save_rows(path: Path, parts: Parts, recipe: Recipe, views: int | None = None) -> None:
+    """Write the activations of all images, or of all in each of so many views, to the path, each batch as it comes.
+
+    The activations of all images need not fit into memory. The file is not mapped, because writing to a mapped file
+    ends the process where the disk is full.
+    """
+    n = len(parts.inputs.array)
+    shape = (*(() if views is None else (views,)), n, *parts.on_pixels.output_shape[1:])
+    each = [None] if views is None else range(views)
+    calls = [(recipe, view, start) for view in each for start in range(0, n, recipe.settings.batch_size)]
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for batch in progress(spread(activate, calls, threads=1), len(calls), path.stem, unit="batch"):
+            stream.write(np.ascontiguousarray(batch, "<f4").tobytes())

@@ -17,10 +17,11 @@ from stages.cross_validate.trainings import Training
 from stages.networks import heads
 from stages.results.history import History, add, best_epoch, count_epochs
 from stages.results.scores import losses
-from stages.training.batches import Batches, balanced_weights
+from stages.training.batches import Batches
 from stages.training.calibration import TINY, fit_temperature
 from stages.training.optimizers import Moment, learning_rate, make_optimizer, variables_of
 from stages.training.phases import is_over, plan
+from stages.training.recipe import class_weights
 
 Floats = npt.NDArray[np.float32]
 Columns = list[npt.NDArray[Any]]
@@ -77,7 +78,7 @@ class HeadTrainer:
         self.start_anew(training.seed)
         train, val, test = (training.splits[name] for name in ("train", "val", "test"))
         settings, (phase,) = self.settings, plan(self.settings)
-        weights = balanced_weights(train.labels, self.n_classes) if settings.class_weights else np.ones(self.n_classes)
+        weights = class_weights(train, self.n_classes, settings)
         batches = Batches(
             np.empty(0), train, settings.batch_size, training.seed, weights, label_smoothing=settings.label_smoothing
         )

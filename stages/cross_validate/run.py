@@ -20,6 +20,7 @@ from stages.core.tables import read_table, write_table
 from stages.core.terminal import progress
 from stages.cross_validate.accuracies import summarise
 from stages.cross_validate.head_trainings import HeadTrainer
+from stages.cross_validate.logistic_trainings import LogisticTrainer
 from stages.cross_validate.outcomes import Outcome
 from stages.cross_validate.trainings import Training, column_apart, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
@@ -28,10 +29,11 @@ from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, pool, read_inputs
 from stages.training.checkpoints import fingerprint, imported_files, load_arrays, open_folder, save_arrays
 from stages.training.hyperparams import Hyperparams
-from stages.training.recipe import check_settings, facts_of
+from stages.training.recipe import check_settings, facts_of, is_logistic
 from stages.transforms.affine import Augmentation
 
 DIGITS = 6
+Trainer = HeadTrainer | LogisticTrainer | WholeTrainer
 
 
 def run(
@@ -84,11 +86,13 @@ def identify(name: str, settings: Hyperparams, amounts: Augmentation, inputs: In
 
 def make_trainers(
     name: str, settings: Any, amounts: Augmentation, inputs: Inputs, source: Path, n_classes: int, folder: Path
-) -> list[HeadTrainer] | list[WholeTrainer]:
-    """Return what trains the network: one for each thread where a head alone is trained, else one.
+) -> Sequence[Trainer]:
+    """Return what trains the network: one for each thread where a head alone is trained by steps, else one.
 
     The steps of a head are too small for several threads, and its trainings share one copy of the activations.
     """
+    if is_logistic(settings):
+        return [LogisticTrainer(pool(inputs.array), n_classes, settings)]
     is_head = bool(inputs.backbone) and not settings.trainable_layers and inputs.views is None
     if not is_head or settings.gpus > 1 or keras.backend.backend() != "tensorflow":
         print(f"cross_validate: {name} is trained whole in each fold, which takes as long as `train` each time.")
@@ -99,12 +103,10 @@ def make_trainers(
     return [HeadTrainer(activations, n_classes, settings) for _ in range(settings.threads)]
 
 
-def test_all(
-    trainings: list[Training], trainers: list[HeadTrainer] | list[WholeTrainer], folder: Path, title: str
-) -> list[Outcome]:
+def test_all(trainings: list[Training], trainers: Sequence[Trainer], folder: Path, title: str) -> list[Outcome]:
     """Return the test probabilities of each training; those that an earlier run left in the folder are read."""
     distinct = [*trainings[:1], *(now for before, now in pairwise(trainings) if not now.is_same_as(before))]
-    idle: SimpleQueue[HeadTrainer | WholeTrainer] = SimpleQueue()
+    idle: SimpleQueue[Trainer] = SimpleQueue()
     for trainer in trainers:
         idle.put(trainer)
     work = (joblib.delayed(test_one)(training, idle, folder) for training in distinct)
@@ -123,9 +125,7 @@ def test_all(
     return outcomes
 
 
-def test_one(
-    training: Training, idle: "SimpleQueue[HeadTrainer | WholeTrainer]", folder: Path
-) -> tuple[str, npt.NDArray[np.float32]]:
+def test_one(training: Training, idle: "SimpleQueue[Trainer]", folder: Path) -> tuple[str, npt.NDArray[np.float32]]:
     """Return the training's name and test probabilities, which the folder keeps for a run that is interrupted."""
     path = folder / f"{training.name}.npz"
     found = load_arrays(path, itemgetter("probabilities"))

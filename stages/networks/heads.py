@@ -13,16 +13,16 @@ def build(shape: tuple[int, ...], n_classes: int, params: TransferParams) -> ker
     """Return a head from activations `(batch, *shape)` to probabilities `(batch, n_classes)`.
 
     The head `linear` has global average pooling, which activations `(batch, channels)` do not need, and dropout
-    (anime_characters). The head `dense` flattens, normalises the batch and has two dense layers, each with dropout
-    (cars_tanks).
+    (anime_characters). The head `logistic` is the same without dropout; `stages/training/logistic.py` fits it. The head
+    `dense` flattens, normalises the batch and has two dense layers, each with dropout (cars_tanks).
     """
     stack = [keras.Input(shape)]
-    if params.head == "linear":
-        stack += [layers.GlobalAveragePooling2D()] if len(shape) > 1 else []
-        stack.append(layers.Dropout(params.dropout))
-    else:
+    if params.head == "dense":
         stack += [layers.Flatten(), layers.BatchNormalization()]
         stack += dense_layers(DENSE, params.width, params.dropout)
+    else:
+        stack += [layers.GlobalAveragePooling2D()] if len(shape) > 1 else []
+        stack += [layers.Dropout(params.dropout)] if params.head == "linear" else []
     stack.append(probabilities(n_classes))
     return chain(stack, f"{params.head}_head")
 

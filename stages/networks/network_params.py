@@ -21,6 +21,7 @@ class TransferParams(NetworkParams):
     """The keys of `train.<network>` for a network with published weights under a new head."""
 
     trainable_layers: int = Field(ge=0)
-    head: Literal["linear", "dense"]
+    head: Literal["linear", "dense", "logistic"]
+    weight_decay: float = Field(ge=0)
     fine_tuning_epochs: int = Field(ge=0)
     fine_tuning_rate: float = Field(gt=0)

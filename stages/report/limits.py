@@ -102,10 +102,12 @@ def choice(data: ReportData) -> list[tuple[str, str]]:
 
 def repetition(data: ReportData) -> list[tuple[str, str]]:
     """Return what a single split and a single seed leave open."""
+    seed, change = f" (seed {data.champion.training['seed']})", "another split or seed"
+    if data.champion.is_fitted_at_once:
+        seed, change = "", "another split, and for networks with epochs another seed,"
     text = (
         f"What is said of validation and test rests on one split (seed {data.split['seed']}) and one training of each "
-        f"network (seed {data.champion.training['seed']}). Its intervals do not contain what another split or seed "
-        "would change."
+        f"network{seed}. Its intervals do not contain what {change} would change."
     )
     single = data.cross_validation.get("single_trainings")
     if single:

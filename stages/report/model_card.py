@@ -14,6 +14,7 @@ from stages.results.cross_validations import cross_validated
 from stages.results.markdown_table import to_markdown
 
 AUTHORS = 8  # the most authors that the card names for each source
+OF_LOGISTIC = ("class_weights", "label_smoothing", "scaling", "trainable_layers", "head", "weight_decay")
 WRITTEN = "*The pipeline writes this file (`dvc repro`). Do not edit it: change the data or the code instead.*"
 
 
@@ -101,11 +102,16 @@ def preprocessing(data: ReportData) -> str:
 def training(data: ReportData) -> str:
     """Return the params of the training, and the epoch that was kept."""
     champion = data.champion
-    rows = [[f"`{key}`", plain(as_yaml(value))] for key, value in champion.training.items()]
-    epochs = int(champion.history["epoch"].max())
-    kept = f"Epoch {champion.kept} was kept, which is the best by `{champion.training['monitor']}`"
-    table = to_markdown(rows, ["param", "value"], "ll")
-    return f"The training took {plural(epochs, 'epoch')}. {kept}.\n\n{table}{published_weights(champion.facts)}"
+    used = champion.training
+    if champion.is_fitted_at_once:
+        used = {key: used[key] for key in OF_LOGISTIC}
+        said = "The head is a logistic regression, fitted at once: there are no epochs, and nothing is drawn by chance."
+    else:
+        epochs = int(champion.history["epoch"].max())
+        kept = f"Epoch {champion.kept} was kept, which is the best by `{used['monitor']}`"
+        said = f"The training took {plural(epochs, 'epoch')}. {kept}."
+    table = to_markdown([[f"`{key}`", plain(as_yaml(value))] for key, value in used.items()], ["param", "value"], "ll")
+    return f"{said}\n\n{table}{published_weights(champion.facts)}"
 
 
 def as_yaml(value: Any) -> str:

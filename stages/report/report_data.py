@@ -56,6 +56,11 @@ class NetworkResult:
     embedding: pd.DataFrame
     explanations: Path
 
+    @property
+    def is_fitted_at_once(self) -> bool:
+        """Whether the network has no epochs, because its head is a logistic regression."""
+        return self.training.get("head") == "logistic"
+
     def count_right(self) -> int:
         """Return for how many test images the predicted class is the true class."""
         return int((self.predictions["predicted"] == self.predictions["class"]).sum())
@@ -127,12 +132,10 @@ def read_report_data(sources: Sources, split: dict[str, Any], training: dict[str
         FileNotFoundError: A step wrote no result.
         ValueError: The summary is of other networks, or predictions are for other images.
     """
-    summary = read_json(sources.metrics / "summary.json")
+    summary = read_json(path := sources.metrics / "summary.json")
     if set(summary["networks"]) != set(training):
-        raise ValueError(
-            f"{sources.metrics / 'summary.json'}: expected networks {', '.join(training)}, "
-            f"got {', '.join(summary['networks'])}; `dvc repro` compares again."
-        )
+        wanted, found = ", ".join(training), ", ".join(summary["networks"])
+        raise ValueError(f"{path}: expected networks {wanted}, got {found}; `dvc repro` compares again.")
     rows = {image_id: row for row, image_id in enumerate(read_table(sources.pixels / "index.csv")["image_id"])}
     networks = {name: read_network(name, sources, values) for name, values in training.items()}
     for name, network in networks.items():

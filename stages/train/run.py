@@ -18,8 +18,9 @@ from stages.training.calibration import calibrate
 from stages.training.checkpoints import fingerprint, imported_files, open_folder
 from stages.training.devices import scope
 from stages.training.hyperparams import Hyperparams
+from stages.training.logistic import fit_at_once
 from stages.training.loop import fit
-from stages.training.recipe import assemble, check_batches, check_settings, facts_of, feed
+from stages.training.recipe import assemble, check_batches, check_settings, facts_of, feed, is_logistic
 from stages.training.saving import save
 from stages.transforms.affine import Augmentation
 
@@ -48,7 +49,11 @@ def run(
     with open_folder(identity) as checkpoints, scope(settings.gpus):
         model, tail = assemble(network, inputs, len(classes), settings, source)
         data = feed(inputs, splits, settings, amounts, len(classes))
-        history = fit(name, model, tail, data, settings, checkpoints, live)
+        if is_logistic(settings):
+            print(f"train: the head of {name} is fitted at once; learning_rate, dropout and epochs have no effect.")
+            history = fit_at_once(model, data, settings, live)
+        else:
+            history = fit(name, model, tail, data, settings, checkpoints, live)
         temperature = calibrate(model, data.validation)
         with replacing_folder(target, "train") as folder:
             save(model, folder / "model.keras")

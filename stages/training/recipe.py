@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from stages.networks import heads
 from stages.networks.backbone_parts import read_tail
@@ -23,7 +24,8 @@ def check_settings(
 
     Raises:
         ValueError: The images are too small; the activations are from another network or from other layers, or would
-            be augmented; there are no layers to fine-tune; or `prune_accuracies` and `prune_epochs` differ in length.
+            be augmented; there are no layers to fine-tune; more than the head `logistic` is to learn; or
+            `prune_accuracies` and `prune_epochs` differ in length.
     """
     check_side(inputs.image_shape, network.MIN_SIDE, name)
     if len(settings.prune_accuracies) != len(settings.prune_epochs):
@@ -32,6 +34,11 @@ def check_settings(
             f"{len(settings.prune_accuracies)} for {len(settings.prune_epochs)}."
         )
     trainable = getattr(settings, "trainable_layers", 0) if inputs.backbone else 0
+    if is_logistic(settings) and (not inputs.backbone or trainable or inputs.views is not None):
+        raise ValueError(
+            f"params.yaml train.{name}.head: expected linear or dense where layers below the head learn, or where "
+            "activations have views, got logistic."
+        )
     if getattr(settings, "fine_tuning_epochs", 0) and not trainable:
         raise ValueError(
             f"params.yaml train.{name}.fine_tuning_epochs: expected 0 without trainable_layers on top of activations, "
@@ -49,6 +56,11 @@ def check_settings(
             f"params.yaml train.{name}.augmentation: expected one without changes, because the frozen part's "
             f"activations are computed once, got {settings.augmentation}."
         )
+
+
+def is_logistic(settings: Any) -> bool:
+    """Return whether the network's head is fitted at once; only a network that can be fed activations has a head."""
+    return getattr(settings, "head", "") == "logistic"
 
 
 def check_batches(splits: dict[str, SplitRows], settings: Hyperparams) -> None:
@@ -88,13 +100,17 @@ def feed(
     inputs: Inputs, splits: dict[str, SplitRows], settings: Hyperparams, amounts: Augmentation, n_classes: int
 ) -> Data:
     """Return the batches to train on, which are augmented, and the batches to validate with, which are not."""
-    alike = np.ones(n_classes)
-    weights = balanced_weights(splits["train"].labels, n_classes) if settings.class_weights else alike
+    weights, alike = class_weights(splits["train"], n_classes, settings), np.ones(n_classes)
     training = Batches(
         inputs.array, splits["train"], settings.batch_size, settings.seed, weights, amounts, inputs.views,
         settings.label_smoothing,
     )  # fmt: skip
     return Data(training, Batches(inputs.array, splits["val"], settings.batch_size, settings.seed, alike))
+
+
+def class_weights(rows: SplitRows, n_classes: int, settings: Hyperparams) -> npt.NDArray[np.float64]:
+    """Return the weight of each class among training rows."""
+    return balanced_weights(rows.labels, n_classes) if settings.class_weights else np.ones(n_classes)
 
 
 def facts_of(settings: Hyperparams, amounts: Augmentation, inputs: Inputs) -> dict[str, Any]:
@@ -104,6 +120,6 @@ def facts_of(settings: Hyperparams, amounts: Augmentation, inputs: Inputs) -> di
         "settings": settings.model_dump(),
         "amounts": amounts.model_dump(),
         "backbone": inputs.backbone,
-        "versions": [version(package) for package in ("keras", backend, "numpy", "opencv-python-headless")],
+        "versions": [version(package) for package in ("keras", backend, "numpy", "opencv-python-headless", "scipy")],
         "devices": [backend, *keras.distribution.list_devices()],
     }

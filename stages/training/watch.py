@@ -43,7 +43,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.data, self.phase, self.settings, self.log, self.history = data, phase, settings, log, history
         self.first = count_epochs(log.before)
         for epoch in range(self.first, count_epochs(history)):
-            self.show({key: values[epoch] for key, values in history.items() if key != "seconds"})
+            show({key: values[epoch] for key, values in history.items() if key != "seconds"}, log.curves)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Take the time at which the epoch starts, and tell the batches its number."""
@@ -76,14 +76,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.stop_training = is_over(self.history, self.phase, self.first, self.settings)
         path = self.log.folder / f"phase-{self.phase.number}.npz"
         save_state(path, self.model, self.best, self.history, self.model.stop_training)
-        self.show(numbers)
-
-    def show(self, epoch: Mapping[str, float]) -> None:
-        """Add the epoch to the curves."""
-        for key, value in epoch.items():
-            split, _, name = key.rpartition("_") if key.startswith("val_") else ("train", "", key)
-            self.log.curves.log_metric(name if key == "learning_rate" else f"{split}/{name}", value)
-        self.log.curves.next_step()  # type: ignore[no-untyped-call]
+        show(numbers, self.log.curves)
 
     def check_loss(self, loss: Any, where: str) -> None:
         """Check that the loss is finite.
@@ -105,3 +98,11 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.set_weights(best)
         save(self.model, self.log.folder / LAST_GOOD)
         return f" The model of the best epoch before is kept in {self.log.folder / LAST_GOOD}."
+
+
+def show(epoch: Mapping[str, float], curves: Live) -> None:
+    """Add an epoch to the curves."""
+    for key, value in epoch.items():
+        split, _, name = key.rpartition("_") if key.startswith("val_") else ("train", "", key)
+        curves.log_metric(name if key == "learning_rate" else f"{split}/{name}", value)
+    curves.next_step()  # type: ignore[no-untyped-call]

@@ -18,6 +18,7 @@ from stages.cross_validate.trainings import ALL, CHOICE, KNOWN, SHARE, UNKNOWN, 
 from stages.cross_validate.whole_trainings import WholeTrainer
 from stages.networks.inputs import pool, read_inputs
 from stages.split.folds import CrossValidation, deal_folds
+from stages.train import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
 
@@ -251,6 +252,27 @@ def test_a_head_is_trained_as_the_step_train_would(activations, settings, tmp_pa
     quick.train(plan(folds)[1][0])  # a training before leaves nothing behind
     whole = WholeTrainer("tiny_transfer", network, inputs, source, 2, settings, NO_CHANGE, tmp_path)
     assert quick.train(training) == pytest.approx(whole.train(training), abs=1e-4)
+
+
+def test_a_head_fitted_at_once_is_that_of_the_step_train(activations, settings, tmp_path):
+    source, folds = activations
+    settings = settings.model_copy(update={"head": "logistic", "label_smoothing": 0.1})
+    table, trainings = plan(folds)
+    training = trainings[1]
+    split = pd.Series("test", table.index)
+    for name in ("train", "val"):
+        split.iloc[training.splits[name].rows] = name
+    table.assign(split=split).to_csv(tmp_path / "split.csv", index=False)
+    train.run("tiny_transfer", settings, NO_CHANGE, source, tmp_path / "split.csv", tmp_path / "out", tmp_path / "live")
+    model = keras.models.load_model(tmp_path / "out" / "model.keras", compile=False)
+    (trainer,) = stage.make_trainers(
+        "tiny_transfer", settings, NO_CHANGE, read_inputs(source), source, n_classes=2, folder=tmp_path
+    )
+    rows = training.splits["test"].rows
+    said = model.predict_on_batch(read_inputs(source).array[rows])
+    assert trainer.train(training) == pytest.approx(said, abs=1e-5)
+    assert read_json(tmp_path / "out" / "network.json")["kept_epoch"] == 1
+    assert (said.argmax(axis=1) == training.splits["test"].labels).mean() > 0.8
 
 
 def test_a_loss_that_is_not_finite_is_named(activations, settings):

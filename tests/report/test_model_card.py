@@ -99,6 +99,24 @@ def test_training_lists_every_param_as_params_yaml_has_it(data, card):
     assert (as_yaml(True), as_yaml(None), as_yaml(1e-05)) == ("true", "", "1e-05")
 
 
+def test_a_head_that_was_fitted_at_once_has_no_epochs_and_lists_what_decided_it(inputs):
+    used = {
+        "class_weights": True,
+        "label_smoothing": 0.0,
+        "trainable_layers": 0,
+        "head": "logistic",
+        "weight_decay": 0.5,
+    }
+    params = training_of()
+    params[read_json(inputs.metrics / "summary.json")["champion"]] |= used
+    card = write_card(read_report_data(inputs, SPLIT, params))
+    text = section(card, "Training")
+    assert "fitted at once: there are no epochs" in text
+    assert rows(text, "`weight_decay`") == [["0.5"]]
+    assert text.count("\n| `") == len(used) + 1  # scaling
+    assert "(seed 3)" not in card
+
+
 def test_weights_of_others_are_named_by_their_hash(inputs):
     summary = read_json(inputs.metrics / "summary.json")
     data = read_report_data(inputs, SPLIT, training_of())

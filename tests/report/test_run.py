@@ -40,8 +40,8 @@ def page(inputs, tmp_path_factory):
     return write(inputs, tmp_path_factory.mktemp("page"))[0]
 
 
-def write(sources, folder, networks=("vgg", "xception")):
-    report.run(sources, SPLIT, training_of(networks), folder / "report.html", folder / "model_card.md")
+def write(sources, folder, networks=("vgg", "xception"), training=None):
+    report.run(sources, SPLIT, training or training_of(networks), folder / "report.html", folder / "model_card.md")
     return (folder / "report.html").read_text(), (folder / "model_card.md").read_text()
 
 
@@ -215,6 +215,22 @@ def test_a_mistake_says_what_the_image_was_taken_for(inputs, page):
 
 def test_the_page_says_which_epoch_was_kept(page):
     assert Parsed(page).text("training").count("Epoch 3 was kept.") == 2
+
+
+def test_the_page_says_how_well_a_head_fits_that_was_fitted_at_once(fresh, tmp_path):
+    training = training_of()
+    training["xception"] |= {"head": "logistic", "class_weights": True, "label_smoothing": 0.0, "trainable_layers": 0,
+                             "weight_decay": 0.5}  # fmt: skip
+    path = fresh.models / "xception" / "history.csv"
+    history = read_table(path)
+    history[history["epoch"] == "3"].assign(epoch=1).to_csv(path, index=False)
+    page, _ = write(fresh, tmp_path, training=training)
+    text = Parsed(page).text("training").replace("\N{NO-BREAK SPACE}", " ")
+    said = (
+        "The head of xception was fitted at once, without epochs: 70.0 % of the training images are right, with a loss"
+    )
+    assert f"{said} of 0.700, and 70.0 % of the validation images, with 0.800." in text
+    assert text.count("Epoch 3 was kept.") == 1
 
 
 def test_a_wanted_precision_is_told_with_its_threshold(fresh, tmp_path):

@@ -383,6 +383,27 @@ def test_activations_of_another_network_or_of_other_layers_are_refused(project, 
         run("xception", tuned, Augmentation(), pixels, split, tmp_path / "xception")
 
 
+def test_a_head_that_is_fitted_at_once_has_nothing_else_to_learn(project, data, tmp_path):
+    pixels, split = data
+    settings = read_settings("xception", xception).model_copy(update={"head": "logistic"})
+    said = r"train.xception.head: expected linear or dense where layers below the head learn, .*, got logistic\."
+    large = np.zeros((40, 71, 71, 3), np.uint8)
+    np.save(pixels / "images.npy", large)
+    with pytest.raises(ValueError, match=said):
+        run("xception", settings, Augmentation(), pixels, split, tmp_path / "xception")
+    (pixels / "images.npy").unlink()
+    np.save(pixels / "features.npy", np.zeros((40, 1, 1, 4), np.float32))
+    facts = {"image_shape": [96, 96, 3], "pretrained": True, "network": "xception", "trainable_layers": 6}
+    write_json(facts, pixels / "backbone.json")
+    with pytest.raises(ValueError, match=said):
+        changed = settings.model_copy(update={"trainable_layers": 6})
+        run("xception", changed, Augmentation(), pixels, split, tmp_path / "xception")
+    write_json(facts | {"trainable_layers": 0}, pixels / "backbone.json")
+    np.save(pixels / "views.npy", np.zeros((2, 40, 1, 1, 4), np.float32))
+    with pytest.raises(ValueError, match=said):
+        run("xception", settings, Augmentation(), pixels, split, tmp_path / "xception")
+
+
 def test_a_last_batch_smaller_than_the_gpus_is_refused(settings, data, tmp_path):
     with pytest.raises(ValueError, match=r"expected a batch_size .* train's .* 2 gpus, got 23, which leaves 1\."):
         changed = settings.model_copy(update={"gpus": 2, "batch_size": 23})

@@ -26,19 +26,19 @@ def main() -> None:
     parser.add_argument("--target", type=Path, help="the file to write, if not exports/<network>.<format>")
     parser.add_argument("--models", type=Path, default="data/6_models", help="the folder of all models")
     parser.add_argument("--pretrained", type=Path, default="data/5_pretrained", help="the folder of backbones")
+    parser.add_argument("--evaluations", type=Path, default="data/7_evaluations", help="the folder of limits")
     parser.add_argument("--pixels", type=Path, help="the images to check with, if not those of the network's size")
     parser.add_argument("--split", type=Path, default="data/4_split/split.csv", help="the table of test images")
     arguments = parser.parse_args()
     check_request(arguments.to, arguments.target)
     tf.config.set_visible_devices([], "GPU")  # A GPU rounds to TF32, an error of about 0.001.
     use = params.read(Use, *SECTIONS)
-    classifier = open_classifier(
-        find_model(arguments.network, arguments.models), arguments.pretrained, models.load, use
-    )
+    folder = find_model(arguments.network, arguments.models)
+    classifier = open_classifier(folder, arguments.pretrained, models.load, use, arguments.evaluations)
     target = arguments.target or Path("exports") / f"{classifier.facts.network}.{arguments.to}"
     pixels = arguments.pixels or find_pixels(PIXELS, INPUTS, classifier.facts)
     parities = run(arguments.to, classifier, pixels, arguments.split, target)
-    print(describe_export(target, arguments.to, classifier.facts, *parities))
+    print(describe_export(target, arguments.to, classifier, *parities))
 
 
 if __name__ == "__main__":

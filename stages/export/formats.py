@@ -18,25 +18,25 @@ import numpy.typing as npt
 
 from stages.networks.operations import leaves
 
-IMAGES, PROBABILITIES = "images", "probabilities"  # names of a file's input and output
+IMAGES, PROBABILITIES, NOVELTY = "images", "probabilities", "novelty"  # names of a file's input and outputs
 FACTS = "network.json"  # in the zip archive that ends a TFLite file
 MAX_BYTES = 2**31  # the limit of both formats
 
 Floats = npt.NDArray[np.float32]
-Predictor = Callable[[Floats], Floats]
+Predictor = Callable[[Floats], dict[str, Floats]]
 
 ONNX_EXAMPLE = """
 import json, onnxruntime
 session = onnxruntime.InferenceSession("{target}")
-classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-[probabilities] = session.run(["probabilities"], {{"images": images}})
+facts = {{key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}}
+names = [output.name for output in session.get_outputs()]
+said = dict(zip(names, session.run(names, {{"images": images}})))
 """
 TFLITE_EXAMPLE = """
 import json, zipfile
 from ai_edge_litert.interpreter import Interpreter
-classes = json.loads(zipfile.ZipFile("{target}").read("network.json"))["classes"]
-network = Interpreter("{target}").get_signature_runner()
-probabilities = network(images=images)["probabilities"]
+facts = json.loads(zipfile.ZipFile("{target}").read("network.json"))
+said = Interpreter("{target}").get_signature_runner()(images=images)
 """
 
 
@@ -58,13 +58,14 @@ class Format:
 def convert(model: keras.Model, facts: dict[str, Any], kind: str) -> tuple[bytes, Predictor]:
     """Convert a network; return the content of the file, and a function that runs the file on images.
 
-    The function takes images as float32 in [0, 255] and returns probabilities.
+    The function takes images as float32 in [0, 255], and returns each of the network's outputs by its name:
+    probabilities, and novelty if the network has a second output.
 
     Raises:
         ValueError: The network is too large for the format or this machine, or has layers that the format lacks.
     """
     check_size(4 * model.count_params(), kind)
-    named = keras.Model(model.inputs, {PROBABILITIES: model.outputs[0]})
+    named = keras.Model(model.inputs, dict(zip((PROBABILITIES, NOVELTY), model.outputs, strict=False)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras makes calls that NumPy and TensorFlow deprecate.
         try:
@@ -119,7 +120,7 @@ def to_onnx(model: keras.Model, facts: dict[str, Any]) -> bytes:
         path = Path(folder) / "network.onnx"
         model.export(path, format="onnx", verbose=False, input_signature=signature(model))
         proto = onnx.load(path)
-    for tensor in (proto.graph.input[0], proto.graph.output[0]):
+    for tensor in (*proto.graph.input, *proto.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "n"
     onnx.helper.set_model_props(proto, {name: json.dumps(value) for name, value in facts.items()})
     content: bytes = proto.SerializeToString()
@@ -146,19 +147,20 @@ def signature(model: keras.Model) -> list[keras.InputSpec]:
 
 
 def open_onnx(content: bytes) -> Predictor:
-    """Return a function that computes the probabilities of images with ONNX Runtime."""
+    """Return a function that computes the outputs for images with ONNX Runtime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return lambda images: session.run([PROBABILITIES], {IMAGES: images})[0]
+    names = [output.name for output in session.get_outputs()]
+    return lambda images: dict(zip(names, session.run(names, {IMAGES: images}), strict=True))
 
 
 def open_tflite(content: bytes) -> Predictor:
-    """Return a function that computes the probabilities of images with LiteRT, the runtime of TFLite files."""
+    """Return a function that computes the outputs for images with LiteRT, the runtime of TFLite files."""
     from ai_edge_litert.interpreter import Interpreter
 
     run = Interpreter(model_content=content).get_signature_runner()
-    return lambda images: run(**{IMAGES: images})[PROBABILITIES]
+    return lambda images: run(**{IMAGES: images})
 
 
 FORMATS = {

@@ -8,16 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stages.classifier.familiarity import Familiarity
 from stages.classifier.model_facts import Facts
 from stages.classifier.open_classifier import Classifier
 from stages.core.files import replacing
 from stages.core.tables import read_table
-from stages.export.formats import FORMATS, convert, in_32_bits, is_mixed
+from stages.export.formats import FORMATS, NOVELTY, PROBABILITIES, convert, in_32_bits, is_mixed
+from stages.export.novelty import with_novelty
 from stages.images.preprocessing import dump_settings
 from stages.networks.inputs import divide, read_inputs
+from stages.networks.layer_graph import last_features
+from stages.networks.novelty import measure_novelty
 from stages.networks.predicting import predict
 
-# The largest allowed difference of a probability. Other runtimes add in another order: we measured at most 5e-6.
+# The largest allowed difference of a probability or a novelty. Other runtimes add in another order: we measured at most
+# 5e-6 and 1e-5.
 TOLERANCE = 1e-4
 
 Floats = npt.NDArray[np.float32]
@@ -36,29 +41,45 @@ def run(kind: str, classifier: Classifier, pixels: Path, split: Path, target: Pa
     """Write the file; return its parity with the model in 32 bits, and with the model as it was trained.
 
     The two differ only for a model of mixed precision. Where the largest difference is within TOLERANCE, the most
-    probable class can differ only for images whose two highest probabilities are closer than twice TOLERANCE.
+    probable class can differ only for images whose two highest probabilities are closer than twice TOLERANCE. If the
+    limits of the model's answers are known, the file says how novel an image is, too.
 
     Raises:
-        ValueError: The test images do not fit the model, the model cannot be converted, or a probability of the file
-            differs from the model's by more than TOLERANCE.
+        ValueError: The test images do not fit the model, the model cannot be converted, or a probability or
+            a novelty of the file differs from the model's by more than TOLERANCE.
     """
     images, image_ids = read_test(pixels, split, classifier)
-    whole = classifier.whole_model()
+    whole, familiarity, batch_size = classifier.whole_model(), classifier.familiarity, classifier.use.batch_size
     exact = in_32_bits(whole)
-    content, network = convert(exact, describe_network(classifier.facts), kind)
-    batch_size = classifier.use.batch_size
+    written = with_novelty(exact, familiarity.references) if familiarity else exact
+    content, network = convert(written, describe_network(classifier.facts, familiarity), kind)
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-    found = np.concatenate([network(batch.astype(np.float32)) for batch in batches])
+    answers = [network(batch.astype(np.float32)) for batch in batches]
+    found = np.concatenate([answer[PROBABILITIES] for answer in answers])
     trained = classifier.probabilities(images)
     parity = measure_parity(predict(exact, images, batch_size) if is_mixed(whole) else trained, found, image_ids)
-    if not parity.largest <= TOLERANCE:  # also true for NaN
-        raise ValueError(
-            f"--to {kind}: expected probabilities within {TOLERANCE:g} of the network's on {len(images)} test images, "
-            f"got a difference of {parity.largest:.2g}; nothing was written."
-        )
+    check_difference(kind, "probabilities", parity.largest, len(images))
+    if familiarity:
+        features = predict(last_features(exact), images, batch_size)
+        novelty = np.concatenate([answer[NOVELTY] for answer in answers])
+        largest = float(np.abs(novelty - measure_novelty(features, familiarity.references)).max())
+        check_difference(kind, "novelty", largest, len(images))
     with replacing(target) as unfinished:
         unfinished.write_bytes(content)
     return parity, measure_parity(trained, found, image_ids)
+
+
+def check_difference(kind: str, name: str, largest: float, count: int) -> None:
+    """Check that the file says nearly what the network says.
+
+    Raises:
+        ValueError: The largest difference is above TOLERANCE, or is not a number.
+    """
+    if not largest <= TOLERANCE:
+        raise ValueError(
+            f"--to {kind}: expected {name} within {TOLERANCE:g} of the network's on {count} test images, got a "
+            f"difference of {largest:.2g}; nothing was written."
+        )
 
 
 def find_pixels(pixels: Path, others: Path, facts: Facts) -> Path:
@@ -99,9 +120,15 @@ def measure_parity(reference: Floats, found: Floats, image_ids: list[str]) -> Pa
     return Parity(len(image_ids), float(np.abs(reference - found).max()), relabelled)
 
 
-def describe_network(facts: Facts) -> dict[str, Any]:
-    """Return the facts that the file carries: how an image becomes its input, and what its output means."""
-    return {
+def describe_network(facts: Facts, familiarity: Familiarity | None) -> dict[str, Any]:
+    """Return the facts that the file carries: how an image becomes its input, and what its outputs mean.
+
+    Above `most_novelty` an image is none of the classes, and from `least_probability` on a class is likely. Null says
+    that too few images were there to set a limit.
+    """
+    limits = familiarity.limits if familiarity else None
+    known = {"most_novelty": limits.novelty, "least_probability": limits.least_probability or None} if limits else {}
+    return known | {
         "network": facts.network,
         "classes": facts.classes,
         "image_shape": facts.image_shape,
@@ -125,8 +152,9 @@ def check_request(kind: str, target: Path | None) -> None:
         raise ValueError(f"--target: expected a file to write, got the folder {target}.")
 
 
-def describe_export(target: Path, kind: str, facts: Facts, parity: Parity, trained: Parity) -> str:
+def describe_export(target: Path, kind: str, classifier: Classifier, parity: Parity, trained: Parity) -> str:
     """Return lines that say what was written, how it agrees with the model, and how to run it."""
+    facts, limits = classifier.facts, classifier.familiarity and classifier.familiarity.limits
     shape, crop = ", ".join(map(str, facts.image_shape)), facts.preprocessing.crop
     lines = [
         f"{target}: {target.stat().st_size / 1e6:.1f} MB, {facts.network} for {', '.join(facts.classes)}",
@@ -136,6 +164,9 @@ def describe_export(target: Path, kind: str, facts: Facts, parity: Parity, train
         lines.append(f"against Keras as it was trained, in 16 bits: {describe_parity(trained)}")
     lines.append(f"to run it on images, float32 (n, {shape}), RGB, 0 to 255, {crop}:")
     example = FORMATS[kind].example.strip().format(target=target)
+    example += '\nprobabilities, classes = said["probabilities"], facts["classes"]'
+    if limits and limits.novelty is not None:
+        example += '\nis_none_of_these = said["novelty"] > facts["most_novelty"]'
     return "\n".join([*lines, *(f"    {line}" for line in example.splitlines())])
 
 

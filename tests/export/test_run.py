@@ -17,14 +17,18 @@ from onnx.reference import ReferenceEvaluator
 from stages import models
 from stages.classifier import open_classifier as classifiers
 from stages.core import params
-from stages.core.files import write_json
+from stages.core.files import sha256, write_json
 from stages.core.terminal import command
 from stages.export import __main__ as export_command
 from stages.export import formats as exporting
 from stages.export import run as export
+from stages.export.novelty import with_novelty
+from stages.networks.answer_limits import LIMITS, REFERENCES
 from stages.networks.backbone_parts import sha256_of
+from stages.networks.layer_graph import last_features
 from stages.networks.layers import probabilities as last_layer
 from stages.networks.layers import scaling_layer
+from stages.networks.novelty import make_references, measure_novelty
 from stages.networks.operations import leaves
 from stages.training.hyperparams import read_settings
 from stages.training.saving import save
@@ -118,7 +122,7 @@ def exported(tmp_path_factory, root, draw, tensors):
 
 
 def run_file(kind, content, images):
-    return exporting.FORMATS[kind].open(content)(images.astype("float32"))
+    return exporting.FORMATS[kind].open(content)(images.astype("float32"))["probabilities"]
 
 
 # ------------------------------------------------------------------------------------------------- every network
@@ -175,7 +179,7 @@ def network(request, root, draw):
 def test_every_network_says_the_same_as_a_file(network, kind):
     model, images, expected = network
     _, predict = exporting.convert(exporting.in_32_bits(model), FACTS, kind)
-    found = predict(images.astype("float32"))
+    found = predict(images.astype("float32"))["probabilities"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=export.TOLERANCE)
     np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
     assert set(expected.argmax(axis=1)) == {0, 1, 2}
@@ -187,7 +191,10 @@ def test_a_block_of_deep_networks_says_the_same_as_a_file(kind, images):
     model = decide(block(SHAPE), images)
     _, predict = exporting.convert(model, FACTS, kind)
     np.testing.assert_allclose(
-        predict(images.astype("float32")), model(images, training=False), rtol=0, atol=export.TOLERANCE
+        predict(images.astype("float32"))["probabilities"],
+        model(images, training=False),
+        rtol=0,
+        atol=export.TOLERANCE,
     )
 
 
@@ -209,7 +216,7 @@ def test_all_other_networks_consist_of_what_is_converted():
 def test_the_scaling_of_pixels_is_in_the_file(scaling, kind, images):
     model = decide(tiny(scaling=scaling), images)
     _, predict = exporting.convert(model, FACTS, kind)
-    found = predict(images.astype("float32"))
+    found = predict(images.astype("float32"))["probabilities"]
     np.testing.assert_allclose(found, model(images, training=False), rtol=0, atol=export.TOLERANCE)
 
 
@@ -253,7 +260,7 @@ def test_a_network_of_mixed_precision_is_exported_in_32_bits_and_the_difference_
     parity, trained = export.run(kind, classifier, *data, tmp_path / f"out.{kind}")
     assert parity.largest < 1e-5 < trained.largest < 0.1
     assert exporting.is_mixed(classifier.whole_model())  # the copy alone was changed
-    told = export.describe_export(tmp_path / f"out.{kind}", kind, classifier.facts, parity, trained)
+    told = export.describe_export(tmp_path / f"out.{kind}", kind, classifier, parity, trained)
     assert "as it was trained, in 16 bits: the same label for" in told
 
 
@@ -272,7 +279,7 @@ def test_an_onnx_file_means_the_same_to_an_independent_runtime(exported):
 def test_an_onnx_file_says_what_it_takes_and_gives(exported):
     proto = onnx.load_model_from_string(exported.files["onnx"])
     facts = {prop.key: json.loads(prop.value) for prop in proto.metadata_props}
-    assert facts == export.describe_network(exported.classifier.facts)
+    assert facts == export.describe_network(exported.classifier.facts, None)
     assert facts["classes"] == CLASSES
     assert facts["preprocessing"] == {"size": [16, 24], "crop": "letterbox"}
     [taken], [given] = proto.graph.input, proto.graph.output
@@ -285,7 +292,7 @@ def test_a_tflite_file_ends_in_a_zip_archive_with_the_same_facts(exported):
     content = exported.files["tflite"]
     assert content[4:8] == b"TFL3"  # https://github.com/tensorflow/tensorflow: schema.fbs, file_identifier
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert json.loads(archive.read("network.json")) == export.describe_network(exported.classifier.facts)
+        assert json.loads(archive.read("network.json")) == export.describe_network(exported.classifier.facts, None)
 
 
 @pytest.mark.parametrize("kind", exporting.FORMATS)
@@ -299,7 +306,7 @@ def test_a_file_takes_any_number_of_images(kind, exported):
 @pytest.mark.parametrize("kind", exporting.FORMATS)
 def test_the_printed_example_runs(kind, classifier, images, data, tmp_path):
     target = tmp_path / f"out.{kind}"
-    told = export.describe_export(target, kind, classifier.facts, *export.run(kind, classifier, *data, target))
+    told = export.describe_export(target, kind, classifier, *export.run(kind, classifier, *data, target))
     np.save(tmp_path / "images.npy", images.astype("float32"))
     lines = [line.removeprefix("    ") for line in told.splitlines() if line.startswith("    ")]
     script = ["import numpy", "images = numpy.load('images.npy')", *lines, "numpy.save('out.npy', probabilities)"]
@@ -308,6 +315,42 @@ def test_the_printed_example_runs(kind, classifier, images, data, tmp_path):
     ran = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout == f"{CLASSES}\n"
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), classifier.probabilities(images), rtol=0, atol=1e-4)
+
+
+@pytest.fixture
+def familiar(tmp_path, images):
+    """A classifier that knows the features of nine images, all of which point nearly the same way, and a limit."""
+    model = decide(tiny(), images)
+    folder = write_model(tmp_path / "models" / "vgg", model)
+    features = last_features(model)(images[:9].astype(np.float32)).numpy() + 10
+    references = make_references(features)
+    np.save(folder / REFERENCES, references)
+    limits = {"model": sha256(folder / "model.keras"), "novelty": 0.5, "least_probability": 0.2}
+    write_json(limits, folder / LIMITS)
+    return open_model(folder), references
+
+
+def test_a_file_says_how_novel_an_image_is(familiar, images, data, tmp_path, kind="tflite"):
+    classifier, references = familiar
+    target = tmp_path / f"out.{kind}"
+    parities = export.run(kind, classifier, *data, target)
+    said = exporting.FORMATS[kind].open(target.read_bytes())(images.astype("float32"))
+    features = last_features(classifier.model)(images.astype(np.float32)).numpy()
+    expected = measure_novelty(features, references)
+    assert expected.std() > 1e-3
+    np.testing.assert_allclose(said["novelty"], expected, rtol=0, atol=1e-5)
+    told = export.describe_export(target, kind, classifier, *parities)
+    assert told.endswith('is_none_of_these = said["novelty"] > facts["most_novelty"]')
+    facts = export.describe_network(classifier.facts, classifier.familiarity)
+    assert (facts["most_novelty"], facts["least_probability"]) == (0.5, 0.2)
+
+
+@pytest.mark.slow
+def test_a_file_with_another_novelty_is_not_written(familiar, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "with_novelty", lambda model, references: with_novelty(model, references[:1]))
+    with pytest.raises(ValueError, match=r"--to onnx: expected novelty within 0\.0001 .* got a difference of 0\."):
+        export.run("onnx", familiar[0], *data, tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from stages.core import params
 from stages.core.tables import read_table
 from stages.core.terminal import command
 from stages.features import run as features
-from stages.features.activations import Boundary, Features, Recipe
+from stages.features.activations import Boundary, Features, Job
 from stages.images import decisions as reviews
 from stages.models import xception
 from stages.networks.determinism import fix
@@ -86,8 +86,8 @@ def activate(pixels: Path, mirrors: list[str], work: Path) -> Path:
     found = found.model_copy(update={"allow_random": True, "networks": {NETWORK: source}})
     pretrained.run(NETWORK, found, work / "weights")
     boundary, settings = settings_of(Boundary, f"train.{NETWORK}"), settings_of(Features, "features")
-    recipe = Recipe(NETWORK, settings, boundary, Augmentation(), pixels, work / "weights")
-    features.run(recipe, work / "features")
+    job = Job(NETWORK, settings, boundary, Augmentation(), pixels, work / "weights")
+    features.run(job, work / "features")
     return work / "features"
 
 

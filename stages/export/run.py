@@ -59,7 +59,7 @@ def run(kind: str, classifier: Classifier, pixels: Path, split: Path, target: Pa
     trained = classifier.probabilities(images)
     parity = measure_parity(predict(exact, images, batch_size) if is_mixed(whole) else trained, found, image_ids)
     check_difference(kind, "probabilities", parity.largest, len(images))
-    if familiarity:
+    if familiarity:  # Of mixed precision, too, compared in 32 bits.
         features = predict(last_features(exact), images, batch_size)
         novelty = np.concatenate([answer[NOVELTY] for answer in answers])
         largest = float(np.abs(novelty - measure_novelty(features, familiarity.references)).max())
@@ -162,6 +162,8 @@ def describe_export(target: Path, kind: str, classifier: Classifier, parity: Par
     ]
     if trained != parity:
         lines.append(f"against Keras as it was trained, in 16 bits: {describe_parity(trained)}")
+    if limits is None:
+        lines.append("without novelty: its limits, which `evaluate` sets, are not here or are another model's")
     lines.append(f"to run it on images, float32 (n, {shape}), RGB, 0 to 255, {crop}:")
     example = FORMATS[kind].example.strip().format(target=target)
     example += '\nprobabilities, classes = said["probabilities"], facts["classes"]'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.core import params
 from stages.core.terminal import command
-from stages.features.activations import Boundary, Features, Recipe
+from stages.features.activations import Boundary, Features, Job
 from stages.features.run import run
 from stages.images.machines import machines
 from stages.transforms.affine import read_augmentation
@@ -23,9 +23,9 @@ def main() -> None:
     boundary = params.read(Boundary, f"train.{name}")
     settings = params.read(Features, "features")
     amounts = read_augmentation(settings.augmentation)
-    recipe = Recipe(name, settings, boundary, amounts, arguments.source, arguments.weights)
+    job = Job(name, settings, boundary, amounts, arguments.source, arguments.weights)
     with machines():
-        run(recipe, arguments.target)
+        run(job, arguments.target)
 
 
 if __name__ == "__main__":

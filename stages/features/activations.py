@@ -35,7 +35,7 @@ class Boundary(params.Section, extra="ignore"):
     trainable_layers: int = Field(ge=0)
 
 
-class Recipe(NamedTuple):
+class Job(NamedTuple):
     """What activations are made from; small, because a cluster is sent it with each batch."""
 
     network: str
@@ -57,24 +57,28 @@ class Parts(NamedTuple):
 
 
 @lru_cache(maxsize=1)  # Each process of a cluster computes many batches.
-def load_parts(recipe: Recipe) -> Parts:
-    """Read the images and load the backbone, once in a process."""
-    network = models.load(recipe.network)
-    inputs = read_inputs(recipe.source)
-    check_side(inputs.shape, network.MIN_SIDE, recipe.network)
-    fix(0, recipe.settings.threads)
+def load_parts(job: Job) -> Parts:
+    """Read the images and load the backbone, once in a process.
+
+    Raises:
+        ValueError: The images are too small, or the backbone cannot be cut before its last `trainable_layers` layers.
+    """
+    network = models.load(job.network)
+    inputs = read_inputs(job.source)
+    check_side(inputs.shape, network.MIN_SIDE, job.network)
+    fix(0, job.settings.threads)
     backbone = network.make_backbone(inputs.shape)
-    backbone.load_weights(recipe.weights / "backbone.weights.h5")
-    frozen, tail = cut(backbone, recipe.boundary.trainable_layers)
-    return Parts(inputs, backbone, frozen, tail, on_pixels(frozen, recipe.boundary.scaling, inputs.shape))
+    backbone.load_weights(job.weights / "backbone.weights.h5")
+    frozen, tail = cut(backbone, job.boundary.trainable_layers)
+    return Parts(inputs, backbone, frozen, tail, on_pixels(frozen, job.boundary.scaling, inputs.shape))
 
 
-def activate(recipe: Recipe, view: int | None, start: int) -> Floats:
+def activate(job: Job, view: int | None, start: int) -> Floats:
     """Return the activations `(at most batch_size, h, w, channels)` of the images from `start` on, in a view or not."""
-    parts, settings = load_parts(recipe), recipe.settings
+    parts, settings = load_parts(job), job.settings
     images = parts.inputs.array[start : start + settings.batch_size]
     if view is not None:
         randoms = [np.random.default_rng([settings.seed, view, start + i]) for i in range(len(images))]
         pairs = zip(images, randoms, strict=True)
-        images = np.stack([augment(image, recipe.amounts, random) for image, random in pairs])
+        images = np.stack([augment(image, job.amounts, random) for image, random in pairs])
     return predict(parts.on_pixels, images, settings.batch_size)

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.core.files import read_json, replacing_folder, write_json
 from stages.core.terminal import progress
-from stages.features.activations import Features, Parts, Recipe, activate, load_parts
+from stages.features.activations import Features, Job, Parts, activate, load_parts
 from stages.images.machines import spread
 from stages.networks.backbone_parts import TAIL_WEIGHTS
 from stages.networks.inputs import BACKBONE_FACTS, FEATURES, FILTERS, PREPROCESSING, VIEWS
@@ -16,7 +16,7 @@ from stages.networks.weight_files import save_weights
 from stages.transforms.affine import Augmentation
 
 
-def run(recipe: Recipe, target: Path) -> None:
+def run(job: Job, target: Path) -> None:
     """Write the activations, float32 `(n, h, w, channels)`, and the facts about their backbone to the target.
 
     If `views` is above 0, the activations of as many augmented versions of each image are written too, float32
@@ -26,29 +26,30 @@ def run(recipe: Recipe, target: Path) -> None:
         ValueError: The augmentation mixes images, or changes nothing although there are views; the images are too
             small; or the backbone cannot be cut before its last `trainable_layers` layers.
     """
-    check_augmentation(recipe.settings, recipe.amounts)
-    parts, boundary = load_parts(recipe), recipe.boundary
+    check_augmentation(job.settings, job.amounts)
+    load_parts.cache_clear()  # What lies at the paths may have changed since an earlier job.
+    parts, boundary = load_parts(job), job.boundary
     with replacing_folder(target, "features") as folder:
-        save_rows(folder / FEATURES, parts, recipe)
-        if recipe.settings.views:
-            save_rows(folder / VIEWS, parts, recipe, recipe.settings.views)
+        save_rows(folder / FEATURES, parts, job)
+        if job.settings.views:
+            save_rows(folder / VIEWS, parts, job, job.settings.views)
         if parts.tail is not None:
             save_weights(parts.tail, folder / TAIL_WEIGHTS)
         facts = {
-            "network": recipe.network,
+            "network": job.network,
             "image_shape": list(parts.inputs.shape),
             "scaling": boundary.scaling,
             "trainable_layers": boundary.trainable_layers,
             "frozen_parameters": parts.frozen.count_params(),
             "frozen_multiply_adds": count_multiply_adds(parts.frozen),
-            "batch_size": recipe.settings.batch_size,
-            **read_json(recipe.weights / "weights.json"),
+            "batch_size": job.settings.batch_size,
+            **read_json(job.weights / "weights.json"),
         }
         write_json(facts, folder / BACKBONE_FACTS)
         (kernel,) = first_kernels(parts.backbone).values()
         np.save(folder / FILTERS, kernel)
         for name in ("index.csv", PREPROCESSING):
-            (folder / name).write_bytes((recipe.source / name).read_bytes())
+            (folder / name).write_bytes((job.source / name).read_bytes())
 
 
 def check_augmentation(settings: Features, amounts: Augmentation) -> None:
@@ -68,7 +69,7 @@ def check_augmentation(settings: Features, amounts: Augmentation) -> None:
         )
 
 
-def save_rows(path: Path, parts: Parts, recipe: Recipe, views: int | None = None) -> None:
+def save_rows(path: Path, parts: Parts, job: Job, views: int | None = None) -> None:
     """Write the activations of all images, or of all in each of so many views, to the path, each batch as it comes.
 
     The activations of all images need not fit into memory. The file is not mapped, because writing to a mapped file
@@ -77,7 +78,7 @@ def save_rows(path: Path, parts: Parts, recipe: Recipe, views: int | None = None
     n = len(parts.inputs.array)
     shape = (*(() if views is None else (views,)), n, *parts.on_pixels.output_shape[1:])
     each = [None] if views is None else range(views)
-    calls = [(recipe, view, start) for view in each for start in range(0, n, recipe.settings.batch_size)]
+    calls = [(job, view, start) for view in each for start in range(0, n, job.settings.batch_size)]
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for batch in progress(spread(activate, calls, threads=1), len(calls), path.stem, unit="batch"):

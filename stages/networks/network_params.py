@@ -22,6 +22,6 @@ class TransferParams(NetworkParams):
 
     trainable_layers: int = Field(ge=0)
     head: Literal["linear", "dense", "logistic"]
-    weight_decay: float = Field(ge=0)
+    weight_decay: float = Field(ge=0, allow_inf_nan=False)
     fine_tuning_epochs: int = Field(ge=0)
     fine_tuning_rate: float = Field(gt=0)

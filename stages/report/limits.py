@@ -104,7 +104,7 @@ def repetition(data: ReportData) -> list[tuple[str, str]]:
     """Return what a single split and a single seed leave open."""
     seed, change = f" (seed {data.champion.training['seed']})", "another split or seed"
     if data.champion.is_fitted_at_once:
-        seed, change = "", "another split, and for networks with epochs another seed,"
+        seed, change = "", "another split, or another seed of networks with epochs,"
     text = (
         f"What is said of validation and test rests on one split (seed {data.split['seed']}) and one training of each "
         f"network{seed}. Its intervals do not contain what {change} would change."

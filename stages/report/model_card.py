@@ -14,7 +14,7 @@ from stages.results.cross_validations import cross_validated
 from stages.results.markdown_table import to_markdown
 
 AUTHORS = 8  # the most authors that the card names for each source
-OF_LOGISTIC = ("class_weights", "label_smoothing", "scaling", "trainable_layers", "head", "weight_decay")
+PARAMS_OF_LOGISTIC = ("class_weights", "label_smoothing", "scaling", "trainable_layers", "head", "weight_decay")
 WRITTEN = "*The pipeline writes this file (`dvc repro`). Do not edit it: change the data or the code instead.*"
 
 
@@ -100,11 +100,11 @@ def preprocessing(data: ReportData) -> str:
 
 
 def training(data: ReportData) -> str:
-    """Return the params of the training, and the epoch that was kept."""
+    """Return the params of the training, and the epoch that was kept if there were epochs."""
     champion = data.champion
     used = champion.training
     if champion.is_fitted_at_once:
-        used = {key: used[key] for key in OF_LOGISTIC}
+        used = {key: used[key] for key in PARAMS_OF_LOGISTIC}
         said = "The head is a logistic regression, fitted at once: there are no epochs, and nothing is drawn by chance."
     else:
         epochs = int(champion.history["epoch"].max())

@@ -50,7 +50,7 @@ def run(
         model, tail = assemble(network, inputs, len(classes), settings, source)
         data = feed(inputs, splits, settings, amounts, len(classes))
         if is_logistic(settings):
-            print(f"train: the head of {name} is fitted at once; learning_rate, dropout and epochs have no effect.")
+            print(f"train: the head of {name} is fitted at once; params of epochs and their steps have no effect.")
             history = fit_at_once(model, data, settings, live)
         else:
             history = fit(name, model, tail, data, settings, checkpoints, live)

@@ -1,7 +1,7 @@
 """The head `logistic`: multinomial logistic regression on pooled and standardised activations, with weight decay.
 
-It is fitted at once, by L-BFGS on all images (Liu and Nocedal 1989). Its loss has one minimum: no seed, order of images
-or number of threads changes the result, and there are no epochs to choose among.
+It is fitted at once, by L-BFGS on all images (Liu and Nocedal 1989). Its loss has one minimum: no seed is needed, the
+order of images changes the result by rounding alone, and there are no epochs to choose among.
 """
 
 import time
@@ -24,6 +24,7 @@ from stages.training.watch import show
 
 MOST_STEPS = 1000  # 20 to 60 are usual
 SMALLEST_SLOPE = 1e-5  # of the loss, at which the fit ends
+LEAST_DEVIATION = 0.01  # of a channel, as a share of the mean one: else noise in a silent channel would outweigh all
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -50,9 +51,12 @@ def fit_logistic(pooled: Floats, wanted: Floats, weights: Floats, weight_decay: 
         wanted: The probabilities to learn, one-hot or smoothed, `(n, n_classes)`.
         weights: The weight of each image, `(n,)`, 1 on average.
         weight_decay: The factor, for a loss that is a mean over images.
+
+    Raises:
+        ValueError: The loss is not finite.
     """
     mean, deviation = pooled.mean(axis=0), pooled.std(axis=0)
-    deviation[deviation == 0] = 1
+    deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean() or 1)
     standardised = ((pooled - mean) / deviation).astype(np.float32)
     shape = (pooled.shape[1] + 1, wanted.shape[1])
     shares = weights[:, None] / len(pooled)
@@ -65,9 +69,11 @@ def fit_logistic(pooled: Floats, wanted: Floats, weights: Floats, weight_decay: 
         slope = standardised.T @ rest.astype(np.float32) + weight_decay * kernel
         return float(loss), np.concatenate([slope, rest.sum(axis=0)[None]]).ravel().astype(np.float64)
 
-    with threadpool_limits(1, user_api="blas"):  # The order of sums would follow the number of threads.
+    with threadpool_limits(1, user_api="blas"):  # The order of sums may follow the number of threads.
         options = {"maxiter": MOST_STEPS, "gtol": SMALLEST_SLOPE}
         found = minimize(loss_and_slope, np.zeros(np.prod(shape)), jac=True, method="L-BFGS-B", options=options)
+    if not np.isfinite([found.fun, *found.x]).all():
+        raise ValueError(f"expected activations with which the loss stays finite, got a loss of {found.fun}.")
     kernel, (bias,) = np.split(found.x.reshape(shape), [-1])
     kernel = kernel / deviation[:, None]
     return LogisticHead(kernel, bias - mean @ kernel)

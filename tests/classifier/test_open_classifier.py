@@ -18,7 +18,7 @@ from stages.core.files import read_json, write_json
 from stages.core.tables import read_table
 from stages.evaluate import run as evaluate
 from stages.features import run as features
-from stages.features.activations import Boundary, Features, Recipe
+from stages.features.activations import Boundary, Features, Job
 from stages.images.opening import UnusableImage
 from stages.networks.backbone_parts import sha256_of
 from stages.networks.operations import count_multiply_adds
@@ -87,8 +87,8 @@ def study(tmp_path_factory, tiny_networks, root, draw):
         settings = Features(batch_size=5, threads=1, views=0, augmentation="none", seed=0)
         boundary = Boundary(scaling=read_training("tiny_transfer").scaling, trainable_layers=3)
         weights = folder / "pretrained" / "tiny_transfer"
-        recipe = Recipe("tiny_transfer", settings, boundary, Augmentation(), folder / "pixels", weights)
-        features.run(recipe, folder / "features")
+        job = Job("tiny_transfer", settings, boundary, Augmentation(), folder / "pixels", weights)
+        features.run(job, folder / "features")
         run_train(folder, "tiny_transfer", folder / "features", trainable_layers=3, head="dense", width=0.01)
         settings = params.read(evaluate.Evaluate, "evaluate")
         settings = settings.model_copy(update={"batch_size": 7, "threads": 1, "draws": 100})

@@ -304,13 +304,15 @@ def test_a_file_takes_any_number_of_images(kind, exported):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", exporting.FORMATS)
-def test_the_printed_example_runs(kind, classifier, images, data, tmp_path):
+def test_the_printed_example_runs(kind, familiar, images, data, tmp_path):
+    classifier, _ = familiar
     target = tmp_path / f"out.{kind}"
     told = export.describe_export(target, kind, classifier, *export.run(kind, classifier, *data, target))
     np.save(tmp_path / "images.npy", images.astype("float32"))
     lines = [line.removeprefix("    ") for line in told.splitlines() if line.startswith("    ")]
     script = ["import numpy", "images = numpy.load('images.npy')", *lines, "numpy.save('out.npy', probabilities)"]
     script.append("print(classes)")
+    script.append("assert is_none_of_these.shape == (12,)")
     given = [sys.executable, "-c", "\n".join(script)]
     ran = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ran.stdout == f"{CLASSES}\n"
@@ -330,7 +332,8 @@ def familiar(tmp_path, images):
     return open_model(folder), references
 
 
-def test_a_file_says_how_novel_an_image_is(familiar, images, data, tmp_path, kind="tflite"):
+@pytest.mark.parametrize("kind", ["tflite", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_a_file_says_how_novel_an_image_is(familiar, images, data, tmp_path, kind):
     classifier, references = familiar
     target = tmp_path / f"out.{kind}"
     parities = export.run(kind, classifier, *data, target)
@@ -338,6 +341,7 @@ def test_a_file_says_how_novel_an_image_is(familiar, images, data, tmp_path, kin
     features = last_features(classifier.model)(images.astype(np.float32)).numpy()
     expected = measure_novelty(features, references)
     assert expected.std() > 1e-3
+    assert {name: values.shape for name, values in said.items()} == {"probabilities": (12, 3), "novelty": (12,)}
     np.testing.assert_allclose(said["novelty"], expected, rtol=0, atol=1e-5)
     told = export.describe_export(target, kind, classifier, *parities)
     assert told.endswith('is_none_of_these = said["novelty"] > facts["most_novelty"]')

@@ -7,7 +7,7 @@ from stages import models
 from stages.core.files import read_json, write_json
 from stages.core.tables import read_table
 from stages.features import run as features
-from stages.features.activations import Boundary, Features, Recipe
+from stages.features.activations import Boundary, Features, Job
 from stages.models import xception
 from stages.networks.inputs import read_inputs
 from stages.networks.layers import scaling_layer
@@ -63,23 +63,23 @@ def training(project):
 
 
 @pytest.fixture
-def recipe(pixels, weights):
+def job(pixels, weights):
     boundary = Boundary(scaling="signed", trainable_layers=0)
-    return Recipe(NAME, FEATURES, boundary, Augmentation(), pixels, weights)
+    return Job(NAME, FEATURES, boundary, Augmentation(), pixels, weights)
 
 
-def with_tail(recipe):
-    return recipe._replace(boundary=Boundary(scaling="signed", trainable_layers=3))
+def with_tail(job):
+    return job._replace(boundary=Boundary(scaling="signed", trainable_layers=3))
 
 
 @pytest.mark.parametrize(
     ("name", "side", "parameters"),
     [(NAME, SIDE, 512), pytest.param("xception", 71, 20_861_480, marks=pytest.mark.slow)],
 )
-def test_activations_are_those_of_the_whole_model(pixels, recipe, tmp_path, name, side, parameters):
+def test_activations_are_those_of_the_whole_model(pixels, job, tmp_path, name, side, parameters):
     np.save(pixels / "images.npy", random_images(side))
     weights = write_weights(name, tmp_path / "its_weights")
-    features.run(recipe._replace(network=name, weights=weights), tmp_path / "out")
+    features.run(job._replace(network=name, weights=weights), tmp_path / "out")
     expected = load_backbone(weights, name, side)(scaling_layer("signed")(random_images(side)), training=False)
     np.testing.assert_allclose(np.load(tmp_path / "out" / "features.npy"), expected, rtol=1e-4, atol=1e-5)
     facts = read_json(tmp_path / "out" / "backbone.json")
@@ -88,8 +88,8 @@ def test_activations_are_those_of_the_whole_model(pixels, recipe, tmp_path, name
     assert (tmp_path / "out" / "index.csv").read_bytes() == (pixels / "index.csv").read_bytes()
 
 
-def test_activations_and_head_are_the_whole_network(pixels, weights, recipe, training, tmp_path):
-    features.run(recipe, tmp_path / "out")
+def test_activations_and_head_are_the_whole_network(pixels, weights, job, training, tmp_path):
+    features.run(job, tmp_path / "out")
     whole = models.load(NAME).build((SIDE, SIDE, 3), 2, training)
     whole.get_layer(NAME).load_weights(weights / "backbone.weights.h5")
     probabilities = whole.get_layer("linear_head")(np.load(tmp_path / "out" / "features.npy"), training=False)
@@ -106,11 +106,11 @@ def test_activations_and_head_are_the_whole_network(pixels, weights, recipe, tra
         pytest.param("dense", 4 * 64 + (64 + 1) * 20 + (20 + 1) * 20 + (20 + 1) * 2, marks=pytest.mark.slow),
     ],
 )
-def test_a_tail_goes_on_from_the_pretrained_weights(weights, recipe, training, tmp_path, head, head_parameters):
+def test_a_tail_goes_on_from_the_pretrained_weights(weights, job, training, tmp_path, head, head_parameters):
     partly = training.model_copy(
         update={"trainable_layers": 3, "epochs": 1, "threads": 1, "learning_rate": 1e-12, "head": head, "width": 0.02}
     )
-    features.run(with_tail(recipe), tmp_path / "out")
+    features.run(with_tail(job), tmp_path / "out")
     train.run(
         NAME,
         partly,
@@ -128,17 +128,17 @@ def test_a_tail_goes_on_from_the_pretrained_weights(weights, recipe, training, t
     assert parameters == 512 + head_parameters
 
 
-def test_images_too_small_for_the_backbone_are_refused(pixels, recipe, tmp_path):
+def test_images_too_small_for_the_backbone_are_refused(pixels, job, tmp_path):
     np.save(pixels / "images.npy", np.zeros((12, 70, 80, 3), np.uint8))
     with pytest.raises(ValueError, match=r"preprocess.size: expected at least 71 for xception, got 70x80\."):
-        features.run(recipe._replace(network="xception"), tmp_path / "out")
+        features.run(job._replace(network="xception"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_views_are_the_activations_of_augmented_images(pixels, recipe, tmp_path):
+def test_views_are_the_activations_of_augmented_images(pixels, job, tmp_path):
     seen = FEATURES.model_copy(update={"views": 2})
     amounts = Augmentation(rotation=30)
-    features.run(recipe._replace(settings=seen, amounts=amounts), tmp_path / "out")
+    features.run(job._replace(settings=seen, amounts=amounts), tmp_path / "out")
     views = np.load(tmp_path / "out" / "views.npy")
     assert views.shape == (2, *np.load(tmp_path / "out" / "features.npy").shape)
     changed = np.stack([
@@ -146,25 +146,25 @@ def test_views_are_the_activations_of_augmented_images(pixels, recipe, tmp_path)
         for row, image in enumerate(np.load(pixels / "images.npy"))
     ])  # fmt: skip
     np.save(pixels / "images.npy", changed)
-    features.run(recipe, tmp_path / "second")
+    features.run(job, tmp_path / "second")
     np.testing.assert_allclose(views[1], np.load(tmp_path / "second" / "features.npy"), rtol=1e-4, atol=1e-6)
     assert read_inputs(tmp_path / "out").views.shape == views.shape
 
 
-def test_views_of_mixed_images_are_refused(recipe, tmp_path):
+def test_views_of_mixed_images_are_refused(job, tmp_path):
     with pytest.raises(ValueError, match=r"features.augmentation: expected one that mixes no images, got none\."):
-        features.run(recipe._replace(amounts=Augmentation(mixup=0.2)), tmp_path / "out")
+        features.run(job._replace(amounts=Augmentation(mixup=0.2)), tmp_path / "out")
 
 
-def test_views_that_would_all_be_the_same_are_refused(recipe, tmp_path):
+def test_views_that_would_all_be_the_same_are_refused(job, tmp_path):
     seen = FEATURES.model_copy(update={"views": 2})
     with pytest.raises(ValueError, match=r"features.augmentation: expected one that changes the 2 views, got none\."):
-        features.run(recipe._replace(settings=seen), tmp_path / "out")
+        features.run(job._replace(settings=seen), tmp_path / "out")
 
 
 @pytest.mark.slow
-def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always(weights, recipe, training, tmp_path):
-    features.run(with_tail(recipe), tmp_path / "out")
+def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always(weights, job, training, tmp_path):
+    features.run(with_tail(job), tmp_path / "out")
     changes = {"trainable_layers": 3, "threads": 1, "epochs": 1, "learning_rate": 1e-2, "monitor": "val_loss"}
     tails = {}
     for epochs, rate in ((0, 1e-2), (1, 1e-12), (1, 1e-2)):

@@ -57,7 +57,8 @@ def fit_logistic(pooled: Floats, wanted: Floats, weights: Floats, weight_decay: 
     """
     mean, deviation = pooled.mean(axis=0), pooled.std(axis=0)
     deviation = np.maximum(deviation, LEAST_DEVIATION * deviation.mean() or 1)
-    standardised = ((pooled - mean) / deviation).astype(np.float32)
+    standardised = (pooled - mean).astype(np.float32, copy=False)
+    standardised /= deviation  # in place, because a copy may take hundreds of megabytes
     shape = (pooled.shape[1] + 1, wanted.shape[1])
     shares = weights[:, None] / len(pooled)
 

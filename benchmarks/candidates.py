@@ -21,7 +21,6 @@ from benchmarks.labelled import LABELS, plant, read_drawings, read_folder
 from benchmarks.pair_scores import look
 from benchmarks.rounds import publish, to_table
 from benchmarks.variants import CHANGES
-from stages import models
 from stages.classifier.model_facts import find_model
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.clean.duplicates import are_same
@@ -38,7 +37,7 @@ def read_features() -> Callable[[list[bytes]], tuple[Features, float]]:
     """Return a function that returns the features of images, and the seconds that it took."""
     use = params.read(Use, *SECTIONS)
     folder = find_model(NETWORK, Path("data/6_models"))
-    classifier = open_classifier(folder, Path("data/5_pretrained"), models.load, use, Path("data/7_evaluations"))
+    classifier = open_classifier(folder, Path("data/5_pretrained"), use, Path("data/7_evaluations"))
     if classifier.familiarity is None:
         raise ValueError(f"{folder}: expected limits of its evaluation, got none: run dvc repro.")
     model = classifier.familiarity.feature_model

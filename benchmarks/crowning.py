@@ -110,7 +110,7 @@ def train_and_score(name: str, source: Path, split: Path, seed: int, work: Path)
     """Return what a network trained with the seed is worth on validation and test."""
     settings: Any = read_settings(name, models.load(name)).model_copy(update={"seed": seed})
     target = work / f"{name}-{seed}"
-    train.run(name, settings, read_augmentation(settings.augmentation), source, split, target, work / "live")
+    train.run(name, name, settings, read_augmentation(settings.augmentation), source, split, target, work / "live")
     model = keras.models.load_model(target / "model.keras", compile=False)
     inputs, table = read_inputs(source), read_table(split)
     parts = divide(inputs, table)[1]

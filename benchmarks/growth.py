@@ -68,16 +68,16 @@ def prepare(project: Path, images: Path, is_first: bool) -> None:
     params["backbones"] = {BACKBONE: {"pixels": "data/3_pixels"}}
     params["suggest"]["network"] = BACKBONE
     params["cross_validation"] |= {
-        "networks": {BACKBONE: {"input": features}},
+        "networks": {BACKBONE: {"module": "published", "input": features}},
         "deals": 1,
         "choice_deals": 1,
         "apart": None,
         "shares": [],
     }
-    params["networks"] = {BACKBONE: {"input": features}}
+    params["networks"] = {BACKBONE: {"module": "published", "input": features}}
     if is_first:
         for name in FROM_PIXELS:
-            params["networks"][name] = {"input": "data/3_pixels"}
+            params["networks"][name] = {"module": name, "input": "data/3_pixels"}
             params["train"][name]["epochs"] = 1
     path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     (unfinished / "data" / "review.csv").write_text("image_id,decision,class,reason,time\n", encoding="utf-8")

@@ -26,7 +26,6 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.dividing import divide_images
 from benchmarks.rounds import publish, to_table
-from stages import models
 from stages.classifier.model_facts import find_model
 from stages.classifier.open_classifier import SECTIONS, Classifier, Use, open_classifier
 from stages.core import params
@@ -143,7 +142,7 @@ def compare(name: str, kinds: dict[str, list[bytes]]) -> str:
     """Return the table of a network: a row for the test images, and one for each kind of other images."""
     use = params.read(Use, *SECTIONS)
     folder = find_model(name, Path("data/6_models"))
-    classifier = open_classifier(folder, Path("data/5_pretrained"), models.load, use, Path("data/7_evaluations"))
+    classifier = open_classifier(folder, Path("data/5_pretrained"), use, Path("data/7_evaluations"))
     if classifier.familiarity is None:
         raise ValueError(f"{folder}: expected limits of its evaluation, got none: run dvc repro.")
     inputs = read_inputs(Path(params.find_table(params.load(), f"networks.{name}")["input"]))

@@ -55,7 +55,7 @@ def measure(deal: int, network: str, source: Path, epochs: int | None) -> list[f
         folder = Path(name)
         split = divide_images(source / "index.csv", deal, folder)
         amounts = read_augmentation(settings.augmentation)
-        timing = train(network, settings, amounts, source, split, folder / "model", folder / "live")
+        timing = train(network, network, settings, amounts, source, split, folder / "model", folder / "live")
         kept = read_json(folder / "model" / "network.json")["kept_epoch"]
         history = read_table(folder / "model" / "history.csv")
     [row] = history[(history["epoch"] == str(kept)) & (history["split"] == "val")].to_dict("records")

@@ -29,6 +29,7 @@ from stages.features import run as features
 from stages.features.activations import Boundary, Features, Job
 from stages.images import decisions as reviews
 from stages.models import xception
+from stages.networks.backbones import make_backbone
 from stages.networks.determinism import fix
 from stages.networks.inputs import divide, read_inputs
 from stages.networks.layers import scaling_layer
@@ -98,7 +99,7 @@ def score(pixels: Path, activations: Path, work: Path, **changes: object) -> Acc
     for seed in SEEDS:
         split = divide_images(pixels / "index.csv", seed, work, **changes)
         seeded = training.model_copy(update={"seed": seed})
-        train.run(NETWORK, seeded, Augmentation(), activations, split, work / f"{seed}", work / f"{seed}-live")
+        train.run(NETWORK, NETWORK, seeded, Augmentation(), activations, split, work / f"{seed}", work / f"{seed}-live")
         model = keras.models.load_model(work / f"{seed}" / "model.keras", compile=False)
         inputs = read_inputs(activations)
         part = divide(inputs, read_table(split))[1]["test"]
@@ -119,12 +120,12 @@ def time_sweep(pixels: Path, activations: Path, work: Path) -> tuple[float, floa
     start = time.process_time()
     for rate in RATES:
         changed = training.model_copy(update={**brief, "learning_rate": rate})
-        train.run(NETWORK, changed, Augmentation(), activations, split, work / "rate", work / "rate-live")
+        train.run(NETWORK, NETWORK, changed, Augmentation(), activations, split, work / "rate", work / "rate-live")
     swept = time.process_time() - start
     inputs = read_inputs(pixels)
     classes, parts = divide(inputs, read_table(split))
     images = keras.Input(inputs.shape)
-    backbone = xception.make_backbone((inputs.shape[0], inputs.shape[1], inputs.shape[2]))
+    backbone = make_backbone(NETWORK, settings_of(pretrained.Pretrained, "pretrained").networks[NETWORK], inputs.shape)
     model = keras.Model(images, backbone(scaling_layer(training.scaling)(images), training=False))
     batches = [Batches(inputs.array, parts[name], 32, 0, np.ones(len(classes))) for name in ("train", "val")]
     model.predict(batches[1][0][0], verbose=0)

@@ -115,8 +115,18 @@ def write_tree():
 @pytest.fixture(scope="module")
 def tiny_networks():
     """Add the two small networks of tests/tiny_network to the networks, for the tests of a file."""
+    from stages.classifier import frozen_part  # imports Keras
+    from stages.networks.backbones import LIBRARIES, Architecture
+
+    def make(_, image_shape, weights):
+        return models.load("tiny_transfer").make_backbone(image_shape, weights)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models, "__path__", [*models.__path__, str(ROOT / "tests" / "tiny_network")])
+        patch.setitem(LIBRARIES, "tests", make)
+        tiny = Architecture(library="tests", architecture="tiny", options={}, min_side=8)
+        read = frozen_part.read_architecture
+        patch.setattr(frozen_part, "read_architecture", lambda name: tiny if name == "tiny_transfer" else read(name))
         yield
 
 

@@ -1,7 +1,7 @@
 """The facts of a trained model: where its folder is, and what its `network.json` says."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cv2.data import haarcascades
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -19,12 +19,18 @@ Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
 class Backbone(Section, extra="ignore"):
-    """The facts that `features` wrote of the frozen part whose activations the model was trained on."""
+    """The facts that `features` wrote of the frozen part whose activations the model was trained on.
+
+    Models of earlier versions do not say how the backbone is built.
+    """
 
     scaling: Scaling
     trainable_layers: int = Field(ge=0)
     batch_size: int = Field(ge=1, le=MAX_BATCH)
     sha256: str
+    library: str | None = None
+    architecture: str | None = None
+    options: dict[str, Any] | None = None
 
 
 class Facts(Section, extra="ignore"):

@@ -1,10 +1,8 @@
 """Trained models ready for files: from an image's path to class probabilities, as in training and evaluation."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import keras
@@ -13,22 +11,21 @@ import numpy.typing as npt
 from pydantic import Field
 
 from stages.classifier.familiarity import Familiarity, read_familiarity
+from stages.classifier.frozen_part import open_frozen
 from stages.classifier.learned_images import LearnedImages, read_learned
-from stages.classifier.model_facts import Backbone, check_cascade, read_facts
 from stages.classifier.model_facts import Facts as Facts
+from stages.classifier.model_facts import check_cascade, read_facts
 from stages.classifier.predictions import printable
-from stages.classifier.safe_loading import load_checked, load_weights
+from stages.classifier.safe_loading import load_checked
 from stages.images.faces import Face
 from stages.images.formats import check_type
 from stages.images.opening import open_image
 from stages.images.preprocessing import Reader, open_reader
 from stages.images.quality import Limits, check_area
 from stages.images.reading import Pixels
-from stages.networks.backbone_parts import cut, on_pixels, sha256_of
 from stages.networks.determinism import fix
 from stages.networks.predicting import predict
 
-WEIGHTS = "backbone.weights.h5"
 SECTIONS = ("preprocess", "clean", "evaluate")
 
 
@@ -141,9 +138,7 @@ class Classifier:
         return keras.Model(images, self.model(self.frozen(images)), name=self.facts.network)
 
 
-def open_classifier(
-    folder: Path, pretrained: Path, load: Callable[[str], ModuleType], use: Use, evaluations: Path | None = None
-) -> Classifier:
+def open_classifier(folder: Path, pretrained: Path, use: Use, evaluations: Path | None = None) -> Classifier:
     """Open a model in a folder that `train` or `champion` wrote, or that came from elsewhere.
 
     Call this before the first tensor is made. The weights of a frozen part and the limits of the answers are in the
@@ -152,7 +147,6 @@ def open_classifier(
     Args:
         folder: The folder of the model.
         pretrained: The folder in which `pretrained` wrote a folder for each network.
-        load: Returns the module of a network by its name: `stages.models.load`.
         use: The settings for running the model.
         evaluations: The folder in which `evaluate` wrote a folder for each network.
 
@@ -162,9 +156,8 @@ def open_classifier(
     """
     facts = read_facts(folder)
     check_cascade(facts.preprocessing, use.face, folder)
-    network = load(facts.network)
     fix(0, use.threads)
-    frozen = open_frozen(facts, facts.backbone, network, folder, pretrained) if facts.backbone else None
+    frozen = open_frozen(facts, facts.backbone, folder, pretrained) if facts.backbone else None
     model = load_checked(folder / "model.keras")
     fed = tuple(facts.image_shape) if frozen is None else frozen.output_shape[1:]
     if model.input_shape[1:] != fed:
@@ -177,22 +170,3 @@ def open_classifier(
     reader, learned = open_reader(facts.preprocessing), read_learned(folder)
     familiarity = read_familiarity(model, folder, evaluations / facts.network if evaluations else folder)
     return Classifier(facts, use, model, frozen, reader, learned, familiarity)
-
-
-def open_frozen(facts: Facts, backbone: Backbone, network: ModuleType, folder: Path, pretrained: Path) -> keras.Model:
-    """Return the frozen part, from pixels in [0, 255] to activations.
-
-    Raises:
-        FileNotFoundError: The weights are missing.
-        ValueError: The network has no backbone, or the weights are not the weights that it was trained on.
-    """
-    if not hasattr(network, "make_backbone"):
-        raise ValueError(f"{folder / 'network.json'}: expected no backbone under {facts.network}, got one.")
-    whole = network.make_backbone(tuple(facts.image_shape))
-    own = folder / WEIGHTS
-    path = own if own.is_file() else pretrained / facts.network / WEIGHTS
-    load_weights(whole, path)
-    if (found := sha256_of(whole)) != backbone.sha256:
-        raise ValueError(f"{path}: expected tensors with SHA-256 {backbone.sha256}, got {found}.")
-    frozen, _ = cut(whole, backbone.trainable_layers)
-    return on_pixels(frozen, backbone.scaling, tuple(facts.image_shape))

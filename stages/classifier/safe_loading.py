@@ -19,11 +19,11 @@ import keras
 
 MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 MAX_CONFIG = 10_000_000  # bytes; Xception's config has 300,000
-# All layers of `stages/models` and of their backbones. Keras has many more, and a file can ask for any of them.
+# All layers of `stages/models` and of common backbones. Keras has many more, and a file can ask for any of them.
 LAYERS = (
     "Activation", "Add", "AveragePooling2D", "BatchNormalization", "Concatenate", "Conv2D", "Dense", "DepthwiseConv2D",
-    "Dropout", "Flatten", "GlobalAveragePooling2D", "InputLayer", "LeakyReLU", "MaxPooling2D", "Rescaling",
-    "SeparableConv2D", "ZeroPadding2D",
+    "Dropout", "Flatten", "GlobalAveragePooling2D", "InputLayer", "LeakyReLU", "MaxPooling2D", "Multiply",
+    "ReLU", "Rescaling", "Reshape", "SeparableConv2D", "ZeroPadding2D",
 )  # fmt: skip
 MODELS: list[tuple[str | None, str]] = [("keras", "Sequential"), ("keras.src.models.functional", "Functional")]
 KNOWN = [

@@ -24,17 +24,18 @@ class LearningCurve(params.Section, extra="ignore"):
 def main() -> None:
     """Train the network on all folds with the settings in params.yaml."""
     parser = argparse.ArgumentParser(prog="python -m stages.cross_validate", description=__doc__)
-    parser.add_argument("network", help="a network of stages/models")
+    parser.add_argument("network", help="the network's name in params.yaml")
+    parser.add_argument("module", help="the network's module in stages/models")
     parser.add_argument("source", type=Path, help="the folder of pixels or activations")
     parser.add_argument("folds", type=Path, help="the table of folds")
     parser.add_argument("target", type=Path, help="the folder of predictions and metrics to write")
     parser.add_argument("metrics", type=Path, help="the metrics to write, as JSON")
     arguments = parser.parse_args()
-    name = arguments.network
-    settings = read_settings(name, models.load(name))
+    name, module = arguments.network, arguments.module
+    settings = read_settings(name, models.load(module))
     amounts = read_augmentation(settings.augmentation)
     curve = params.read(LearningCurve, "cross_validation")
-    metrics = run(name, settings, amounts, arguments.source, arguments.folds, arguments.target, curve.shares)
+    metrics = run(name, module, settings, amounts, arguments.source, arguments.folds, arguments.target, curve.shares)
     write_json(metrics, arguments.metrics)
     print(describe(name, metrics))
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Any
 
 import joblib
@@ -24,7 +25,7 @@ from stages.cross_validate.logistic_trainings import LogisticTrainer
 from stages.cross_validate.outcomes import Outcome
 from stages.cross_validate.trainings import Training, column_apart, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
-from stages.networks.backbone_parts import TAIL_WEIGHTS
+from stages.networks.backbones import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, pool, read_inputs
 from stages.training.checkpoints import fingerprint, imported_files, load_arrays, open_folder, save_arrays
@@ -38,6 +39,7 @@ Trainer = HeadTrainer | LogisticTrainer | WholeTrainer
 
 def run(
     name: str,
+    module: str,
     settings: Hyperparams,
     amounts: Augmentation,
     source: Path,
@@ -52,10 +54,10 @@ def run(
     A run that was interrupted goes on after its last training.
 
     Raises:
-        ValueError: The network does not exist, its settings do not fit the inputs, the folds are of other images,
-            another process runs the same, or a loss is no longer finite.
+        ValueError: There is no such module in `stages/models`, the settings do not fit the inputs, the folds are of
+            other images, another process runs the same, or a loss is no longer finite.
     """
-    network = models.load(name)
+    network = models.load(module)
     inputs, table = read_inputs(source), read_table(folds, "image_id", "class", "group")
     check_settings(name, network, inputs, settings, amounts)
     if list(table["image_id"]) != inputs.image_ids:
@@ -65,8 +67,8 @@ def run(
     trainings = plan_trainings(table, labels, settings.seed, shares)
     check_own(target, "cross_validate")  # before hours of work
     fix(settings.seed, settings.threads)
-    with open_folder(identify(name, settings, amounts, inputs, source, folds)) as folder:
-        trainers = make_trainers(name, settings, amounts, inputs, source, len(classes), folder)
+    with open_folder(identify(name, network, settings, amounts, inputs, source, folds)) as folder:
+        trainers = make_trainers(name, network, settings, amounts, inputs, source, len(classes), folder)
         outcomes = test_all(trainings, trainers, folder, f"cross_validate {name}")
         metrics = summarise(outcomes, table, labels, classes)
         with replacing_folder(target, "cross_validate") as unfinished:
@@ -75,18 +77,22 @@ def run(
     return metrics
 
 
-def identify(name: str, settings: Hyperparams, amounts: Augmentation, inputs: Inputs, source: Path, folds: Path) -> str:
+def identify(
+    name: str, network: ModuleType, settings: Hyperparams, amounts: Augmentation, inputs: Inputs, source: Path,
+    folds: Path,
+) -> str:  # fmt: skip
     """Return a name with a hash of all that decides the result."""
     facts = facts_of(settings, amounts, inputs)
-    code = [*imported_files(__name__), Path(str(models.load(name).__file__))]
+    code = [*imported_files(__name__), Path(str(network.__file__))]
     weights = [path for path in (source / TAIL_WEIGHTS,) if path.is_file()]
     views = [] if inputs.views is None else [inputs.views]
     return f"{name}-folds-{fingerprint(facts, [*code, *weights, folds], [inputs.array, *views])}"
 
 
 def make_trainers(
-    name: str, settings: Any, amounts: Augmentation, inputs: Inputs, source: Path, n_classes: int, folder: Path
-) -> Sequence[Trainer]:
+    name: str, network: ModuleType, settings: Any, amounts: Augmentation, inputs: Inputs, source: Path, n_classes: int,
+    folder: Path,
+) -> Sequence[Trainer]:  # fmt: skip
     """Return what trains the network: one for each thread where a head alone is trained by steps, else one.
 
     The steps of a head are too small for several threads, and its trainings share one copy of the activations.
@@ -96,7 +102,7 @@ def make_trainers(
     is_head = bool(inputs.backbone) and not settings.trainable_layers and inputs.views is None
     if not is_head or settings.gpus > 1 or keras.backend.backend() != "tensorflow":
         print(f"cross_validate: {name} is trained whole in each fold, which takes as long as `train` each time.")
-        return [WholeTrainer(name, models.load(name), inputs, source, n_classes, settings, amounts, folder)]
+        return [WholeTrainer(name, network, inputs, source, n_classes, settings, amounts, folder)]
     keras.config.set_dtype_policy(settings.precision)
     array = pool(inputs.array) if settings.head == "linear" else np.asarray(inputs.array, np.float32)
     activations = keras.ops.convert_to_tensor(array)

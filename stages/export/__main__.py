@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from stages import models
 from stages.classifier.model_facts import find_model
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
@@ -34,7 +33,7 @@ def main() -> None:
     tf.config.set_visible_devices([], "GPU")  # A GPU rounds to TF32, an error of about 0.001.
     use = params.read(Use, *SECTIONS)
     folder = find_model(arguments.network, arguments.models)
-    classifier = open_classifier(folder, arguments.pretrained, models.load, use, arguments.evaluations)
+    classifier = open_classifier(folder, arguments.pretrained, use, arguments.evaluations)
     target = arguments.target or Path("exports") / f"{classifier.facts.network}.{arguments.to}"
     pixels = arguments.pixels or find_pixels(PIXELS, INPUTS, classifier.facts)
     parities = run(arguments.to, classifier, pixels, arguments.split, target)

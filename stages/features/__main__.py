@@ -14,7 +14,7 @@ from stages.transforms.affine import read_augmentation
 def main() -> None:
     """Compute the activations of a network."""
     parser = argparse.ArgumentParser(prog="python -m stages.features", description=__doc__)
-    parser.add_argument("network", help="a transfer network of stages/models")
+    parser.add_argument("network", help="the network's name in pretrained.networks of params.yaml")
     parser.add_argument("source", type=Path, help="the folder of pixels")
     parser.add_argument("weights", type=Path, help="the folder of the backbone's weights")
     parser.add_argument("target", type=Path, help="the folder of activations to write")

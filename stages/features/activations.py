@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from pydantic import Field
 
-from stages import models
 from stages.core import params
-from stages.networks.backbone_parts import cut, on_pixels
+from stages.core.files import read_json
+from stages.networks.backbones import cut, make_backbone, on_pixels, parse_architecture
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, check_side, read_inputs
 from stages.networks.network_params import Scaling
@@ -63,11 +63,12 @@ def load_parts(job: Job) -> Parts:
     Raises:
         ValueError: The images are too small, or the backbone cannot be cut before its last `trainable_layers` layers.
     """
-    network = models.load(job.network)
+    path = job.weights / "weights.json"
+    row = parse_architecture(read_json(path), str(path))
     inputs = read_inputs(job.source)
-    check_side(inputs.shape, network.MIN_SIDE, job.network)
+    check_side(inputs.shape, row.min_side, job.network)
     fix(0, job.settings.threads)
-    backbone = network.make_backbone(inputs.shape)
+    backbone = make_backbone(job.network, row, inputs.shape)
     backbone.load_weights(job.weights / "backbone.weights.h5")
     frozen, tail = cut(backbone, job.boundary.trainable_layers)
     return Parts(inputs, backbone, frozen, tail, on_pixels(frozen, job.boundary.scaling, inputs.shape))

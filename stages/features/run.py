@@ -8,7 +8,7 @@ from stages.core.files import read_json, replacing_folder, write_json
 from stages.core.terminal import progress
 from stages.features.activations import Features, Job, Parts, activate, load_parts
 from stages.images.machines import spread
-from stages.networks.backbone_parts import TAIL_WEIGHTS
+from stages.networks.backbones import TAIL_WEIGHTS
 from stages.networks.inputs import BACKBONE_FACTS, FEATURES, FILTERS, PREPROCESSING, VIEWS
 from stages.networks.layer_graph import first_kernels
 from stages.networks.operations import count_multiply_adds

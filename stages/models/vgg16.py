@@ -29,18 +29,6 @@ class Params(TransferParams):
     form: Literal["film_genres", "paper"]
 
 
-def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-    """Return the paper's convolutions, from images `(batch, *image_shape)` to `(batch, h, w, 512)`.
-
-    The images are scaled `imagenet_bgr`.
-
-    Args:
-        image_shape: Height, width and channels of the images.
-        weights: `imagenet` for the weights that Keras publishes; None for random weights.
-    """
-    return keras.applications.VGG16(weights=weights, include_top=False, input_shape=image_shape)
-
-
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`.
 

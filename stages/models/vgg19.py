@@ -20,16 +20,6 @@ class Params(TransferParams):
     """The section `train.vgg19`: `trainable_layers` and `head` have an effect only in a training on activations."""
 
 
-def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-    """Return the convolutions, from images `(batch, *image_shape)`, scaled `imagenet_bgr`, to `(batch, h, w, 512)`.
-
-    Args:
-        image_shape: Height, width and channels of the images.
-        weights: `imagenet` for the weights that Keras publishes; None for random weights.
-    """
-    return keras.applications.VGG19(weights=weights, include_top=False, input_shape=image_shape)
-
-
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`.
 

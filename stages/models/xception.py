@@ -17,19 +17,10 @@ class Params(TransferParams):
     """The section `train.xception`."""
 
 
-def make_backbone(image_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-    """Return the network without its top, from images `(batch, *image_shape)` in [-1, 1] to `(batch, h, w, 2048)`.
-
-    Args:
-        image_shape: Height, width and channels of the images.
-        weights: `imagenet` for the weights that Keras publishes; None for random weights.
-    """
-    return keras.applications.Xception(weights=weights, include_top=False, input_shape=image_shape)
-
-
 def build(shape: tuple[int, int, int], n_classes: int, params: Params) -> keras.Model:
     """Return the network from images `(batch, *shape)` in [0, 255] to probabilities `(batch, n_classes)`.
 
     All its weights are random.
     """
-    return heads.put_on(make_backbone(shape), scaling_layer(params.scaling), n_classes, params)
+    backbone = keras.applications.Xception(weights=None, include_top=False, input_shape=shape)
+    return heads.put_on(backbone, scaling_layer(params.scaling), n_classes, params)

@@ -9,17 +9,24 @@ from stages.networks.network_params import Scaling
 
 # Scale and offset from pixels [0, 255] to the range that a network is trained with. The offsets of `imagenet_bgr` are
 # the means of blue, green and red over ImageNet, from `keras.applications.imagenet_utils` (Simonyan and Zisserman).
-# `efficientnet_lite` is (pixel - 127) / 128, as its authors have it.
-SCALINGS: dict[Scaling, tuple[float, float | list[float]]] = {
+# `efficientnet_lite` is (pixel - 127) / 128, as its authors have it. `imagenet_rgb` subtracts the means of red, green
+# and blue and divides by their deviations. `none` is for networks that scale pixels themselves.
+MEANS, DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of pixels / 255 over ImageNet
+SCALINGS: dict[Scaling, tuple[float | list[float], float | list[float]]] = {
+    "none": (1.0, 0.0),
     "unit": (1 / 255, 0.0),
     "signed": (1 / 127.5, -1.0),
     "imagenet_bgr": (1.0, [-103.939, -116.779, -123.68]),
+    "imagenet_rgb": (
+        [1 / 255 / deviation for deviation in DEVIATIONS],
+        [-mean / deviation for mean, deviation in zip(MEANS, DEVIATIONS, strict=True)],
+    ),
     "efficientnet_lite": (1 / 128, -127 / 128),
 }
 
 
 def scaling_layer(scaling: Scaling) -> keras.layers.Layer:
-    """Return a layer from RGB pixels [0, 255] to [0, 1] (`unit`), about [-1, 1] (`signed`), or BGR minus its means.
+    """Return a layer from RGB pixels [0, 255] to what a network is trained with: see `SCALINGS`.
 
     The layer is saved with the model. It computes in 32 bits also if the network does not, because bfloat16 would round
     the means to 104, 117 and 123.5.

@@ -6,7 +6,9 @@ from pydantic import Field
 
 from stages.core.params import Section
 
-Scaling = Literal["unit", "signed", "imagenet_bgr", "efficientnet_lite"]  # the keys of `networks.layers.SCALINGS`
+Scaling = Literal[
+    "none", "unit", "signed", "imagenet_bgr", "imagenet_rgb", "efficientnet_lite"
+]  # the keys of `networks.layers.SCALINGS`
 
 
 class NetworkParams(Section):

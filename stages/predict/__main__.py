@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from stages import models
 from stages.classifier.model_facts import find_model
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
@@ -44,7 +43,7 @@ def main() -> None:
     arguments = parse_arguments()
     folder = find_model(arguments.model, arguments.models)
     use = params.read(Use, *SECTIONS)
-    classifier = open_classifier(folder, arguments.pretrained, models.load, use, arguments.evaluations)
+    classifier = open_classifier(folder, arguments.pretrained, use, arguments.evaluations)
     model = {"model": str(folder), "network": classifier.facts.network}
     if arguments.serve:
         about = f"with {model['network']} of {folder}"

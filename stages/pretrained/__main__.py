@@ -11,7 +11,7 @@ from stages.pretrained.run import Pretrained, run
 def main() -> None:
     """Get the weights of a network."""
     parser = argparse.ArgumentParser(prog="python -m stages.pretrained", description=__doc__)
-    parser.add_argument("network", help="a transfer network of stages/models")
+    parser.add_argument("network", help="the network's name in pretrained.networks of params.yaml")
     parser.add_argument("target", type=Path, help="the folder of weights to write")
     arguments = parser.parse_args()
     run(arguments.network, params.read(Pretrained, "pretrained"), arguments.target)

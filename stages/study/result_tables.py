@@ -10,6 +10,7 @@ import pandas as pd
 
 from stages.core.files import replacing
 from stages.core.tables import read_table, write_table
+from stages.models import module_of
 from stages.study.findings import FINAL
 from stages.study.plan import Plan
 from stages.tracking.records import ANSWER, CURVE, TEST, Record, as_text
@@ -29,8 +30,13 @@ class Results:
 
 
 def fingerprint(run: Run) -> str:
-    """Return eight digits that identify the network and all that the run sets in params.yaml."""
-    return sha256(json.dumps([run.network, run.changes], sort_keys=True).encode()).hexdigest()[:8]
+    """Return eight digits that identify the network and all that the run sets in params.yaml.
+
+    The usual module of a network is left out, because it follows from the name, and older tables do not have it.
+    """
+    usual = (f"networks.{run.network}.module", module_of(run.network))
+    changes = {key: value for key, value in run.changes.items() if (key, value) != usual}
+    return sha256(json.dumps([run.network, changes], sort_keys=True).encode()).hexdigest()[:8]
 
 
 def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> Results:

@@ -8,6 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from stages.core.params import PARAMS, lookup
+from stages.core.stage_inputs import fill, find_stage
 
 Lock = dict[str, Any]  # the stages
 
@@ -21,7 +22,10 @@ def is_current(lock: Lock, target: str, document: dict[str, Any]) -> bool:
     """Return whether running the target again with these params would leave all that the lock records as it is."""
     stages = upstream(lock, target)
     return bool(stages) and all(
-        has_params(lock[stage], document) and has_files(lock[stage], made_by(lock, stages)) for stage in stages
+        has_params(lock[stage], document)
+        and has_command(lock[stage], stage, document)
+        and has_files(lock[stage], made_by(lock, stages))
+        for stage in stages
     )
 
 
@@ -56,6 +60,13 @@ def has_params(stage: dict[str, Any], document: dict[str, Any]) -> bool:
     """Return whether the stage ran with these params."""
     recorded: dict[str, Any] = stage.get("params", {}).get(str(PARAMS), {})
     return all(lookup(document, key) == value for key, value in recorded.items())
+
+
+def has_command(recorded: dict[str, Any], stage: str, document: dict[str, Any]) -> bool:
+    """Return whether the stage ran with this command, which names the network's module and input."""
+    entry, values = find_stage(stage, document)
+    ran: str = recorded["cmd"]
+    return fill(entry.get("cmd", ""), values).split() == ran.split()
 
 
 def has_files(stage: dict[str, Any], made: list[Path]) -> bool:

@@ -9,7 +9,7 @@ import keras
 from stages import models
 from stages.core.files import check_own, replacing_folder, sha256, write_json
 from stages.core.tables import read_table, write_table
-from stages.networks.backbone_parts import TAIL_WEIGHTS
+from stages.networks.backbones import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, divide, read_inputs
 from stages.results.history import as_table, best_epoch, count_epochs
@@ -26,18 +26,19 @@ from stages.transforms.affine import Augmentation
 
 
 def run(
-    name: str, settings: Hyperparams, amounts: Augmentation, source: Path, split: Path, target: Path, live: Path
-) -> dict[str, Any]:
+    name: str, module: str, settings: Hyperparams, amounts: Augmentation, source: Path, split: Path, target: Path,
+    live: Path,
+) -> dict[str, Any]:  # fmt: skip
     """Train a network, write `model.keras`, `network.json` and `history.csv` to the target, and return the timing.
 
     During the training the curves are in the folder `live`. A training that was killed goes on after its last complete
     epoch, and gives the same model.
 
     Raises:
-        ValueError: The network does not exist, its settings do not fit the inputs or the devices, another process runs
-            the same training, or the loss is no longer finite.
+        ValueError: There is no such module in `stages/models`, the settings do not fit the inputs or the devices,
+            another process runs the same training, or the loss is no longer finite.
     """
-    network = models.load(name)
+    network = models.load(module)
     inputs = read_inputs(source)
     check_settings(name, network, inputs, settings, amounts)
     classes, splits = divide(inputs, read_table(split, "image_id", "class", "split"))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.networks import heads
-from stages.networks.backbone_parts import read_tail
+from stages.networks.backbones import read_tail
 from stages.networks.inputs import Inputs, SplitRows, check_side
 from stages.training.batches import Batches, Data, balanced_weights
 from stages.training.hyperparams import Hyperparams
@@ -23,10 +23,15 @@ def check_settings(
     """Check that the network can be trained on the inputs with these settings.
 
     Raises:
-        ValueError: The images are too small; the activations are from another network or from other layers, or would
-            be augmented; there are no layers to fine-tune; more than the head `logistic` is to learn; or
-            `prune_accuracies` and `prune_epochs` differ in length.
+        ValueError: The images are too small, or the network takes no images; the activations are from another network
+            or from other layers, or would be augmented; there are no layers to fine-tune; more than the head `logistic`
+            is to learn; or `prune_accuracies` and `prune_epochs` differ in length.
     """
+    if not inputs.backbone and not hasattr(network, "build"):
+        raise ValueError(
+            f"params.yaml networks.{name}.input: expected data/5_features/{name}, because {name} has no file in "
+            "stages/models to be built from, got pixels."
+        )
     check_side(inputs.image_shape, network.MIN_SIDE, name)
     if len(settings.prune_accuracies) != len(settings.prune_epochs):
         raise ValueError(
@@ -88,7 +93,7 @@ def assemble(
     """
     if not inputs.backbone:
         return network.build(inputs.shape, n_classes, settings), None
-    tail = read_tail(network, inputs.image_shape, settings.trainable_layers, source)
+    tail = read_tail(inputs.backbone, source)
     head = heads.build(inputs.shape if tail is None else tail.output_shape[1:], n_classes, settings)
     if tail is None:
         return head, None

@@ -20,12 +20,13 @@ from stages.evaluate import run as evaluate
 from stages.features import run as features
 from stages.features.activations import Boundary, Features, Job
 from stages.images.opening import UnusableImage
-from stages.networks.backbone_parts import sha256_of
+from stages.networks.backbones import sha256_of
 from stages.networks.operations import count_multiply_adds
 from stages.pretrained import run as pretrained
 from stages.train import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
+from tests.backbones import TINY, make
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
@@ -68,7 +69,9 @@ def read_training(name):
 def run_train(folder, name, source, **changes):
     settings = read_training(name)
     settings = settings.model_copy(update={"threads": 1, "epochs": 1, "batch_size": 4, "width": 0.05, **changes})
-    train.run(name, settings, Augmentation(), source, folder / "split.csv", folder / "models" / name, folder / "live")
+    train.run(
+        name, name, settings, Augmentation(), source, folder / "split.csv", folder / "models" / name, folder / "live"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def study(tmp_path_factory, tiny_networks, root, draw):
         settings = params.read(preprocess.Preprocess, "preprocess").model_copy(update={"size": [SIDE, SIDE]})
         preprocess.run(settings, folder / "raw", folder / "kept.csv", folder / "pixels")
         run_train(folder, "tiny", folder / "pixels")
-        source = pretrained.Source(credit="by somebody", sha256="0" * 64, mirrors=["random"])
+        source = pretrained.Source(credit="by somebody", sha256="0" * 64, mirrors=["random"], **TINY)
         settings = pretrained.Pretrained(allow_random=True, seed=0, networks={"tiny_transfer": source})
         pretrained.run("tiny_transfer", settings, folder / "pretrained" / "tiny_transfer")
         settings = Features(batch_size=5, threads=1, views=0, augmentation="none", seed=0)
@@ -103,7 +106,7 @@ def study(tmp_path_factory, tiny_networks, root, draw):
 
 
 def open_model(study, name):
-    return open_classifier(study.folder / "models" / name, study.folder / "pretrained", models.load, study.use)
+    return open_classifier(study.folder / "models" / name, study.folder / "pretrained", study.use)
 
 
 @pytest.fixture(scope="module", params=["tiny", "tiny_transfer"])
@@ -170,7 +173,7 @@ def test_the_champion_needs_nothing_but_its_folder(study, tmp_path):
     tables = tmp_path / "kept.csv", study.folder / "split.csv"
     folders = (study.folder / name for name in ("models", "pretrained", "evaluated"))
     champion.run(tmp_path / "summary.json", *folders, *tables, folder)
-    classifier = open_classifier(folder, tmp_path / "nothing here", models.load, study.use)
+    classifier = open_classifier(folder, tmp_path / "nothing here", study.use)
     assert classifier.familiarity is not None
     assert open_model(study, "tiny_transfer").familiarity is None  # without the folder of its evaluation
     pixels = classifier.read(study.files[0])[np.newaxis]
@@ -251,13 +254,13 @@ def copy(study, tmp_path):
 
 def fail(study, folder, message, error=ValueError):
     with pytest.raises(error, match=message) as caught:
-        open_classifier(folder, study.folder / "pretrained", models.load, study.use)
+        open_classifier(folder, study.folder / "pretrained", study.use)
     assert "\n" not in str(caught.value)
 
 
 def test_a_copy_of_the_model_opens(study, copy):
     folder = copy("tiny")
-    assert open_classifier(folder, study.folder / "pretrained", models.load, study.use).classes == CLASSES
+    assert open_classifier(folder, study.folder / "pretrained", study.use).classes == CLASSES
 
 
 def test_a_folder_without_a_model_is_named(study, copy, tmp_path):
@@ -312,7 +315,6 @@ def test_a_model_of_another_size_than_its_facts_say_is_refused(study, copy):
         ),
         ({"preprocessing": {"size": [40, 40], "crop": "face"}}, "expected a table `face` for crop: face, got none."),
         ({"backbone": {"scaling": "unit"}}, "network.json backbone.trainable_layers: expected a value, got nothing."),
-        ({"network": "resnet"}, "expected networks of alexnet, convnet, "),
         ({"network": "../vgg"}, "network.json network: expected a text of the pattern "),
         ({"network": "\x1b[2J"}, "network.json network: expected a text of the pattern "),
         (
@@ -321,13 +323,14 @@ def test_a_model_of_another_size_than_its_facts_say_is_refused(study, copy):
         ),
         (
             {"backbone": {"scaling": "unit", "trainable_layers": 0, "batch_size": 8, "sha256": ""}},
-            "network.json: expected no backbone under tiny, got one.",
+            "params.yaml pretrained.networks.tiny: expected a table of params, got none.",
         ),
     ],
 )
-def test_facts_that_cannot_be_are_named(study, copy, changes, message):
+def test_facts_that_cannot_be_are_named(study, copy, changes, message, root, monkeypatch):
+    monkeypatch.chdir(root)
     with pytest.raises(ValueError) as caught:
-        open_classifier(copy("tiny", **changes), study.folder / "pretrained", models.load, study.use)
+        open_classifier(copy("tiny", **changes), study.folder / "pretrained", study.use)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -341,7 +344,7 @@ def test_facts_that_are_no_json_are_named(tmp_path, content):
 
 def test_a_backbone_with_other_weights_is_refused(study, copy):
     folder = copy("tiny_transfer")
-    backbone = models.load("tiny_transfer").make_backbone((SIDE, SIDE, 3))
+    backbone = make("tiny_transfer", (SIDE, SIDE, 3))
     backbone.set_weights([each + 1 for each in backbone.get_weights()])
     backbone.save_weights(folder / "backbone.weights.h5")
     trained = read_json(folder / "network.json")["backbone"]["sha256"]
@@ -349,9 +352,23 @@ def test_a_backbone_with_other_weights_is_refused(study, copy):
     fail(study, folder, message)
 
 
+@pytest.mark.parametrize(("key", "value"), [("options", {"activation": "gelu"}), ("library", "keras")])
+def test_a_backbone_that_params_yaml_builds_otherwise_is_refused(study, copy, key, value):
+    facts = read_json(study.folder / "models" / "tiny_transfer" / "network.json")
+    folder = copy("tiny_transfer", backbone=facts["backbone"] | {key: value})
+    fail(study, folder, rf"network\.json backbone\.{key}: expected that of params\.yaml .*tiny_transfer, .*, got ")
+
+
+def test_a_model_of_an_earlier_version_opens_although_it_does_not_say_how_its_backbone_is_built(study, copy):
+    facts = read_json(study.folder / "models" / "tiny_transfer" / "network.json")
+    old = {key: value for key, value in facts["backbone"].items() if key not in TINY}
+    folder = copy("tiny_transfer", backbone=old)
+    assert open_classifier(folder, study.folder / "pretrained", study.use).classes == CLASSES
+
+
 def test_a_missing_backbone_is_named(study, copy, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none/tiny_transfer/backbone\.weights\.h5: expected a model's file"):
-        open_classifier(copy("tiny_transfer"), tmp_path / "none", models.load, study.use)
+        open_classifier(copy("tiny_transfer"), tmp_path / "none", study.use)
 
 
 def test_activations_of_other_layers_are_refused(study, copy):
@@ -380,7 +397,7 @@ def test_a_model_from_elsewhere_cannot_have_its_own_cascade_fetched(study, copy,
 def test_a_cascade_of_opencv_or_of_params_yaml_is_used(study, copy, tmp_path):
     face = FACE | {"cascade": "haarcascade_frontalface_alt"}
     folder = copy("tiny", preprocessing={"size": [SIDE, SIDE], "crop": "face", "face": face})
-    classifier = open_classifier(folder, study.folder / "pretrained", models.load, study.use)
+    classifier = open_classifier(folder, study.folder / "pretrained", study.use)
     with pytest.raises(UnusableImage, match=r"^no face: expected one of at least 60 pixels$"):
         classifier.read(study.files[1])
     trusted = study.use.model_copy(update={"face": study.use.face.model_copy(update={"cascade": "mine.xml"})})
@@ -388,7 +405,7 @@ def test_a_cascade_of_opencv_or_of_params_yaml_is_used(study, copy, tmp_path):
     facts["preprocessing"]["face"]["cascade"] = "mine.xml"
     (folder / "network.json").write_text(json.dumps(facts))
     with pytest.raises(ValueError, match=r"params\.yaml preprocess\.face\.cascade: expected the path or URL"):
-        open_classifier(folder, study.folder / "pretrained", models.load, trusted)
+        open_classifier(folder, study.folder / "pretrained", trusted)
 
 
 # --- by name

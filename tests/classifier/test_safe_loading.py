@@ -15,9 +15,10 @@ import pytest
 from stages import models
 from stages.classifier.safe_loading import check_objects, load_checked, load_weights
 from stages.networks import heads
-from stages.networks.backbone_parts import cut, valid_cuts
+from stages.networks.backbones import cut, valid_cuts
 from stages.training.hyperparams import read_settings
 from stages.training.saving import save
+from tests.backbones import NETWORKS, make, network_of
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -72,7 +73,7 @@ def refused(path, message):
 
 
 def settings_of(name, **changes):
-    settings = read_settings(name, models.load(name))
+    settings = read_settings(name, network_of(name))
     return settings.model_copy(update={"width": 0.05, **changes})
 
 
@@ -91,7 +92,7 @@ def check_same(model, path):
 
 
 def build(name, **changes):
-    network = models.load(name)
+    network = network_of(name)
     return network.build((network.MIN_SIDE, network.MIN_SIDE, 3), 3, settings_of(name, **changes))
 
 
@@ -108,7 +109,7 @@ def test_a_network_is_loaded_as_it_was(in_root, tmp_path, name, scaling):
     check_same(build(name, scaling=scaling), tmp_path / "model.keras")
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_has_known_layers_alone(in_root, tmp_path, name):
     with keras.StatelessScope(initialize_variables=False):
         config = keras.saving.serialize_keras_object(build(name))
@@ -129,8 +130,8 @@ def test_a_network_trained_in_16_bits_is_loaded(in_root, tmp_path, precision):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "head"), [("xception", "linear"), ("vgg16", "dense")])
 def test_every_head_with_a_tail_under_it_is_loaded(in_root, tmp_path, name, head):
-    network = models.load(name)
-    backbone = network.make_backbone((network.MIN_SIDE, network.MIN_SIDE, 3))
+    side = network_of(name).MIN_SIDE
+    backbone = make(name, (side, side, 3))
     frozen, tail = cut(backbone, valid_cuts(backbone)[-3])
     top = heads.build(tail.output_shape[1:], 3, settings_of(name, head=head, width=0.01))
     activations = keras.Input(frozen.output_shape[1:])

@@ -21,6 +21,7 @@ from stages.split.folds import CrossValidation, deal_folds
 from stages.train import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
+from tests.backbones import TINY
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
@@ -58,7 +59,7 @@ def write_activations(parent):
     style = np.repeat(random.normal(size=(AUTHORS, 1, 1, 48)), EACH, axis=0)
     array = (style + 0.3 * random.normal(size=(AUTHORS * EACH, 2, 2, 48))).astype(np.float32)
     folder, index = write_inputs(parent / "features", array, "features.npy")
-    facts = {"network": "tiny_transfer", "trainable_layers": 0, "image_shape": [8, 8, 3], "pretrained": True}
+    facts = {"network": "tiny_transfer", "trainable_layers": 0, "image_shape": [8, 8, 3], "pretrained": True, **TINY}
     write_json(facts, folder / "backbone.json")
     return folder, write_folds(parent / "folds.csv", index)
 
@@ -188,7 +189,7 @@ def tested(tmp_path_factory, root, tensors, tiny_networks):
         settings = read_quick_settings()
     source, folds = write_activations(folder)
     target = folder / "out"
-    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, source, folds, target, [0.2, 0.5])
+    metrics = stage.run("tiny_transfer", "tiny_transfer", settings, NO_CHANGE, source, folds, target, [0.2, 0.5])
     assert read_json(target / "metrics.json") == metrics
     return folds, metrics, read_table(target / "predictions.csv")
 
@@ -263,10 +264,19 @@ def test_a_head_fitted_at_once_is_that_of_the_step_train(activations, settings, 
     for name in ("train", "val"):
         split.iloc[training.splits[name].rows] = name
     table.assign(split=split).to_csv(tmp_path / "split.csv", index=False)
-    train.run("tiny_transfer", settings, NO_CHANGE, source, tmp_path / "split.csv", tmp_path / "out", tmp_path / "live")
+    train.run(
+        "tiny_transfer",
+        "tiny_transfer",
+        settings,
+        NO_CHANGE,
+        source,
+        tmp_path / "split.csv",
+        tmp_path / "out",
+        tmp_path / "live",
+    )
     model = keras.models.load_model(tmp_path / "out" / "model.keras", compile=False)
     (trainer,) = stage.make_trainers(
-        "tiny_transfer", settings, NO_CHANGE, read_inputs(source), source, n_classes=2, folder=tmp_path
+        "tiny_transfer", models.load("tiny_transfer"), settings, NO_CHANGE, read_inputs(source), source, 2, tmp_path
     )
     rows = training.splits["test"].rows
     said = model.predict_on_batch(read_inputs(source).array[rows])
@@ -320,14 +330,14 @@ def test_an_interrupted_run_goes_on(activations, settings, tmp_path, monkeypatch
             return np.random.default_rng(training.seed).dirichlet(np.ones(2), n).astype(np.float32)
 
     monkeypatch.setattr(stage, "make_trainers", lambda *_: [Quick() for _ in range(n_threads)])
-    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "whole")
+    metrics = stage.run("tiny_transfer", "tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "whole")
     assert "learning_curve" not in metrics
     whole, most[0] = len(trained), len(trained) + 3
     with pytest.raises(MemoryError):
-        stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
+        stage.run("tiny_transfer", "tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
     assert not (tmp_path / "again").exists()
     most[0] = None
-    stage.run("tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
+    stage.run("tiny_transfer", "tiny_transfer", settings, NO_CHANGE, *activations, tmp_path / "again")
     assert sorted(trained[whole:]) == sorted(trained[:whole])
     for name in ("predictions.csv", "metrics.json"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -362,7 +372,7 @@ def test_a_network_that_is_fed_pixels_is_trained_whole(project, tmp_path):
 def test_without_folds_nothing_is_trained_and_nothing_said(activations, settings, tmp_path):
     source, folds = activations
     read_table(folds)[["image_id", "class", "group"]].to_csv(folds, index=False)
-    metrics = stage.run("tiny_transfer", settings, NO_CHANGE, source, folds, tmp_path / "out")
+    metrics = stage.run("tiny_transfer", "tiny_transfer", settings, NO_CHANGE, source, folds, tmp_path / "out")
     assert metrics == {"deals": 0, "images": AUTHORS * EACH}
     assert read_table(tmp_path / "out" / "predictions.csv").empty
 
@@ -371,4 +381,4 @@ def test_folds_of_other_images_are_refused(activations, settings, tmp_path):
     source, folds = activations
     read_table(folds).head(10).to_csv(folds, index=False)
     with pytest.raises(ValueError, match=r"folds\.csv: expected the 120 images of .*features, got 10 others\.$"):
-        stage.run("tiny_transfer", settings, NO_CHANGE, source, folds, tmp_path / "out")
+        stage.run("tiny_transfer", "tiny_transfer", settings, NO_CHANGE, source, folds, tmp_path / "out")

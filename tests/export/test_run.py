@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from stages import models
+from stages.classifier import frozen_part
 from stages.classifier import open_classifier as classifiers
 from stages.core import params
 from stages.core.files import sha256, write_json
@@ -24,7 +24,7 @@ from stages.export import formats as exporting
 from stages.export import run as export
 from stages.export.novelty import with_novelty
 from stages.networks.answer_limits import LIMITS, REFERENCES
-from stages.networks.backbone_parts import sha256_of
+from stages.networks.backbones import LIBRARIES, Architecture, make_backbone, sha256_of
 from stages.networks.layer_graph import last_features
 from stages.networks.layers import probabilities as last_layer
 from stages.networks.layers import scaling_layer
@@ -32,6 +32,7 @@ from stages.networks.novelty import make_references, measure_novelty
 from stages.networks.operations import leaves
 from stages.training.hyperparams import read_settings
 from stages.training.saving import save
+from tests.backbones import NETWORKS, network_of
 from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "project")
@@ -97,9 +98,9 @@ def write_model(folder, model, name="vgg", shape=SHAPE, backbone=None):
     return folder
 
 
-def open_model(folder, load=models.load):
+def open_model(folder):
     use = params.read(classifiers.Use, *classifiers.SECTIONS).model_copy(update={"threads": 1, "batch_size": 3})
-    return classifiers.open_classifier(folder, folder.parent / "pretrained", load, use)
+    return classifiers.open_classifier(folder, folder.parent / "pretrained", use)
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def run_file(kind, content, images):
 
 
 def settings_of(name):
-    settings = read_settings(name, models.load(name))
+    settings = read_settings(name, network_of(name))
     return settings.model_copy(update={"width": 0.05})
 
 
@@ -168,10 +169,10 @@ def network(request, root, draw):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         settings = settings_of(request.param)
-    side = models.load(request.param).MIN_SIDE
+    side = network_of(request.param).MIN_SIDE
     images = draw_images(draw, (side + 8, side, 3))
     keras.utils.set_random_seed(0)
-    model = decide(models.load(request.param).build(images.shape[1:], 3, settings), images)
+    model = decide(network_of(request.param).build(images.shape[1:], 3, settings), images)
     return model, images, np.asarray(model(images, training=False))
 
 
@@ -201,9 +202,7 @@ def test_a_block_of_deep_networks_says_the_same_as_a_file(kind, images):
 @pytest.mark.slow
 def test_all_other_networks_consist_of_what_is_converted():
     with keras.StatelessScope(initialize_variables=False):
-        kinds = {
-            name: kinds_of_layer(models.load(name).build((75, 75, 3), 3, settings_of(name))) for name in models.names()
-        }
+        kinds = {name: kinds_of_layer(network_of(name).build((75, 75, 3), 3, settings_of(name))) for name in NETWORKS}
         converted = kinds_of_layer(block(SHAPE)).union(*(kinds[name] for name in CONVERTED))
     assert {name for name in kinds if kinds[name] - converted} == set()
 
@@ -222,21 +221,24 @@ def test_the_scaling_of_pixels_is_in_the_file(scaling, kind, images):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", exporting.FORMATS)
-def test_a_network_on_activations_is_exported_with_its_backbone(kind, images, data, tmp_path):
-    def make_backbone(shape):
+def test_a_network_on_activations_is_exported_with_its_backbone(kind, images, data, tmp_path, monkeypatch):
+    def make_mine(_, shape, __):
         pixels = keras.Input(shape)
         x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, activation="relu")(pixels))
         return keras.Model(pixels, keras.layers.MaxPooling2D()(x), name="mine")
 
     keras.utils.set_random_seed(0)
-    backbone = make_backbone(SHAPE)
+    monkeypatch.setitem(LIBRARIES, "mine", make_mine)
+    row = Architecture(library="mine", architecture="mine", options={}, min_side=8)
+    backbone = make_backbone("mine", row, SHAPE)
     (tmp_path / "pretrained" / "mine").mkdir(parents=True)
     backbone.save_weights(tmp_path / "pretrained" / "mine" / "backbone.weights.h5")
     facts = {"scaling": "signed", "trainable_layers": 0, "batch_size": 5, "sha256": sha256_of(backbone)}
     head = keras.Sequential([keras.Input(backbone.output_shape[1:]), keras.layers.Flatten(), last_layer(3)])
     decide(keras.Model(backbone.input, head(backbone(backbone.input))), images / 127.5 - 1)
     folder = write_model(tmp_path / "model", head, "mine", backbone=facts)
-    classifier = open_model(folder, {"mine": SimpleNamespace(make_backbone=make_backbone)}.__getitem__)
+    monkeypatch.setattr(frozen_part, "read_architecture", {"mine": row}.__getitem__)
+    classifier = open_model(folder)
     parity, _ = export.run(kind, classifier, *data, tmp_path / f"out.{kind}")
     found = run_file(kind, (tmp_path / f"out.{kind}").read_bytes(), images)
     expected = head.predict(backbone.predict(images / 127.5 - 1, verbose=0), verbose=0)

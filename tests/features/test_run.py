@@ -3,7 +3,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import models
 from stages.core.files import read_json, write_json
 from stages.core.tables import read_table
 from stages.features import run as features
@@ -15,6 +14,7 @@ from stages.pretrained import run as pretrained
 from stages.train import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation, augment
+from tests.backbones import make, make_whole, row_of
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
@@ -25,13 +25,13 @@ FEATURES = Features(batch_size=5, threads=1, views=0, augmentation="none", seed=
 
 def write_weights(name, folder):
     """Write random weights as the step `pretrained` does."""
-    source = pretrained.Source(credit="by somebody", sha256="0" * 64, mirrors=["random"])
+    source = pretrained.Source(credit="by somebody", sha256="0" * 64, mirrors=["random"], **row_of(name))
     pretrained.run(name, pretrained.Pretrained(allow_random=True, seed=0, networks={name: source}), folder)
     return folder
 
 
 def load_backbone(weights, name=NAME, side=SIDE):
-    backbone = models.load(name).make_backbone((side, side, 3))
+    backbone = make(name, (side, side, 3))
     backbone.load_weights(weights / "backbone.weights.h5")
     return backbone
 
@@ -90,7 +90,7 @@ def test_activations_are_those_of_the_whole_model(pixels, job, tmp_path, name, s
 
 def test_activations_and_head_are_the_whole_network(pixels, weights, job, training, tmp_path):
     features.run(job, tmp_path / "out")
-    whole = models.load(NAME).build((SIDE, SIDE, 3), 2, training)
+    whole = make_whole(NAME, (SIDE, SIDE, 3), 2, training)
     whole.get_layer(NAME).load_weights(weights / "backbone.weights.h5")
     probabilities = whole.get_layer("linear_head")(np.load(tmp_path / "out" / "features.npy"), training=False)
     expected = np.asarray(whole(np.load(pixels / "images.npy"), training=False))
@@ -113,6 +113,7 @@ def test_a_tail_goes_on_from_the_pretrained_weights(weights, job, training, tmp_
     features.run(with_tail(job), tmp_path / "out")
     train.run(
         NAME,
+        NAME,
         partly,
         Augmentation(),
         tmp_path / "out",
@@ -130,8 +131,10 @@ def test_a_tail_goes_on_from_the_pretrained_weights(weights, job, training, tmp_
 
 def test_images_too_small_for_the_backbone_are_refused(pixels, job, tmp_path):
     np.save(pixels / "images.npy", np.zeros((12, 70, 80, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"preprocess.size: expected at least 71 for xception, got 70x80\."):
-        features.run(job._replace(network="xception"), tmp_path / "out")
+    facts = job.weights / "weights.json"
+    write_json(read_json(facts) | {"min_side": 71}, facts)
+    with pytest.raises(ValueError, match=rf"preprocess.size: expected at least 71 for {NAME}, got 70x80\."):
+        features.run(job, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -170,7 +173,9 @@ def test_fine_tuning_leaves_the_tail_alone_first_and_its_batch_statistics_always
     for epochs, rate in ((0, 1e-2), (1, 1e-12), (1, 1e-2)):
         tuned = training.model_copy(update=changes | {"fine_tuning_epochs": epochs, "fine_tuning_rate": rate})
         folder = tmp_path / f"{epochs}-{rate}"
-        train.run(NAME, tuned, Augmentation(), tmp_path / "out", tmp_path / "split.csv", folder, tmp_path / "live")
+        train.run(
+            NAME, NAME, tuned, Augmentation(), tmp_path / "out", tmp_path / "split.csv", folder, tmp_path / "live"
+        )
         history = read_table(folder / "history.csv")
         assert history["epoch"].astype(int).max() == 1 + epochs
         model = keras.models.load_model(folder / "model.keras", compile=False)

@@ -5,21 +5,23 @@ import sys
 import keras
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from stages import models
-from stages.networks.backbone_parts import sha256_of
+from stages.core import params
+from stages.networks.backbones import cut, make_backbone, sha256_of
 from stages.networks.layers import SCALINGS, scaling_layer
+from stages.pretrained.run import Pretrained
 from stages.training.hyperparams import read_settings
 from stages.training.saving import save
+from tests.backbones import NETWORKS, make, network_of
 from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "in_root")
 
 LARGE = ("efficientnet_lite0", "inception_v3", "xception")  # building one takes seconds
 QUICK = ("convnet", "peetznet")
-NAMES = [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in models.names() if name not in LARGE
-]
+NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS if name not in LARGE]
 SCRATCH = [
     "alexnet",
     "convnet",
@@ -41,7 +43,7 @@ def in_root(root):
 
 
 def settings_of(name, **changes):
-    settings = read_settings(name, models.load(name))
+    settings = read_settings(name, network_of(name))
     return settings.model_copy(update={"width": 0.05, "dropout": 0.1, **changes})
 
 
@@ -53,7 +55,7 @@ def build(name, shape=None, n_classes=N_CLASSES, **changes):
 
 
 def assemble(name, shape, n_classes, **changes):
-    network = models.load(name)
+    network = network_of(name)
     return network.build(shape or (network.MIN_SIDE, network.MIN_SIDE, 3), n_classes, settings_of(name, **changes))
 
 
@@ -117,11 +119,11 @@ def test_one_step_lowers_the_loss_of_its_batch(name):
 
 @pytest.mark.slow
 def test_two_processes_give_the_same_weights(root):
-    names = [name for name in models.names() if name not in LARGE]
+    names = [name for name in NETWORKS if name not in LARGE]
     script = f"""
 import json, keras
 from stages import models
-from stages.networks.backbone_parts import sha256_of
+from stages.networks.backbones import sha256_of
 from stages.training.hyperparams import read_settings
 hashes = {{}}
 for name in reversed({names}):
@@ -150,7 +152,7 @@ def test_a_trained_models_file_holds_no_optimizer(tmp_path):
 # EfficientNet-Lite0 pads its images, and takes smaller ones; below its smallest side less than one place is left.
 @pytest.mark.parametrize("name", [name for name in NAMES if "efficientnet_lite0" not in str(name)])
 def test_takes_images_of_its_smallest_side_and_not_one_pixel_less(name):
-    side = models.load(name).MIN_SIDE
+    side = network_of(name).MIN_SIDE
     changes = DEEPEST.get(name, {})
     outline(name, (side, side, 3), **changes)
     for shape in ((side - 1, side - 1, 3), (side, side - 1, 3)):
@@ -160,7 +162,7 @@ def test_takes_images_of_its_smallest_side_and_not_one_pixel_less(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_takes_images_that_are_not_square(name):
-    side = models.load(name).MIN_SIDE
+    side = network_of(name).MIN_SIDE
     assert outline(name, (side + 30, side, 3)).output_shape == (None, N_CLASSES)
 
 
@@ -233,7 +235,7 @@ def test_has_the_convolutions_that_keras_publishes(name, changes, published):
 
     with keras.StatelessScope(initialize_variables=False):
         reference = getattr(keras.applications, published)(weights=None, include_top=False, input_shape=(96, 64, 3))
-        backbone = models.load(name).make_backbone((96, 64, 3))
+        backbone = make(name, (96, 64, 3))
     assert stack(outline(name, (96, 64, 3), width=1.0, **changes)) == stack(reference)
     assert stack(backbone) == stack(reference)
 
@@ -285,8 +287,29 @@ def test_alexnet_at_227_pixels_has_the_papers_positions():
 
 
 def test_an_unknown_network_is_one_line_with_the_choices():
-    with pytest.raises(ValueError, match=rf"expected networks of {', '.join(models.names())}, got resnet\."):
+    with pytest.raises(ValueError, match=rf"expected a module of {', '.join(models.names())}, got resnet\."):
         models.load("resnet")
+
+
+def test_a_network_without_a_file_is_the_module_published_and_takes_no_images():
+    assert models.module_of("vgg") == "vgg"
+    assert models.module_of("efficientnet_lite0") == "published"
+    assert not hasattr(models.load("published"), "build")
+
+
+def test_the_rows_that_the_docs_show_are_all_that_a_published_network_needs(root, project):
+    text = (root / "docs" / "networks.md").read_text(encoding="utf-8")
+    (block,) = [each for each in text.split("```yaml\n") if "  mobilenet_v2:" in each.split("```")[0]]
+    rows = YAML(typ="safe").load(block.split("```")[0])
+    for table, added in ((name, rows[name]) for name in ("networks", "backbones", "train")):
+        project(f"{table}.mobilenet_v2", added["mobilenet_v2"])
+    project("pretrained.networks.mobilenet_v2", rows["pretrained"]["networks"]["mobilenet_v2"])
+    made_by = params.read(Pretrained, "pretrained").networks["mobilenet_v2"]
+    settings = read_settings("mobilenet_v2", models.load(rows["networks"]["mobilenet_v2"]["module"]))
+    with keras.StatelessScope(initialize_variables=False):
+        backbone = make_backbone("mobilenet_v2", made_by, (96, 96, 3))
+    assert settings.scaling == "signed"
+    assert cut(backbone, 0)[0].output_shape == (None, 3, 3, 1280)
 
 
 def test_adding_a_network_is_adding_one_file(tmp_path, monkeypatch):
@@ -323,6 +346,8 @@ def policy(request):
 
 PIXELS = np.random.default_rng(1).uniform(0, 255, (2, 5, 7, 3)).astype("float32")
 EXPECTED = {
+    "none": PIXELS,
+    "imagenet_rgb": keras.applications.densenet.preprocess_input(PIXELS.copy()),
     "unit": PIXELS / 255,
     "signed": PIXELS / 127.5 - 1,
     "imagenet_bgr": keras.applications.vgg16.preprocess_input(PIXELS.copy()),
@@ -350,7 +375,7 @@ def test_every_scaling_is_a_choice_of_params():
     for scaling in SCALINGS:
         values = {"dropout": 0.1, "width": 1.0, "scaling": scaling}
         assert models.load("vgg").Params.model_validate(values).scaling == scaling
-    with pytest.raises(ValueError, match="'unit', 'signed', 'imagenet_bgr' or 'efficientnet_lite'"):
+    with pytest.raises(ValueError, match=r"'none', 'unit', .*, 'imagenet_rgb' or 'efficientnet_lite'"):
         models.load("vgg").Params.model_validate(values | {"scaling": "half"})
 
 

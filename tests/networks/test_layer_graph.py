@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from stages import models
 from stages.networks import heads
 from stages.networks.layer_graph import find_maps, first_kernels, halves, last_features, trace
 from stages.networks.layers import probabilities, scaling_layer
 from stages.training.hyperparams import read_settings
+from tests.backbones import NETWORKS, network_of
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -39,17 +39,17 @@ def random_images(model, number=4):
 def outline(name, monkeypatch, root):
     """Build a network without memory for its weights."""
     monkeypatch.chdir(root)
-    settings = read_settings(name, models.load(name))
+    settings = read_settings(name, network_of(name))
     side = SIDES.get(name, 32)
     with keras.StatelessScope(initialize_variables=False):
-        return models.load(name).build((side, side, 3), 3, settings.model_copy(update={"width": 0.05}))
+        return network_of(name).build((side, side, 3), 3, settings.model_copy(update={"width": 0.05}))
 
 
 LARGE = ("efficientnet_lite0", "inception_v3", "vgg19", "xception")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in models.names()]
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in NETWORKS]
 )
 def test_finds_the_maps_before_the_last_pooling_of_every_network(name, monkeypatch, root):
     model = outline(name, monkeypatch, root)

@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from stages import models
 from stages.classifier.learned_images import LEARNED
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
@@ -103,7 +102,7 @@ def api(study):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(study)
         use = params.read(Use, *SECTIONS).model_copy(update={"threads": 1})
-    classifier = open_classifier(study / "data" / "8_champion", study, models.load, use)
+    classifier = open_classifier(study / "data" / "8_champion", study, use)
     client = create_app(classifier, MODEL).test_client()
 
     def post(path, content, **headers):

@@ -232,7 +232,7 @@ def test_all_files_give_exactly_predictions_csv(ask, work, draw):
     for number in range(11):
         files.append(f"photos/{number}.png")
         draw(number, (40 + number, 50)).save(work / files[-1])
-    read = predict_command.open_classifier(work / "data/8_champion", work, predict_command.models.load, read_use()).read
+    read = predict_command.open_classifier(work / "data/8_champion", work, read_use()).read
     (work / "pixels").mkdir()
     np.save(work / "pixels" / "images.npy", np.stack([read(work / file) for file in files]))
     table = pd.DataFrame({"image_id": files, "class": (CLASSES * 4)[:11], "group": files, "split": "test"})

@@ -5,13 +5,13 @@ import h5py
 import keras
 import pytest
 
-from stages import models
 from stages.core import params
 from stages.core.files import read_json
 from stages.networks import weight_files
-from stages.networks.backbone_parts import sha256_of
+from stages.networks.backbones import LIBRARIES, sha256_of
 from stages.pretrained import run as pretrained
 from stages.pretrained import weights
+from tests.backbones import TINY, make
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
@@ -22,7 +22,7 @@ NAME, SHAPE = "tiny_transfer", (8, 8, 3)
 def published(tmp_path_factory, tiny_networks):
     """Write a backbone's weights as a mirror publishes them, and return their hash and file."""
     keras.utils.set_random_seed(5)
-    backbone = models.load(NAME).make_backbone(SHAPE)
+    backbone = make(NAME, SHAPE)
     path = tmp_path_factory.mktemp("mirror") / "published.weights.h5"
     backbone.save_weights(path)
     return sha256_of(backbone), path
@@ -34,7 +34,7 @@ def kept(own_cache):
 
 
 def settings_of(sha256, mirrors, allow_random=False):
-    source = pretrained.Source(credit="by somebody", sha256=sha256, mirrors=mirrors)
+    source = pretrained.Source(credit="by somebody", sha256=sha256, mirrors=mirrors, **TINY)
     return pretrained.Pretrained(allow_random=allow_random, seed=0, networks={NAME: source})
 
 
@@ -46,6 +46,7 @@ def test_takes_the_first_mirror_that_has_the_pinned_tensors(published, tmp_path,
         "pretrained": True,
         "sha256": sha256,
         "credit": "by somebody",
+        **TINY,
     }
     assert "absent.weights.h5: expected weights, got" in capsys.readouterr().err
 
@@ -60,7 +61,7 @@ def test_a_second_run_needs_no_mirror(published, tmp_path):
 
 def test_reads_the_backbone_inside_a_saved_model(published, tmp_path):
     sha256, path = published
-    backbone = models.load(NAME).make_backbone(SHAPE)
+    backbone = make(NAME, SHAPE)
     backbone.load_weights(path)
     images = keras.Input(SHAPE)
     whole = keras.Model(images, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(backbone(images))))
@@ -104,6 +105,7 @@ def test_a_truncated_file_sends_to_the_next_mirror(published, tmp_path, capsys):
         "pretrained": True,
         "sha256": sha256,
         "credit": "by somebody",
+        **TINY,
     }
     assert "broken.weights.h5: expected weights, got" in capsys.readouterr().err
 
@@ -111,13 +113,14 @@ def test_a_truncated_file_sends_to_the_next_mirror(published, tmp_path, capsys):
 def test_other_tensors_send_to_the_next_mirror(published, tmp_path, capsys):
     sha256, path = published
     keras.utils.set_random_seed(6)
-    models.load(NAME).make_backbone(SHAPE).save_weights(tmp_path / "other.weights.h5")
+    make(NAME, SHAPE).save_weights(tmp_path / "other.weights.h5")
     mirrors = [f"file:{tmp_path / 'other.weights.h5'}", f"file:{path}"]
     pretrained.run(NAME, settings_of(sha256, mirrors), tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json") == {
         "pretrained": True,
         "sha256": sha256,
         "credit": "by somebody",
+        **TINY,
     }
     assert f"other.weights.h5: expected tensors with SHA-256 {sha256}, got" in capsys.readouterr().err
 
@@ -145,22 +148,27 @@ def test_a_file_or_package_without_a_pin_is_refused(mirror, project):
     assert params.read(pretrained.Pretrained, "pretrained").networks["vgg16"].mirrors == ["keras", mirror]
 
 
+def test_keras_is_no_mirror_of_keras_cvs_networks(project):
+    project("pretrained.networks.efficientnet_lite0.mirrors", ["keras"])
+    with pytest.raises(ValueError, match=r"networks\.efficientnet_lite0: expected mirrors .*pip: or file:, got keras"):
+        params.read(pretrained.Pretrained, "pretrained")
+
+
 def test_without_a_pin_keras_gives_the_weights_and_their_hash_is_recorded(kept, tmp_path, monkeypatch):
-    network = models.load(NAME)
     keras.utils.set_random_seed(7)
-    published = network.make_backbone(SHAPE)
+    published = make(NAME, SHAPE)
     published.save_weights(tmp_path / "published.weights.h5")
     # The tests do not ask Keras's server: a path takes the place of `imagenet`.
-    make = network.make_backbone
-    path = {None: None, "imagenet": str(tmp_path / "published.weights.h5")}
-    monkeypatch.setattr(network, "make_backbone", lambda image_shape, weights=None: make(image_shape, path[weights]))
-    source = pretrained.Source(credit="by somebody", sha256=None, mirrors=["keras"])
+    tiny, path = LIBRARIES["tests"], {None: None, "imagenet": str(tmp_path / "published.weights.h5")}
+    monkeypatch.setitem(LIBRARIES, "tests", lambda made_by, shape, weights: tiny(made_by, shape, path[weights]))
+    source = pretrained.Source(credit="by somebody", sha256=None, mirrors=["keras"], **TINY)
     settings = pretrained.Pretrained(allow_random=False, seed=0, networks={NAME: source})
     pretrained.run(NAME, settings, tmp_path / "out")
     assert read_json(tmp_path / "out" / "weights.json") == {
         "pretrained": True,
         "sha256": sha256_of(published),
         "credit": "by somebody",
+        **TINY,
     }
     assert not kept.exists()  # Keras has a cache of its own.
 
@@ -214,5 +222,5 @@ def test_an_unknown_mirror_is_refused_with_the_choices(project):
 
 
 def test_a_network_without_a_backbone_is_refused(published, tmp_path):
-    with pytest.raises(ValueError, match=r"expected an entry of a transfer network, got vgg\."):
+    with pytest.raises(ValueError, match=r"backbones: expected entries of .*\(tiny_transfer\), got vgg\."):
         pretrained.run("vgg", settings_of(published[0], ["keras"]), tmp_path / "out")

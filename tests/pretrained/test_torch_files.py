@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from stages.core.files import read_json
-from stages.networks.backbone_parts import sha256_of
+from stages.networks.backbones import sha256_of
 from stages.pretrained import run as pretrained
 from stages.pretrained.torch_files import MAGIC, VERSION, read_tensors
 from stages.pretrained.weights import COUNTER, fill
+from tests.backbones import make
 from tests.pretrained.test_run import NAME, SHAPE, settings_of
 
 INFO = {"protocol_version": VERSION, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
@@ -253,10 +254,8 @@ def test_a_weight_without_its_tensor_is_named():
 
 @pytest.mark.usefixtures("tensors", "tiny_networks")
 def test_weights_come_from_such_a_file_or_are_refused_by_name(torch, tmp_path):
-    from stages import models
-
     keras.utils.set_random_seed(5)
-    model = models.load(NAME).make_backbone(SHAPE)
+    model = make(NAME, SHAPE)
     arrays = {
         f"w{number}": weight.transpose(3, 2, 0, 1) if weight.ndim == 4 else weight
         for number, weight in enumerate(model.get_weights())

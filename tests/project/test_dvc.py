@@ -17,7 +17,6 @@ from tests.repositories import shell
 ROOT = Path(__file__).parents[2]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
-WITH_BACKBONE = ("pretrained", "features")
 
 
 @cache
@@ -54,12 +53,6 @@ def imported_files(*starts):
     return {file for file in map(file_of, modules | packages) if has_work(file)}
 
 
-def networks_of(name):
-    """The networks that a foreach may be over, all those there are."""
-    every = models.names()
-    return [each for each in every if name not in WITH_BACKBONE or hasattr(models.load(each), "make_backbone")]
-
-
 def expand(name):
     """(key, definition) for each stage that an entry of dvc.yaml makes."""
     entry = PIPELINE[name]
@@ -72,7 +65,12 @@ def expand(name):
 def named(text, key):
     """The text of a stage of a foreach: over a table it names its key, over a list its item."""
     text = text.replace("${key}", key).replace("${item}", key)
-    return text.replace("${item.pixels}", PARAMS["backbones"].get(key, {}).get("pixels", ""))
+    text = text.replace("${item.pixels}", PARAMS["backbones"].get(key, {}).get("pixels", ""))
+    return text.replace("${item.module}", module_of(key))
+
+
+def module_of(network):
+    return PARAMS["networks"].get(network, {}).get("module", "")
 
 
 def listed_code(definition, key):
@@ -90,10 +88,8 @@ def test_a_stage_lists_what_it_imports_and_no_more(name):
     for key, definition in expand(name):
         is_of_network = Path("stages/models/__init__.py") in needed
         # What one network needs of the shared rooms is listed for all: a foreach has one list.
-        of_networks = (
-            imported_files(*(f"stages.models.{each}" for each in networks_of(name))) if is_of_network else set()
-        )
-        own = {file for file in of_networks if file.parts[1] != "models" or file.stem in (key, "__init__")}
+        of_networks = imported_files(*(f"stages.models.{each}" for each in models.names())) if is_of_network else set()
+        own = {file for file in of_networks if file.parts[1] != "models" or file.stem in (module_of(key), "__init__")}
         listed = dict(listed_code(definition, key))
         assert needed | own <= set().union(*listed.values()), f"{name} {key}: missing among deps"
         for path, files in listed.items():
@@ -162,10 +158,17 @@ def test_every_step_and_command_is_in_the_documents():
 
 def test_every_network_has_its_params_and_is_read_without_complaint(monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert set(PARAMS["networks"]) <= set(models.names())
     assert set(PARAMS["backbones"]) <= set(PARAMS["pretrained"]["networks"])
-    for name in models.names():
-        read_settings(name, models.load(name))
+    tested = PARAMS["cross_validation"]["networks"]
+    assert all(PARAMS["networks"][name] == row for name, row in tested.items())
+    assert set(PARAMS["networks"]) <= set(PARAMS["train"])
+    assert set(models.names()) - {"published"} <= set(PARAMS["train"])
+    modules = {name: row["module"] for name, row in PARAMS["networks"].items()}
+    for name in set(PARAMS["train"]) - {"common"}:
+        module = models.load(modules.get(name, models.module_of(name)))
+        read_settings(name, module)
+        row = PARAMS["pretrained"]["networks"].get(name, {})
+        assert module is models.load("published") or row.get("min_side", module.MIN_SIDE) == module.MIN_SIDE
 
 
 NO_TENSORS = (

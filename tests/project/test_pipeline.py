@@ -138,7 +138,7 @@ def test_plots_hold_the_curves_and_the_confusion_of_every_network(repository):
     ("change", "stage", "message"),
     [
         ("clean.min_side=5000", "clean", "expected an image that passes `clean`, got 48 too small."),
-        ("+networks.resnet.input=data/3_pixels", "train@resnet", "stages/models/resnet.py"),
+        ("+networks.resnet={module: resnet, input: data/3_pixels}", "train@resnet", "stages/models/resnet.py"),
     ],
 )
 def test_bad_params_stop_with_one_line_and_the_results_stay(repository, change, stage, message):

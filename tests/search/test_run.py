@@ -110,6 +110,14 @@ def test_whole_numbers_and_a_networks_input_can_be_given(project):
     assert made.changes["networks.vgg19.input"] == "data/3_pixels"
 
 
+def test_a_network_without_a_file_is_fed_its_activations(project):
+    space = read_space(["weight_decay=interval(0, 1)"], "efficientnet_lite2")
+    made, _ = search.prepare_trial("it", "efficientnet_lite2", space, [], 0)
+    assert made.changes["networks.efficientnet_lite2.module"] == "published"
+    assert made.changes["networks.efficientnet_lite2.input"] == "data/5_features/efficientnet_lite2"
+    assert made.changes["backbones.efficientnet_lite2.pixels"] == "data/3_pixels"
+
+
 def test_bounds_of_a_search_before_are_taken_back(project):
     project("train.vgg.prune_epochs", [3])
     project("train.vgg.prune_accuracies", [0.5])

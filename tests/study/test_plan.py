@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from stages.study.plan import as_name_part, document_choices, make_plan
+from stages.study.result_tables import fingerprint
 from stages.study.scale import Scale, read_scale, read_setting
 from stages.study.study_file import Study, read_study
 from stages.tracking import run as runs
@@ -137,6 +138,16 @@ def test_new_keys_have_a_plus_and_what_all_trainings_share_is_not_repeated(proje
     document = runs.params_seen_by(run)
     assert document["networks"]["vgg16"] == {"input": "data/3_pixels"}
     assert "optimizer" not in document["train"]["vgg"]
+
+
+def test_a_network_that_params_yaml_does_not_train_gets_its_module(project, film_genres):
+    run = next(iter(plan_of(film_genres).runs.values()))
+    assert run.changes["networks.vgg16.module"] == "vgg16"
+    without = Run(run.name, "vgg16", {key: run.changes[key] for key in run.changes if ".module" not in key}, run.swept)
+    other = Run(run.name, "vgg16", run.changes | {"networks.vgg16.module": "vgg19"}, run.swept)
+    assert fingerprint(run) == fingerprint(without) != fingerprint(other)
+    project("networks.vgg16", {"module": "vgg19", "input": "data/3_pixels"})
+    assert "networks.vgg16.module" not in next(iter(plan_of(film_genres).runs.values())).changes
 
 
 def test_params_of_the_studys_own_images_are_not_set_for_others(project):

@@ -1,6 +1,7 @@
 """Which experiments count as finished, and the reason that is reported for a failed one."""
 
 import hashlib
+import json
 import shutil
 import signal
 import subprocess
@@ -44,16 +45,24 @@ def lock(project, tmp_path):
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "folder.py").write_text("x")
 
+    command = "python -m stages.train ${key} ${item.module} ${item.input}"
+    stages = {"collect": {"cmd": "collect"}, "train": {"foreach": "${networks}", "do": {"cmd": command}},
+              "evaluate": {"foreach": "${networks}", "do": {"cmd": "evaluate ${key}"}}}  # fmt: skip
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+
     def code(name):
         return {"path": name, "md5": md5(name)}
 
+    train = "python -m stages.train vgg vgg data/3_inputs/small"
     return {
-        "collect": {"deps": [code("source.zip"), {"path": "sources", "md5": FOLDER}],
+        "collect": {"cmd": "collect", "deps": [code("source.zip"), {"path": "sources", "md5": FOLDER}],
                     "outs": [{"path": "data/1_raw"}], "params": {"params.yaml": {"clean.min_side": 32}}},
-        "train@vgg": {"deps": [code("train.py"), {"path": "data/1_raw/images.csv", "md5": "1"}],
+        "train@vgg": {"cmd": train, "deps": [code("train.py"), {"path": "data/1_raw/images.csv", "md5": "1"}],
                       "outs": [{"path": "data/6/model"}], "params": {"params.yaml": {"train.vgg": VGG}}},
-        "evaluate@vgg": {"deps": [{"path": "data/6/model", "md5": "2"}], "outs": [{"path": "metrics/vgg.json"}]},
-        "train@other": {"deps": [{"path": "other.py", "md5": "stale"}], "outs": [{"path": "data/6/other"}]},
+        "evaluate@vgg": {"cmd": "evaluate vgg", "deps": [{"path": "data/6/model", "md5": "2"}],
+                         "outs": [{"path": "metrics/vgg.json"}]},
+        "train@other": {"cmd": "train other", "deps": [{"path": "other.py", "md5": "stale"}],
+                        "outs": [{"path": "data/6/other"}]},
     }  # fmt: skip
 
 
@@ -79,6 +88,12 @@ def test_a_target_needs_what_made_its_inputs_and_nothing_else(lock):
 def test_an_experiment_with_the_same_params_code_and_source_is_current(lock):
     assert is_current(lock, "evaluate@vgg", document())
     assert not is_current(lock, "evaluate@resnet", document())
+
+
+@pytest.mark.parametrize(("key", "value"), [("module", "alexnet"), ("input", "data/3_pixels")])
+def test_another_module_or_input_makes_it_stale(lock, project, key, value):
+    project(f"networks.vgg.{key}", value)
+    assert not is_current(lock, "evaluate@vgg", document())
 
 
 @pytest.mark.parametrize("file", ["train.py", "sources/folder.py"])

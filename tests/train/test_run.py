@@ -36,7 +36,7 @@ def checkpoints(own_cache):
 def run(*arguments):
     """Run the step, with its curves in a folder beside its target."""
     target = arguments[-1]
-    return stage.run(*arguments, target.with_name(f"{target.name}_live"))
+    return stage.run(arguments[0], *arguments, target.with_name(f"{target.name}_live"))
 
 
 @pytest.fixture
@@ -325,6 +325,12 @@ def test_activations_cannot_be_augmented(project, data, tmp_path):
         run("xception", settings, Augmentation(rotation=5), pixels, split, tmp_path / "xception")
 
 
+def test_a_network_without_a_file_is_not_trained_on_pixels(settings, data, tmp_path):
+    expected = r"networks\.phone\.input: expected data/5_features/phone, because phone has no file .*, got pixels\."
+    with pytest.raises(ValueError, match=expected):
+        stage.run("phone", "published", settings, Augmentation(), *data, tmp_path / "phone", tmp_path / "live")
+
+
 def test_a_split_of_other_images_is_refused(settings, data, tmp_path):
     pixels, split = data
     read_table(split).head(39).to_csv(split, index=False)
@@ -345,7 +351,15 @@ def test_kill_9_in_mid_epoch_changes_nothing_in_the_end(project, data, tmp_path)
     networks = str(ROOT / "tests" / "tiny_network")
 
     def start(name):
-        sys_argv = ["tiny", pixels, split, tmp_path / name, tmp_path / f"{name}_live", tmp_path / f"{name}.json"]
+        sys_argv = [
+            "tiny",
+            "tiny",
+            pixels,
+            split,
+            tmp_path / name,
+            tmp_path / f"{name}_live",
+            tmp_path / f"{name}.json",
+        ]
         environment = warm_environment() | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path)}
         command = ["python", "-c", COMMAND.format(networks=networks), *map(str, sys_argv)]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

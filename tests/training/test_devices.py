@@ -41,7 +41,7 @@ def watched(*arguments):
     return build(*arguments)
 
 tiny.build = watched
-train.run("tiny", settings, Augmentation(), Path("pixels"), Path("split.csv"), Path("model"), Path("live"))
+train.run("tiny", "tiny", settings, Augmentation(), Path("pixels"), Path("split.csv"), Path("model"), Path("live"))
 history = pd.read_csv("model/history.csv")
 print(seen, history["accuracy"].iloc[-1], history["loss"].round(3).tolist())
 """

@@ -10,6 +10,9 @@ What an earlier call made of the same images, folds and params in `--work` is no
 """
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from stages.cross_validate.run import run as cross_validate
 from stages.features.activations import Boundary, Features, Job
 from stages.features.run import run as features
 from stages.figures.style import DPI, METADATA, begin_figure
+from stages.networks.determinism import fix
 from stages.networks.inputs import BACKBONE_FACTS
 from stages.preprocess import Preprocess
 from stages.preprocess import run as preprocess
@@ -51,7 +55,10 @@ def main() -> None:
         raise ValueError("params.yaml cross_validation.choice_deals: expected deals to choose a backbone by, got 0.")
     cells = [(name, size) for size in arguments.sizes for name in arguments.networks]
     work = arguments.work / "-".join(sha256(path)[:8] for path in (KEPT, FOLDS, params.PARAMS))
-    rows = [measure(name, size, work) for name, size in progress(cells, len(cells), "backbones")]
+    # A process for each, because TensorFlow refuses another number of threads after its first tensor.
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        found = pool.map(measure, *zip(*cells, strict=True), repeat(work))
+        rows = list(progress(found, len(cells), "backbones"))
     table = pd.DataFrame(rows).sort_values(["network", "size"])
     draw(table, arguments.title, RESULTS / f"{arguments.name}.png")
     publish(arguments.name, f"{arguments.title}, {describe_head()}.\n", describe(table))
@@ -63,13 +70,14 @@ def measure(name: str, size: int, work: Path) -> dict[str, Any]:
     found = target / "found.json"
     if found.is_file():
         return dict(read_json(found))
+    still = params.read(Features, "features").model_copy(update={"views": 0})
+    fix(0, still.threads)  # before the first tensor
     if not pixels.is_dir():
         preprocess(params.read(Preprocess, "preprocess").model_copy(update={"size": [size, size]}), RAW, KEPT, pixels)
     if not weights.is_dir():
         pretrained(name, params.read(Pretrained, "pretrained"), weights)
-    fixed = {"head": "logistic", "trainable_layers": 0, "fine_tuning_epochs": 0}
+    fixed = {"head": "logistic", "threads": still.threads, "trainable_layers": 0, "fine_tuning_epochs": 0}
     settings: Any = read_settings(name, models.load("published")).model_copy(update=fixed)
-    still = params.read(Features, "features").model_copy(update={"views": 0})
     boundary = Boundary(scaling=settings.scaling, trainable_layers=0)
     features(Job(name, still, boundary, Augmentation(), pixels, weights), target / "activations")
     scores = cross_validate(
@@ -119,6 +127,10 @@ def draw(table: pd.DataFrame, title: str, path: Path) -> None:
             axes.annotate(f" {size}", (x, y), xytext=(3, 5), textcoords="offset points", fontsize=8)
     axes.set(xscale="log", xlabel="GFLOP per image", ylabel="accuracy of folds to choose by",
              title=f"{title}: backbones by size in pixels")  # fmt: skip
+    work = 2 * table["multiply_adds"] / 1e9
+    ticks = [2.0**power for power in range(-6, 10) if work.min() / 2 < 2.0**power < work.max() * 2]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+    axes.minorticks_off()
     axes.legend()
     figure.savefig(path, dpi=DPI, metadata=METADATA)
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from stages.report import svg
 from stages.report.svg import LEFT, RIGHT, WIDTH, Plot, Point, in_percent
-from stages.report.wording import clipped, percent, plural, points, short, span
+from stages.report.wording import clipped, gap_span, percent, plural, points, short, span
 
 ROW = 46.0  # height of a row with a line of text and a track under it
 LETTER, LONGEST_NAME, ROOM = 7.0, 16, 70.0  # width of a letter, letters of a name, and the least room for a name
@@ -87,10 +87,16 @@ def name_points(places: Mapping[str, Point], champion: str) -> list[Markup]:
     return parts
 
 
+def is_known(pair: Mapping[str, Any]) -> bool:
+    """Return whether the difference has an interval; of too few groups it is -1 to 1."""
+    return (pair["low"], pair["high"]) != (-1, 1)
+
+
 def draw_differences(pairs: Sequence[Mapping[str, Any]], split: str) -> Markup:
     """Draw the difference in accuracy of each pair of networks on the split, with its interval, around zero."""
     shown = [pair for pair in pairs if pair["split"] == split]
-    reach = max([0.05, *(abs(pair[end]) for pair in shown for end in ("low", "high"))])
+    ends = [(pair["low"], pair["high"]) if is_known(pair) else (pair["difference"],) * 2 for pair in shown]
+    reach = max([0.05, *(abs(end) for each in ends for end in each)])
     x = svg.linear((-reach, reach), (LEFT, RIGHT))
     bottom = 8 + ROW * len(shown)
     marks = [value for value in svg.ticks(-reach, reach, 6) if abs(value) < 0.9 * reach]
@@ -100,12 +106,12 @@ def draw_differences(pairs: Sequence[Mapping[str, Any]], split: str) -> Markup:
         parts.append(svg.line((x(value), 8), (x(value), bottom), "grid" if value else "limit"))
         parts.append(svg.label((x(value), bottom + 16), text, "tick", "middle"))
     for number, pair in enumerate(shown):
-        top, value, low, high = 8 + ROW * number, pair["difference"], pair["low"], pair["high"]
+        top, value = 8 + ROW * number, pair["difference"]
         names = f"{clipped(pair['a'], 12)} − {clipped(pair['b'], 12)}"
-        numbers = f"{points(value)} ({points(low)} to {points(high)})"
+        numbers = f"{points(value)} ({gap_span(pair['low'], pair['high'])})"
         parts.append(svg.label((LEFT, top + 17), names, "text halo"))
         parts.append(svg.label((RIGHT, top + 17), numbers, "text halo", "end"))
-        parts.append(svg.track(x, top + 31, value, low, high))
+        parts.append(svg.track(x, top + 31, value, *ends[number]))
     listed = "; ".join(f"{pair['a']} minus {pair['b']} {points(pair['difference'])} points" for pair in shown)
     return svg.draw(bottom + 24, f"Differences in accuracy: {listed}.", *parts)
 

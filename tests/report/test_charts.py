@@ -87,6 +87,18 @@ def test_a_difference_of_zero_lies_in_the_middle():
     assert "0.0 (−20.0 to +10.0)" in texts(drawing)
 
 
+def test_a_difference_without_an_interval_is_a_dot_and_does_not_stretch_the_axis():
+    pairs = [
+        {"a": "x", "b": "y", "split": "test", "difference": 0.1, "low": -0.1, "high": 0.2},
+        {"a": "x", "b": "z", "split": "test", "difference": 0.05, "low": -1, "high": 1},
+    ]
+    drawing = charts.draw_differences(pairs, "test")
+    known, unknown = of(drawing, "line", "interval")
+    assert float(known.get("x2")) == charts.RIGHT
+    assert unknown.get("x1") == unknown.get("x2")
+    assert "+5.0 (too few groups for an interval)" in texts(drawing)
+
+
 def test_learning_curves_have_a_point_for_each_epoch_and_mark_the_kept_one():
     epochs = range(1, 6)
     rows = [(epoch, split, 1 / epoch, epoch / 10) for epoch in epochs for split in ("train", "val")]

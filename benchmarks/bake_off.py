@@ -76,13 +76,12 @@ def measure(name: str, size: int, work: Path) -> dict[str, Any]:
         preprocess(params.read(Preprocess, "preprocess").model_copy(update={"size": [size, size]}), RAW, KEPT, pixels)
     if not weights.is_dir():
         pretrained(name, params.read(Pretrained, "pretrained"), weights)
+    module = models.module_of(name)
     fixed = {"head": "logistic", "threads": still.threads, "trainable_layers": 0, "fine_tuning_epochs": 0}
-    settings: Any = read_settings(name, models.load("published")).model_copy(update=fixed)
+    settings: Any = read_settings(name, models.load(module)).model_copy(update=fixed)
     boundary = Boundary(scaling=settings.scaling, trainable_layers=0)
     features(Job(name, still, boundary, Augmentation(), pixels, weights), target / "activations")
-    scores = cross_validate(
-        name, "published", settings, Augmentation(), target / "activations", FOLDS, target / "tested"
-    )
+    scores = cross_validate(name, module, settings, Augmentation(), target / "activations", FOLDS, target / "tested")
     facts = read_json(target / "activations" / BACKBONE_FACTS)
     row = {"network": name, "size": size, "multiply_adds": facts["frozen_multiply_adds"]}
     row |= {"choice": scores.get("choice"), "all": scores, "unknown": scores.get("apart", {}).get("all_unknown")}

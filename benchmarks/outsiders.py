@@ -5,37 +5,28 @@
 Each NAME=FOLDER is a kind of image that no network of the pipeline has learned from; of each at most IMAGES are drawn
 with a fixed seed and made as small as the embedded drawings are. Noise, plain colours and pages of text are made here.
 The AUROC says how well novelty, and beside it the probability of the most probable class, tells these images from the
-test images, whatever the limit. A last table has what the limits do to test images over splits of other seeds: with a
-head that costs seconds, the features of EfficientNet-Lite0 averaged over places under a logistic regression.
+test images, whatever the limit. What the limits do over many splits, `benchmarks.answers` says.
 """
 
 import argparse
 import io
-import tempfile
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from scipy.stats import binomtest
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from benchmarks.dividing import divide_images
 from benchmarks.rounds import publish, to_table
 from stages.classifier.model_facts import find_model
 from stages.classifier.open_classifier import SECTIONS, Classifier, Use, open_classifier
 from stages.core import params
 from stages.core.tables import read_table
 from stages.core.terminal import command, progress
-from stages.evaluate.predictions import Predictions
-from stages.evaluate.run import Evaluate, limit_answers
 from stages.images.opening import UnusableImage, open_image
-from stages.networks.inputs import Inputs, divide, pool, read_inputs
-from stages.networks.novelty import make_references, measure_novelty
+from stages.networks.inputs import divide, read_inputs
+from stages.networks.novelty import measure_novelty
 from stages.networks.predicting import predict
 
 IMAGES, MADE = 200, 60
@@ -43,7 +34,6 @@ LONGEST, MOST_PIXELS = 256, 20_000_000
 SIDE, LETTERS = 400, 20
 NETWORKS = ("efficientnet_lite0", "xception", "vgg", "alexnet", "peetznet")
 DRAWS, SEED = 1000, 0
-FEATURES, SPLITS, REGULARISATION = Path("data/5_features/efficientnet_lite0"), 20, 1e-3
 Scores = npt.NDArray[np.float64]
 
 
@@ -158,35 +148,6 @@ def compare(name: str, kinds: dict[str, list[bytes]]) -> str:
     return to_table(header, rows)
 
 
-def set_and_test(split: Path, inputs: Inputs, features: npt.NDArray[np.float32]) -> dict[str, Any]:
-    """Return what limits that are set on the validation images of a split do to its test images."""
-    table = read_table(split)
-    classes, parts = divide(inputs, table)
-    train = parts["train"]
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION, max_iter=1000))
-    probabilities = head.fit(features[train.rows], train.labels).predict_proba(features)
-    labels = table["class"].map(classes.index).to_numpy(dtype=np.int64)
-    predictions = Predictions(probabilities, labels, table["group"].to_numpy(), classes)
-    references = make_references(features[train.rows])
-    return limit_answers(params.read(Evaluate, "evaluate"), predictions, features, references, parts)[1]
-
-
-def set_over_splits() -> str:
-    """Return the table of what the limits do over splits of other seeds."""
-    inputs, wanted = read_inputs(FEATURES), params.read(Evaluate, "evaluate")
-    features = pool(inputs.array)
-    with tempfile.TemporaryDirectory() as name:
-        splits = (divide_images(FEATURES / "index.csv", seed, Path(name)) for seed in range(SPLITS))
-        found = [set_and_test(split, inputs, features) for split in progress(splits, SPLITS, "splits")]
-    rows = []
-    for score, stated in (("refused", wanted.refused_share), ("covered", wanted.set_coverage)):
-        each = [one[score] for one in found]
-        holds = sum(low <= stated <= high for low, high in (one["intervals"][score] for one in found))
-        rows.append([score, f"{stated:g}", f"{np.mean(each):.3f}", f"{min(each):.3f} to {max(each):.3f}", str(holds)])
-    rows.append(["likely classes", "", f"{np.mean([one['likely_classes'] for one in found]):.2f}", "", ""])
-    return to_table(["", "stated", f"mean of {SPLITS} splits", "from lowest to highest", "intervals with it"], rows)
-
-
 def main() -> None:
     """Measure what the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -195,7 +156,7 @@ def main() -> None:
     kinds = {name: draw_images(Path(folder)) for name, folder in given.items()}
     kinds |= {name: make_images(name) for name in MAKERS}
     tables = [f"## {name}\n\n{compare(name, kinds)}" for name in NETWORKS]
-    publish("outsiders", "Intervals are at 95 %, over images.\n", *tables, "## Over splits\n", set_over_splits())
+    publish("outsiders", "Intervals are at 95 %, over images.\n", *tables)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def load_from(row: Architecture, backbone: keras.Model, mirror: str) -> str:
     try:
         MIRRORS[kind](row, backbone, address)
     except Exception as error:  # A mirror, a parser or Keras can raise anything; the next mirror is tried.
-        raise ValueError(f"{mirror}: expected weights, got {' '.join(str(error).split())[:200]}.") from error
+        reason = " ".join(str(error.__cause__ or error).split())  # of a download that failed, what failed
+        raise ValueError(f"{mirror}: expected weights, got {reason[:200]}.") from error
     return mirror
 
 
@@ -79,9 +80,17 @@ def is_kept(kept: Path, backbone: keras.Model, sha256: str) -> bool:
 
 
 def from_keras(row: Architecture, backbone: keras.Model, address: str) -> None:
-    """Load the weights that `keras.applications` caches or downloads, and checks by their published MD5 hash."""
+    """Load the weights that `keras.applications` caches or downloads, and checks by their published MD5 hash.
+
+    Raises:
+        ValueError: Keras publishes none, or builds other layers around them than it does without: it would then be fed
+            wrongly scaled images, as EfficientNetB0 to B7 are.
+    """
     with _default_timeout(CONNECT_TIMEOUT_S):
         published = make_backbone(backbone.name, row, backbone.input_shape[1:], weights="imagenet")
+    kinds, expected = ([type(layer).__name__ for layer in model.layers] for model in (published, backbone))
+    if kinds != expected:
+        raise ValueError(f"those of {row.architecture} with further layers, which scale images")
     backbone.set_weights(published.get_weights())
 
 

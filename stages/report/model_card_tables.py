@@ -91,7 +91,7 @@ def choice_of_champion(data: ReportData) -> str:
     lead = data.lead
     return (
         f"{chosen}\nThe validation images {can} tell it from the runner-up, {plain(lead['b'])}: "
-        f"{points(lead['difference'])} points ({points(lead['low'])} to {points(lead['high'])})."
+        f"{points(lead['difference'])} points ({gap_span(lead['low'], lead['high'])})."
     )
 
 

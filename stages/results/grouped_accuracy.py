@@ -20,7 +20,6 @@ from scipy.stats import t
 PRIOR, PRIOR_IMAGES = 0.5, 20  # the correlation mixed in, and with how many mistakes that have a fellow in their group
 ADDED = 1.0  # image right for one network and wrong for the other that is added, half each way (Agresti and Min 2005)
 LEAST_GROUPS = 10  # effective groups below which nothing is said
-MOST_HALF = 0.5  # half width of a difference's interval from which on nothing is said
 LEVEL = 0.05
 DIGITS, DIGITS_OF_ENDS = 4, 9  # of a difference; an end near 0 could with fewer be rounded to 0, and contradict p
 
@@ -75,8 +74,7 @@ def accuracy_difference(
 ) -> Difference:
     """Return interval and test of the first accuracy less the second, of the same images, as `accuracy_interval` does.
 
-    Of too few groups the interval is (-1, 1), also where one group decides so much that the interval, were it given,
-    would span half of all differences.
+    Of too few groups the interval is (-1, 1).
     """
     if count_groups(groups) < LEAST_GROUPS:
         return Difference(-1.0, 1.0, 1.0)
@@ -93,8 +91,6 @@ def accuracy_difference(
     if pull >= 1:
         return Difference(-1.0, 1.0, float(p))
     half = np.sqrt(max(0.0, pull * (unlike - difference**2) / (1 - pull)))
-    if half >= MOST_HALF and abs(difference) < half:
-        return Difference(-1.0, 1.0, float(p))
     return Difference(max(-1.0, float(difference - half)), min(1.0, float(difference + half)), float(p))
 
 

@@ -4,7 +4,6 @@ import json
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from stages.core.files import read_json, write_json
 from stages.core.params import load
@@ -125,14 +124,11 @@ def keep_to_one_search(description: dict[str, object], folder: Path) -> None:
     write_json(description, path)
 
 
-def rows_of(network: str, document: dict[str, Any]) -> dict[str, Value]:
-    """Return what params.yaml needs for a network that is not among `networks`: one without a file sees activations."""
-    module, pixels = module_of(network), "data/3_pixels"
-    own: dict[str, Value] = {f"networks.{network}.module": module, f"networks.{network}.input": pixels}
-    if module != network:
-        own[f"networks.{network}.input"] = f"data/5_features/{network}"
-        own |= {} if network in document["backbones"] else {f"backbones.{network}.pixels": pixels}
-    return own
+def rows_of(network: str) -> dict[str, Value]:
+    """Return the row of a network that is not among `networks`: one without a file is fed activations."""
+    module = module_of(network)
+    fed = "data/3_pixels" if module == network else f"data/5_features/{network}"
+    return {f"networks.{network}.module": module, f"networks.{network}.input": fed}
 
 
 def prepare_trial(
@@ -142,7 +138,10 @@ def prepare_trial(
     document = load()
     changes: dict[str, Value] = {"collect.source": document["collect"]["source"], **space.fixed}
     if network not in document["networks"]:
-        changes = rows_of(network, document) | changes
+        changes = rows_of(network) | changes
+    is_fed_activations = str(changes.get(f"networks.{network}.input", "")).startswith("data/5_features/")
+    if is_fed_activations and network not in document["backbones"]:
+        changes.setdefault(f"backbones.{network}.pixels", "data/3_pixels")
     changes |= suggest(space.varied, before, seed)
     epochs = f"train.{network}.epochs"
     least = least_accuracies(before, int(changes.get(epochs, in_force(document, epochs))))

@@ -55,10 +55,12 @@ def read_space(texts: list[str], network: str) -> Space:
 
 
 def is_known(document: dict[str, Any], key: str) -> bool:
-    """Return whether params.yaml has the key, for this network or for all, or the key is a network's input."""
+    """Return whether params.yaml has the key, for this network or for all, or the key is of a network's row."""
     parts = key.split(".")
     if parts[0] == "networks" and len(parts) == 3 and parts[1] in document["train"]:
-        return parts[2] == "input"
+        return parts[2] in ("input", "module")
+    if parts[0] == "backbones" and len(parts) == 3 and parts[1] in document["pretrained"]["networks"]:
+        return parts[2] == "pixels"
     return lookup(document, key) is not ABSENT or (len(parts) == 3 and in_force(document, key) is not ABSENT)
 
 

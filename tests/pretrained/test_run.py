@@ -173,6 +173,21 @@ def test_without_a_pin_keras_gives_the_weights_and_their_hash_is_recorded(kept, 
     assert not kept.exists()  # Keras has a cache of its own.
 
 
+def test_a_network_that_keras_builds_otherwise_with_its_weights_is_refused(tmp_path, monkeypatch):
+    """As EfficientNetB0, whose weights come with one more scaling of the images."""
+    tiny = LIBRARIES["tests"]
+
+    def build(row, shape, weights):
+        whole = tiny(row, shape, None)
+        return keras.Model(whole.input, keras.layers.Rescaling(2.0)(whole.output)) if weights else whole
+
+    monkeypatch.setitem(LIBRARIES, "tests", build)
+    source = pretrained.Source(credit="by somebody", sha256=None, mirrors=["keras"], **TINY)
+    settings = pretrained.Pretrained(allow_random=False, seed=0, networks={NAME: source})
+    with pytest.raises(ValueError, match=r"keras: expected weights, got those of tiny with further layers"):
+        pretrained.run(NAME, settings, tmp_path / "out")
+
+
 def test_without_a_pin_a_keras_that_does_not_answer_is_one_line(tmp_path, monkeypatch, project):
     def refuse(*_):
         raise OSError("no route to host")

@@ -106,6 +106,11 @@ def test_whole_numbers_and_a_networks_input_can_be_given(project):
     assert space.varied == {"train.vgg19.epochs": IntDistribution(5, 40)}
     made, _ = search.prepare_trial("it", "vgg19", space, [], 0)
     assert made.changes["networks.vgg19.input"] == "data/5_features/vgg19"
+    assert made.changes["backbones.vgg19.pixels"] == "data/3_pixels"
+    given = read_space(["epochs=range(5, 40)", "backbones.vgg19.pixels=data/3_inputs/large"], "vgg19")
+    assert (
+        search.prepare_trial("it", "vgg19", given, [], 0)[0].changes["backbones.vgg19.pixels"] == "data/3_inputs/large"
+    )
     made, _ = search.prepare_trial("it", "vgg19", read_space(["epochs=range(5, 40)"], "vgg19"), [], 0)
     assert made.changes["networks.vgg19.input"] == "data/3_pixels"
 

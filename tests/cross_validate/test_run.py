@@ -364,7 +364,7 @@ def test_a_network_that_is_fed_pixels_is_trained_whole(project, tmp_path):
     source, index = write_inputs(tmp_path / "pixels", pixels, "images.npy")
     folds = write_folds(tmp_path / "folds.csv", index, apart=None)
     settings = read_settings("vgg", models.load("tiny")).model_copy(update=QUICK | {"epochs": 3})
-    metrics = stage.run("tiny", settings, NO_CHANGE, source, folds, tmp_path / "out")
+    metrics = stage.run("tiny", "tiny", settings, NO_CHANGE, source, folds, tmp_path / "out")
     assert metrics["accuracy"] > 0.8
     assert "apart" not in metrics
 

@@ -124,7 +124,7 @@ def keep_to_one_search(description: dict[str, object], folder: Path) -> None:
     write_json(description, path)
 
 
-def rows_of(network: str) -> dict[str, Value]:
+def row_of(network: str) -> dict[str, Value]:
     """Return the row of a network that is not among `networks`: one without a file is fed activations."""
     module = module_of(network)
     fed = "data/3_pixels" if module == network else f"data/5_features/{network}"
@@ -138,7 +138,7 @@ def prepare_trial(
     document = load()
     changes: dict[str, Value] = {"collect.source": document["collect"]["source"], **space.fixed}
     if network not in document["networks"]:
-        changes = rows_of(network) | changes
+        changes = row_of(network) | changes
     is_fed_activations = str(changes.get(f"networks.{network}.input", "")).startswith("data/5_features/")
     if is_fed_activations and network not in document["backbones"]:
         changes.setdefault(f"backbones.{network}.pixels", "data/3_pixels")

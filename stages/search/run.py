@@ -154,7 +154,7 @@ def carry_out(title: str, made: Run, place: Place, space: Space, least: dict[int
     """Make the trial's experiment, and return the trial, done, stopped early or failed."""
     records: dict[str, Record] = {}
     failures: dict[str, str] = {}
-    place.make({title: made}, records, failures)
+    place.make({title: made}, records, failures, keep=lambda: None)
     if made.name in records:
         return as_trial(varied_values(made, space), records[made.name], least)
     return Trial(varied_values(made, space), FAILED, reason=failures[made.name])

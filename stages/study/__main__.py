@@ -32,6 +32,9 @@ def parse() -> argparse.Namespace:
         )
         command_parser.add_argument("--size", type=int, help="height and width of the images in pixels")
         command_parser.add_argument(
+            "--folds", type=int, metavar="N", help="train each setting N times, so that every image tests it once"
+        )
+        command_parser.add_argument(
             "--seeds", type=int, default=1, help="run each setting with this number of seeds, from 0"
         )
         command_parser.add_argument("--carry", choices=["document", "measured"], default="document",
@@ -60,7 +63,7 @@ def main() -> None:
     else:
         is_shown = arguments.command == "show" or arguments.dry
         data = find_source(arguments.data, read_study(arguments.study), must_exist=not is_shown)
-        limits = {key: getattr(arguments, key) for key in ("epochs", "width", "size", "seeds", "carry")}
+        limits = {key: getattr(arguments, key) for key in ("epochs", "width", "size", "folds", "seeds", "carry")}
         scale = read_scale({"data": data, **limits}, arguments.set_param)
         part = (arguments.study, scale, arguments.sweep, arguments.network)
         if arguments.command == "show":

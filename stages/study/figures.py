@@ -36,20 +36,20 @@ def draw_sweep(evidence: Evidence, network: str, sweep: str, chosen: str, path: 
 
 
 def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, axes: Axes) -> None:
-    """Draw each value's mean and 95 % interval, each seed as a point, and the accuracy of naming the largest class."""
+    """Draw each value's mean, 95 % interval and single trainings, and the accuracy of naming the largest class."""
     for place, setting in enumerate(settings):
         right = evidence.right(setting)
         low, high = evidence.interval(right)
         axes.plot([place, place], [low, high], color=PALE, linewidth=7, solid_capstyle="round")
         axes.plot(
-            place, accuracy_of(right), "o", color=DARK, markersize=8, label="mean of seeds, 95 %" if not place else None
+            place, accuracy_of(right), "o", color=DARK, markersize=8, label="all images, 95 %" if not place else None
         )
         if setting.value == chosen:
             axes.plot(
                 place, accuracy_of(right), "o", color=ACCENT, markersize=15, fillstyle="none", label="document's choice"
             )
     rows = pd.concat([evidence.done(setting) for setting in settings])
-    if rows["seed"].nunique() > 1:
+    if len(rows) > len(settings):
         accuracy = pd.to_numeric(rows["val_accuracy"])
         sns.stripplot(
             x=rows["value"].astype(str), y=accuracy, color="white", edgecolor=DARK, linewidth=1, jitter=False, ax=axes
@@ -62,7 +62,7 @@ def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, ax
 
 
 def draw_losses(evidence: Evidence, settings: list[Setting], sweep: str, axes: Axes) -> None:
-    """Draw the losses by epoch of each value's first seed: validation as a solid line, training as a dashed line."""
+    """Draw the losses by epoch of each value's first training: validation as a solid line, training as a dashed one."""
     names = {evidence.done(setting)["run"].iloc[0]: str(setting.value) for setting in settings}
     curves = evidence.results.curves
     curves = curves[curves["run"].isin(names)].rename(columns={"val_loss": "validation", "train_loss": "training"})
@@ -75,7 +75,7 @@ def draw_losses(evidence: Evidence, settings: list[Setting], sweep: str, axes: A
     )
     # Beside the losses of a rate that is too high, all other curves would lie on one another.
     axes.set_ylim(0, min(float(lines["loss"].max()) * 1.05, 3 * float(lines["loss"].median())))
-    axes.set_title("Loss by epoch, first seed")
+    axes.set_title("Loss by epoch, first training")
     entries = zip(*axes.get_legend_handles_labels(), strict=True)
     handles, labels = zip(*(entry for entry in entries if entry[1] not in (part, value)), strict=True)
     axes.legend(handles, labels, **BELOW)

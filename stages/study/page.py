@@ -49,7 +49,7 @@ def as_markdown(name: str, study: Study, scale: Scale, plan: Plan, evidence: Evi
 
 
 def describe_scale(study: Study, scale: Scale, plan: Plan) -> str:
-    """Return a paragraph about the images, their size, and how long and with which seeds the networks were trained."""
+    """Return a paragraph about the images, their size, and how long and how often the networks were trained."""
     seeds = "seed 0" if scale.seeds == 1 else f"seeds 0 to {scale.seeds - 1}"
     ways = {
         "document": "from the values that the document chose",
@@ -65,26 +65,36 @@ def describe_scale(study: Study, scale: Scale, plan: Plan) -> str:
     others = "".join(f"; `{key}` {as_text(value)}" for key, value in scale.params.items())
     return (
         f"After *{study.document}*. Run on `{scale.data}` at {size} pixels: {', '.join(networks)}; {seeds}{others}. "
-        f"Each sweep starts {ways[scale.carry]}. Intervals are of the images, whose look-alikes count as fewer, "
-        f"{'and of other seeds, not of other splits' if scale.seeds > 1 else 'not of other seeds or splits'}. "
-        "Values are chosen on validation; test is shown for final models only."
+        f"{describe_folds(scale)}Each sweep starts {ways[scale.carry]}. Intervals are of the images, whose look-alikes "
+        f"count as fewer, {'and of other seeds, not of other' if scale.seeds > 1 else 'not of other seeds or'} "
+        f"{'divisions into folds' if scale.folds else 'splits'}. Values are chosen on validation; test is "
+        "shown for final models only."
+    )
+
+
+def describe_folds(scale: Scale) -> str:
+    """Return a sentence about the folds; an empty text if there are none."""
+    if not scale.folds:
+        return ""
+    return (
+        f"Each setting is trained on {scale.folds} folds, the same for all: every image validates one training of a "
+        "setting and tests another, and counts once in both. Sweeps over splits train once for each value. "
     )
 
 
 def sweep_table(evidence: Evidence, network: str, key: str, cells: list[Setting], chosen: str) -> str:
-    """Return a row for each value: means over seeds, the highest accuracy in bold, the document's choice with a ◦."""
+    """Return a row for each value: means over runs, the highest accuracy in bold, the document's choice with a ◦."""
     runs = evidence.results.runs
     rows = runs[(runs["network"] == network) & (runs["sweep"] == key)]
     scores = {cell.value: accuracy_of(evidence.right(cell)) for cell in cells}
     lines = []
     for value in dict.fromkeys(rows["value"].astype(str)):
-        group = rows[rows["value"] == value]
+        group, setting = rows[rows["value"] == value], Setting(network=network, sweep=key, value=value)
         marked = f"{value} ◦" if value == chosen else value
-        done = group[group["status"] == DONE]
-        if done.empty:
+        if evidence.status(setting) != DONE:
             lines.append([marked, *[""] * 6, count_by_status(group)])
             continue
-        right = evidence.right(Setting(network=network, sweep=key, value=value))
+        done, right = evidence.done(setting), evidence.right(setting)
         accuracy = f"{accuracy_of(right):.3f}"
         is_best = scores[value] == max(scores.values())
         lines.append([
@@ -137,7 +147,7 @@ def count_by_status(rows: pd.DataFrame) -> str:
 
 
 def format_mean(rows: pd.DataFrame, column: str, digits: int = 3) -> str:
-    """Return the column's mean over seeds; an empty text if it has no numbers."""
+    """Return the column's mean over runs; an empty text if it has no numbers."""
     numbers = pd.to_numeric(rows[column], errors="coerce") if column in rows else pd.Series(dtype=float)
     return "" if numbers.isna().all() else f"{numbers.mean():.{digits}f}"
 

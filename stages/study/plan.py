@@ -1,14 +1,15 @@
 """A study as runs: which params each run changes, in which order, under which name, and which sweeps share a run."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from stages.core.params import ABSENT, load, lookup
 from stages.models import module_of
 from stages.study.findings import FINAL
-from stages.study.scale import Scale
+from stages.study.scale import FOLD, RATIOS, Scale
 from stages.study.study_file import STUDIES, Study, StudyNetwork, Sweep
 from stages.tracking.records import Record
 from stages.tracking.run import Run, Value, in_force
@@ -19,13 +20,14 @@ PIXELS, FEATURES = "data/3_pixels", "data/5_features/"
 
 @dataclass(frozen=True)
 class Cell:
-    """A value of a sweep under one seed, and the name of its run."""
+    """A value of a sweep under one seed, the name of its run, and the fold that it tests, if there are folds."""
 
     network: str
     sweep: str
     value: Value
     seed: int
     run: str
+    fold: int | None = None
 
 
 @dataclass
@@ -53,13 +55,22 @@ def make_plan(name: str, study: Study, scale: Scale, choices: Choices) -> Plan:
     plan, document = Plan(), load()
     for network, content in study.networks.items():
         for sweep, changes, value in unfold(study, network, content, scale, choices):
-            for seed in range(scale.seeds):
-                end = f"{sweep}-{as_name_part(value)}" if sweep != FINAL else FINAL
-                run_name = f"{label(name, scale)}-{network}-{end}-s{seed}"
-                swept = full_key(content.sweeps[sweep], network) if sweep != FINAL else ""
-                run = Run(run_name, network, {**changes, "train.common.seed": seed}, swept)
-                add_cell(plan, run, Cell(network, sweep, value, seed, run.name), document, name)
+            end = f"{sweep}-{as_name_part(value)}" if sweep != FINAL else FINAL
+            swept = full_key(content.sweeps[sweep], network) if sweep != FINAL else ""
+            for seed, fold in product(range(scale.seeds), folds_of(scale, swept)):
+                of_fold: dict[str, Value] = {} if fold is None else {RATIOS: f"kfold/{scale.folds}", FOLD: fold}
+                ending = f"{end}-s{seed}" if fold is None else f"{end}-f{fold}-s{seed}"
+                run = Run(
+                    f"{label(name, scale)}-{network}-{ending}", network,
+                    {**changes, **of_fold, "train.common.seed": seed}, swept,
+                )  # fmt: skip
+                add_cell(plan, run, Cell(network, sweep, value, seed, run.name, fold), document, name)
     return plan
+
+
+def folds_of(scale: Scale, swept: str) -> Sequence[int | None]:
+    """Return the folds for which a setting is trained; one None for the one division of a sweep over splits."""
+    return range(scale.folds) if scale.folds and not swept.startswith("split.") else [None]
 
 
 def label(name: str, scale: Scale) -> str:
@@ -177,7 +188,7 @@ def choose(
 
 
 def mean_accuracy(cells: list[Cell], value: Value, records: dict[str, Record]) -> float:
-    """Return the value's mean validation accuracy over its finished seeds; -1 if no seed has finished."""
+    """Return the value's mean validation accuracy over its finished runs; -1 if no run has finished."""
     done = [records[cell.run] for cell in cells if cell.value == value and cell.run in records]
     found = [float(record.numbers["val_accuracy"]) for record in done]
     return sum(found) / len(found) if found else -1

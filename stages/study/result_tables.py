@@ -14,10 +14,11 @@ from stages.models import module_of
 from stages.study.findings import FINAL
 from stages.study.plan import Plan
 from stages.tracking.records import ANSWER, CURVE, TEST, Record, as_text
-from stages.tracking.run import Run
+from stages.tracking.run import Run, params_seen_by
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
-CELL = ["network", "sweep", "value", "seed", "run", "params", "status", "reason"]
+CELL = ["network", "sweep", "value", "seed", "fold", "run", "params", "seen", "status", "reason"]
+SEEN = ("collect", "clean", "preprocess", "inputs", "split", "features", "augmentations", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ def fingerprint(run: Run) -> str:
     return sha256(json.dumps([run.network, changes], sort_keys=True).encode()).hexdigest()[:8]
 
 
+def fingerprint_of_all(run: Run) -> str:
+    """Return eight digits that identify all of params.yaml that the run's steps see, whether the run sets it or not."""
+    document = params_seen_by(run)
+    rows = [document[section].get(run.network) for section in ("networks", "backbones", "train")]
+    seen = [document[section] for section in SEEN] + rows + [document["train"]["common"]]
+    return sha256(json.dumps([run.network, seen], sort_keys=True).encode()).hexdigest()[:8]
+
+
 def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> Results:
     """Gather the results of a plan; a run without a record has failed or is not run."""
     rows, finals = [], {cell.run for cell in plan.cells if cell.sweep == FINAL}
@@ -50,7 +59,8 @@ def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> 
             numbers = {key: value for key, value in numbers.items() if key not in TEST}
         rows.append({
             "network": cell.network, "sweep": cell.sweep, "value": as_text(cell.value), "seed": cell.seed,
-            "run": cell.run, "params": fingerprint(plan.runs[cell.run]), "status": status,
+            "fold": as_text(cell.fold), "run": cell.run, "params": fingerprint(plan.runs[cell.run]),
+            "seen": fingerprint_of_all(plan.runs[cell.run]), "status": status,
             "reason": failures.get(cell.run, "") if not record else "", **numbers,
         })  # fmt: skip
     own = {name: records[name] for name in plan.runs if name in records}  # in the plan's order, whichever ended first
@@ -74,9 +84,9 @@ def join(records: dict[str, Record], finals: set[str]) -> pd.DataFrame:
 
 
 def write_results(results: Results, folder: Path) -> None:
-    """Write the three tables into the folder."""
+    """Write the three tables into the folder, that of the runs last: what it calls done is then in the others."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("runs", "curves", "answers"):
+    for name in ("curves", "answers", "runs"):
         with replacing(folder / f"{name}.csv") as unfinished:
             write_table(getattr(results, name), unfinished)
 
@@ -90,16 +100,22 @@ def read_records(folder: Path, plan: Plan) -> dict[str, Record]:
         return {}
     runs, curves, answers = (read_table(folder / f"{name}.csv") for name in ("runs", "curves", "answers"))
     prints = {name: fingerprint(run) for name, run in plan.runs.items()}
-    records = {}
+    records: dict[str, Record] = {}
     for row in runs[runs["status"] == DONE].to_dict("records"):
         name = row["run"]
-        if prints.get(name) != row["params"] or (name in records and row["sweep"] != FINAL):
+        if prints.get(name) != row["params"] or (name in records and row["sweep"] != FINAL) or name not in answers:
             continue
         curve = curves.loc[curves["run"] == name, CURVE].apply(pd.to_numeric).reset_index(drop=True)
         own = answers.loc[answers[name] != "", [*ANSWER, name]].rename(columns={name: "right"})
         numbers = {str(key): as_number(value) for key, value in row.items() if key not in CELL}
-        records[name] = Record(numbers, curve, own.astype({"right": int}))
+        records[name] = Record({**numbers, "seen": row.get("seen", "")}, curve, own.astype({"right": int}))
     return records
+
+
+def read_current(folder: Path, plan: Plan) -> dict[str, Record]:
+    """Read those of the records whose runs would see the same params today; the code of today may be another."""
+    records = read_records(folder, plan)
+    return {name: each for name, each in records.items() if each.numbers["seen"] == fingerprint_of_all(plan.runs[name])}
 
 
 def read_failures(folder: Path, plan: Plan) -> dict[str, str]:

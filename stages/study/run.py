@@ -1,6 +1,7 @@
 """Study: run a document's experiments, each a plain `dvc exp run`, and judge which of its findings hold here."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -10,13 +11,14 @@ from stages.core.files import read_json, replacing, write_json
 from stages.study.figures import draw_sweep
 from stages.study.page import as_markdown, failures_of
 from stages.study.plan import Plan, choose, label, make_plan
-from stages.study.result_tables import gather, read_failures, read_records, write_results
+from stages.study.result_tables import Results, gather, read_current, read_failures, read_records, write_results
 from stages.study.scale import Scale, find_source
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study, check_part, read_study
-from stages.tracking.dvc_experiments import experiment_command
+from stages.tracking.dvc_experiments import experiment_command, references
 from stages.tracking.places import HERE, Where, place_of_runs
 from stages.tracking.records import Record, as_text
+from stages.tracking.run import Run
 from stages.tracking.runner import adopt
 
 TARGET = Path("metrics/studies")
@@ -34,8 +36,9 @@ def run(
 ) -> dict[str, str]:  # fmt: skip
     """Run the study, write its results into `target/<study>`, and return the failed runs with their reasons.
 
-    An experiment of the same name that was made with the same params, code and source is not repeated. With
-    `carry: measured` a sweep starts once the sweeps before it are done.
+    An experiment of the same name that was made with the same params, code and source is not repeated. Where there is
+    no experiment of the name, a run that the folder's tables hold is not repeated if it would see the same params. The
+    tables get each run as it ends. With `carry: measured` a sweep starts once the sweeps before it are done.
 
     Raises:
         ValueError: There is no such study or sweep, another study is running, or not all experiments are pushed.
@@ -54,21 +57,44 @@ def run(
             part = plan.only(sweep, network)
             failed = {*read_failures(results, plan)} - {*part.runs}
             place.take_up(planned for planned in plan.runs.values() if planned.name not in records)
-            found = adopt(plan.runs.values(), records)
+            found = adopt_all(plan, results, records)
             print("".join(f"done already: {done.name}\n" for done in found), end="", flush=True)
             place.push(found)
             waiting = [planned for planned in part.runs.values() if planned.name not in (*records, *failures)]
             titles = [f"run {number + 1} of {len(waiting)}" for number in range(len(waiting))]
-            place.make(dict(zip(titles, waiting, strict=True)), records, failures)
+            keep = partial(save, name, scale, plan, records, failures, results)
+            place.make(dict(zip(titles, waiting, strict=True)), records, failures, keep)
             if not found and not waiting:
                 break
     if not part.runs:
         raise ValueError(f"--sweep {sweep}: expected the sweeps before it to be done, as --carry measured needs them.")
-    records = read_records(folder, plan) | records
-    old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
-    publish(name, study, scale, plan, records, old | failures, judging, folder)
+    publish(name, study, scale, plan, records, failures, judging, folder)
     place.check_pushed()
     return failures
+
+
+def adopt_all(plan: Plan, folder: Path, records: dict[str, Record]) -> list[Run]:
+    """Add the records of the plan's runs that are done to the records, and return these runs.
+
+    Without an experiment of its name a run is done if the folder's tables hold it, as in a clone.
+    """
+    found = adopt(plan.runs.values(), records)
+    named = references()
+    of_tables = {key: each for key, each in read_current(folder, plan).items() if key not in (*records, *named)}
+    records.update(of_tables)
+    return [*found, *(plan.runs[key] for key in of_tables)]
+
+
+def save(
+    name: str, scale: Scale, plan: Plan, records: dict[str, Record], failures: dict[str, str], folder: Path
+) -> Results:  # fmt: skip
+    """Write tables and scale of the results into the folder, with what it holds of the plan's other runs."""
+    records = read_records(folder, plan) | records
+    old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
+    results = gather(plan, records, old | failures)
+    write_results(results, folder)
+    write_json({"study": name, **scale.model_dump()}, folder / "scale.json")
+    return results
 
 
 def publish(
@@ -76,9 +102,7 @@ def publish(
     judging: Judging, folder: Path,
 ) -> None:  # fmt: skip
     """Write tables, figures, page and scale of the results into the folder, and print the page."""
-    results = gather(plan, records, failures)
-    write_results(results, folder)
-    write_json({"study": name, **scale.model_dump()}, folder / "scale.json")
+    results = save(name, scale, plan, records, failures, folder)
     evidence = Evidence(results, judging.margin, scale.data == find_source(None, study, must_exist=False))
     for network, content in study.networks.items():
         for key, sweep in content.sweeps.items():
@@ -130,7 +154,7 @@ def command_lines(name: str, scale: Scale, sweep: str | None, network: str | Non
     records: dict[str, Record] = {}
     while True:
         plan = make_plan(name, study, scale, choose(study, scale, name, records, {*records}))
-        if not adopt(plan.runs.values(), records):
+        if not adopt_all(plan, TARGET / label(name, scale), records):
             break
     runs = plan.only(sweep, network).runs.values()
     return "\n".join(("# done: " if run.name in records else "") + shlex.join(experiment_command(run)) for run in runs)

@@ -1,4 +1,4 @@
-"""The scale of a study: on which images, at which size and with how many seeds it is run."""
+"""The scale of a study: on which images, at which size, in how many folds and with how many seeds it is run."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -12,17 +12,24 @@ from stages.core.validation import first_problem
 from stages.study.study_file import Study, read_study, study_names
 from stages.tracking.run import Value
 
+RATIOS, FOLD = "split.ratios", "split.fold"
+
+
+LEAST_FOLDS = 3  # one to test, one to choose the epoch, and one to learn from
+
 
 class Scale(Section):
-    """The images, size and number of seeds of a study's runs; None leaves the study's own value.
+    """The images, size, folds and number of seeds of a study's runs; None leaves the study's own value.
 
-    `params` are set in every run and override all else except the swept key.
+    With `folds` each setting is trained once for each fold, so that every image validates and tests it once. `params`
+    are set in every run and override all else except the swept key and the fold.
     """
 
     data: str
     epochs: int | None = Field(ge=1)
     width: float | None = Field(gt=0)
     size: int | None = Field(ge=1)
+    folds: int | None = Field(default=None, ge=LEAST_FOLDS)  # tables of before have no folds
     seeds: int = Field(ge=1)
     carry: Literal["document", "measured"]
     params: dict[str, Value]
@@ -35,9 +42,13 @@ def read_scale(values: dict[str, Any], settings: list[str]) -> Scale:
         ValueError: A value or setting is not allowed.
     """
     try:
-        return Scale.model_validate({**values, "params": dict(map(read_setting, settings))})
+        scale = Scale.model_validate({**values, "params": dict(map(read_setting, settings))})
     except ValidationError as error:
         raise ValueError(first_problem(error, lambda keys: f"--{keys[0]}", lambda _: ())) from error
+    taken = {RATIOS, FOLD} & {*scale.params}
+    if scale.folds and taken:
+        raise ValueError(f"--set-param: expected no {min(taken)} beside --folds, which sets it, got one.")
+    return scale
 
 
 def read_setting(text: str) -> tuple[str, Value]:

@@ -2,7 +2,7 @@
 
 Intervals and differences are those of `results.grouped_accuracy`, by which `compare` tells networks apart. Several
 seeds of a setting are drawn from all that there could be; of a single seed an interval does not contain what others
-would change.
+would change. The folds of a seed are put together: every image was validated, and tested, by one of its trainings.
 """
 
 import math
@@ -30,14 +30,15 @@ class Evidence:
     on_own_images: bool = True
 
     def status(self, setting: Setting) -> str:
-        """Return `done` if a run of the setting is done, else `failed` if a run failed, else `not run`."""
-        status = list(self._rows(setting)["status"])
-        return DONE if DONE in status else FAILED if FAILED in status else NOT_RUN
+        """Return `done` if all runs of a seed are done, else `failed` if a run failed, else `not run`."""
+        if not self.done(setting).empty:
+            return DONE
+        return FAILED if FAILED in list(self._rows(setting)["status"]) else NOT_RUN
 
     def done(self, setting: Setting) -> pd.DataFrame:
-        """Return the setting's finished runs, a row for each seed."""
+        """Return the setting's finished runs, a row for each seed and fold, without seeds that lack a fold."""
         rows = self._rows(setting)
-        return rows[rows["status"] == DONE]
+        return rows[~rows["seed"].isin(rows.loc[rows["status"] != DONE, "seed"])]
 
     def _rows(self, setting: Setting) -> pd.DataFrame:
         runs = self.results.runs
@@ -47,13 +48,16 @@ class Evidence:
     def swept(self, network: str, sweep: str) -> list[Setting]:
         """Return all values of a sweep that are done, in order."""
         runs = self.results.runs
-        rows = runs[(runs["network"] == network) & (runs["sweep"] == sweep) & (runs["status"] == DONE)]
-        return [Setting(network=network, sweep=sweep, value=value) for value in dict.fromkeys(rows["value"])]
+        rows = runs[(runs["network"] == network) & (runs["sweep"] == sweep)]
+        settings = [Setting(network=network, sweep=sweep, value=value) for value in dict.fromkeys(rows["value"])]
+        return [setting for setting in settings if self.status(setting) == DONE]
 
     def right(self, setting: Setting, split: str = "val") -> pd.DataFrame:
-        """Return whether each run was right about each image: 1, 0 or NaN, by image, split, group and class."""
+        """Return whether each seed was right about each image: 1, 0 or NaN, by image, split, group and class."""
         answers = self.results.answers[self.results.answers["split"] == split].set_index(ANSWER)
-        return answers[list(self.done(setting)["run"])].astype("Float64").dropna(how="all").astype(float)
+        # Of a seed's folds one alone has an answer.
+        seeds = {seed: answers[list(runs["run"])].max(axis=1) for seed, runs in self.done(setting).groupby("seed")}
+        return pd.DataFrame(seeds).astype("Float64").dropna(how="all").astype(float)
 
     def largest(self, setting: Setting) -> pd.DataFrame:
         """Return, like `right`, whether naming the largest class of the training images is right, in one column."""

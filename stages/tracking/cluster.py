@@ -1,7 +1,7 @@
 """The runs of a study or search on a Ray cluster: each is a task, whose experiment comes back through the remotes."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stages.core.params import load
@@ -40,8 +40,10 @@ class Cluster(Place):
         for module in (worker, git_module):
             self.ray.cloudpickle.register_pickle_by_value(module)
 
-    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
-        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+    def make(
+        self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str], keep: Callable[[], object]
+    ) -> None:
+        """Make as many runs at once as the cluster has room for."""
         begin = self.ray.remote(worker.work)
         pending = {}
         for title, run in runs.items():
@@ -53,6 +55,7 @@ class Cluster(Place):
         while pending:
             [done], _ = self.ray.wait(list(pending), num_returns=1)
             self.take(pending.pop(done), done, records, failures)
+            keep()
 
     def needs(self, run: Run) -> dict[str, int]:
         """Return the processors that the run's params ask for, and the GPUs, if any machine has one.

@@ -2,7 +2,7 @@
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,8 +33,13 @@ class Place(ABC):
         self.unsent: dict[str, str] = {}  # runs that are made and not pushed, with the reasons
 
     @abstractmethod
-    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
-        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+    def make(
+        self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str], keep: Callable[[], object]
+    ) -> None:
+        """Make the experiment of each run under its title, and add its record or the reason of its failure.
+
+        Whenever a run has ended, `keep` is called.
+        """
 
     def take_up(self, runs: Iterable[Run]) -> None:
         """Take up the runs' experiments from the team, if there is one, where they are not done here."""
@@ -83,11 +88,14 @@ class Place(ABC):
 class Here(Place):
     """This machine, which makes one run after the other."""
 
-    def make(self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str]) -> None:
-        """Make the experiment of each run under its title, and add its record or the reason of its failure."""
+    def make(
+        self, runs: Mapping[str, Run], records: dict[str, Record], failures: dict[str, str], keep: Callable[[], object]
+    ) -> None:
+        """Make the runs one after the other."""
         for title, run in runs.items():
             print(f"\n{title}", flush=True)
             attempt(run, self.clone, records, failures)
+            keep()
             if run.name in records:
                 self.push([run])
 

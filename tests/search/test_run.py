@@ -69,7 +69,7 @@ def test_trials_that_a_team_has_are_taken_up_and_not_made_again(project, tmp_pat
             asked.extend(run.name for run in runs)
             done.update({run.name: "commit" for run in runs if run.name.endswith(("-1", "-2"))})
 
-        def make(self, runs, records, failures):
+        def make(self, runs, records, failures, keep):
             [run] = runs.values()
             made.append(run.name)
             records[run.name] = record

@@ -90,6 +90,16 @@ def test_every_value_has_a_line_for_training_and_validation_whatever_is_swept(gi
     assert len(drawn) == 2 * len(settings)
 
 
+def test_the_page_says_how_often_each_setting_is_trained(given, tmp_path):
+    study, scale, _, _ = given
+    scale = Scale.model_validate({**scale.model_dump(), "folds": 5, "seeds": 1})
+    plan = make_plan("birds", study, scale, document_choices(study))
+    page = as_markdown("birds", study, scale, plan, Evidence(gather(plan, {}, {}), 500, 0), tmp_path)
+    assert "Each setting is trained on 5 folds, the same for all" in page
+    assert "not of other seeds or divisions into folds." in page
+    assert "| 5 not run |" in page
+
+
 def test_the_page_of_a_study_without_results_says_not_run(given, tmp_path):
     study, scale, plan, _ = given
     page = as_markdown("birds", study, scale, plan, Evidence(gather(plan, {}, {}), 500, 0), tmp_path)

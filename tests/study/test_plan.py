@@ -166,9 +166,27 @@ def test_scale_reaches_every_run_and_leaves_heads_their_width(film_genres):
     assert heads.changes["backbones.xception.pixels"] == "data/3_pixels"
 
 
+def test_with_folds_every_setting_is_trained_on_each_and_a_sweep_over_splits_is_not(film_genres):
+    plan = plan_of(film_genres, folds=5, seeds=2)
+    cells = [cell for cell in plan.cells if cell.network == "vgg16" and cell.value == 0.2]
+    assert [(cell.seed, cell.fold) for cell in cells] == [(seed, fold) for seed in (0, 1) for fold in range(5)]
+    fourth = plan.runs["film_genres-vgg16-dropout-0.2-f3-s0"]
+    assert (fourth.changes["split.ratios"], fourth.changes["split.fold"]) == ("kfold/5", 3)
+    splits = [cell for cell in plan.cells if (cell.network, cell.sweep) == ("vgg16", "split")]
+    assert [(cell.value, cell.fold) for cell in splits if not cell.seed] == [
+        ("70/15/15", None), ("80/10/10", None), ("60/20/20", None),
+    ]  # fmt: skip
+    # A run that two sweeps share is still one, on each fold.
+    finals = [cell.run for cell in plan.cells if (cell.network, cell.sweep) == ("vgg16", "final")]
+    assert finals[0] == "film_genres-vgg16-augmentation-rotation-f0-s0"
+    assert len({*finals}) == 10
+
+
 @pytest.mark.parametrize(
     ("values", "settings", "message"),
     [({"epochs": 0}, [], "--epochs: expected a number >= 1, got 0"), ({}, ["x"], "--set-param: expected a key of"),
+     ({"folds": 2}, [], "--folds: expected a number >= 3, got 2"),
+     ({"folds": 5}, ["split.ratios=60/20/20"], r"--set-param: expected no split.ratios beside --folds, which sets it"),
      ({}, ["clean.side=3"], "expected a key of params.yaml"), ({}, ["clean.min_side=["], "expected a value as")],
 )  # fmt: skip
 def test_a_scale_that_cannot_be_is_an_error(project, values, settings, message):

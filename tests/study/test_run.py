@@ -256,6 +256,7 @@ def check_a_clone_reports_the_same(repository, folder):
     run(folder / "clone", "python", "-m", "stages.study", "report", "metrics/studies/tiny")
     assert (folder / "clone" / "metrics" / "studies" / "tiny" / "README.md").read_text() == page
     assert run(folder / "clone", "git", "status", "--porcelain") == ""
+    check_what_is_done_is_shown_so(folder / "clone")  # the tables alone say so
 
 
 def check_other_code_makes_a_run_stale(repository):

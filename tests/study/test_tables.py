@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from stages.study.plan import Cell, Plan
-from stages.study.result_tables import gather, write_results
+from stages.study.result_tables import Results, gather, read_current, read_records, write_results
 from stages.study.tables import count_runs, read_studies, tabulate_epochs, tabulate_finals, tabulate_values
 from stages.tracking.records import ANSWER, Record
 from stages.tracking.run import Run
@@ -68,3 +68,27 @@ def test_every_epoch_of_every_done_run_stands_for_itself(studies):
 def test_no_study_gives_tables_without_rows():
     assert all(table({}).empty for table in (count_runs, tabulate_epochs, tabulate_values, tabulate_finals))
     assert {"study", "sweep", "value"} <= set(tabulate_values({}))
+
+
+def test_a_run_of_the_tables_counts_as_done_while_it_would_see_the_same_params(project, tmp_path):
+    run = Run("a0", "vgg", {"train.vgg.dropout": 0.1, "split.fold": 2}, "")
+    plan = Plan({"a0": run}, [Cell("vgg", "rate", 0.1, 0, "a0", fold=2)])
+    write_results(gather(plan, {"a0": record(4)}, {}), tmp_path)
+    found = read_current(tmp_path, plan)["a0"]
+    assert found.numbers["val_accuracy"] == 0.4
+    assert found.answers["right"].tolist() == [1] * 4 + [0] * 6
+    project("clean.min_side", 77)
+    assert read_current(tmp_path, plan) == {}
+    # Tables that are written anew still say what their runs saw.
+    write_results(gather(plan, read_records(tmp_path, plan), {}), tmp_path)
+    assert read_current(tmp_path, plan) == {}
+    assert list(read_records(tmp_path, plan)) == ["a0"]
+
+
+def test_tables_of_before_are_read_and_do_not_count_as_done(project, tmp_path):
+    run = Run("a0", "vgg", {"train.vgg.dropout": 0.1}, "")
+    plan = Plan({"a0": run}, [Cell("vgg", "rate", 0.1, 0, "a0")])
+    results = gather(plan, {"a0": record(4)}, {})
+    write_results(Results(results.runs.drop(columns=["fold", "seen"]), results.curves, results.answers), tmp_path)
+    assert list(read_records(tmp_path, plan)) == ["a0"]
+    assert read_current(tmp_path, plan) == {}

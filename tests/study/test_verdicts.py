@@ -297,6 +297,39 @@ def test_a_gain_too_small_to_count_is_no_learning():
     assert result.verdict == CONFIRMED
 
 
+def in_folds(accuracies, folds, **others):
+    """The same results, each seed's in so many runs, of which each answered its own images alone."""
+    whole = planted(accuracies, **others)
+    runs, answers = whole.results.runs, whole.results.answers
+    rows, columns = [], {}
+    for row in runs.to_dict("records"):
+        for fold in range(folds):
+            name = f"{row['run']}-{fold}"
+            rows.append({**row, "run": name})
+            columns[name] = answers[row["run"]].astype("Int64").where(answers["image"].astype(int) % folds == fold)
+    return whole, Evidence(Results(pd.DataFrame(rows), pd.DataFrame(), answers[ANSWER].assign(**columns)), 0.05)
+
+
+def test_the_folds_of_a_seed_count_as_one_answer_to_all_images():
+    whole, folded = in_folds({1: 0.7, 2: 0.6}, 5, seeds=2)
+    for one, other in zip(rights(whole), rights(folded), strict=True):
+        assert (one.to_numpy() == other.to_numpy()).all()
+        assert one.index.equals(other.index)
+    assert len(folded.done(Setting(network="vgg", sweep="rate", value=1))) == 10
+
+
+def test_a_seed_that_lacks_a_fold_does_not_count():
+    _, evidence = in_folds({1: 0.7}, 5, seeds=2)
+    setting = Setting(network="vgg", sweep="rate", value=1)
+    runs = evidence.results.runs
+    runs.loc[runs["run"] == "vgg-1-1-3", "status"] = "not run"
+    assert evidence.right(setting).shape == (N, 1)
+    assert evidence.status(setting) == "done"
+    runs.loc[runs["run"] == "vgg-1-0-0", "status"] = "failed"
+    assert evidence.status(setting) == "failed"
+    assert evidence.swept("vgg", "rate") == []
+
+
 def test_each_further_seed_is_a_look_that_is_paid_for():
     evidence = planted({1: 0.7, 2: 0.6})
     one, other = rights(evidence)

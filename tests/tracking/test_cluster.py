@@ -86,7 +86,7 @@ def place(project, tmp_path, ray, monkeypatch):
 
 def make(place, **runs):
     records, failures = {}, {}
-    place.make(runs or {"run 1 of 1": RUN}, records, failures)
+    place.make(runs or {"run 1 of 1": RUN}, records, failures, lambda: None)
     return records, failures
 
 

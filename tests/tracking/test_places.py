@@ -63,8 +63,9 @@ def place(team, monkeypatch, tmp_path):
 
 
 def test_what_is_made_is_pushed_at_once_and_what_failed_is_not(place, team, capsys):
-    records, failures = {}, {}
-    place.make({"run 1 of 2": GOOD, "run 2 of 2": BAD}, records, failures)
+    records, failures, kept = {}, {}, []
+    place.make({"run 1 of 2": GOOD, "run 2 of 2": BAD}, records, failures, lambda: kept.append(len(records)))
+    assert kept == [1, 1]  # after each, also after one that failed
     assert (records, failures, team.pushed) == ({"good": "made"}, {"bad": "made"}, [["new"]])
     assert "run 2 of 2" in capsys.readouterr().out
 

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.dividing import divide_images
 from benchmarks.rounds import publish, to_table
 from stages import preprocess
+from stages.backbones.libraries import make_backbone
 from stages.clean import run as clean
 from stages.clean.settings import Clean
 from stages.collect import run as collect
@@ -29,7 +30,6 @@ from stages.features import run as features
 from stages.features.activations import Boundary, Features, Job
 from stages.images import decisions as reviews
 from stages.models import xception
-from stages.networks.backbones import make_backbone
 from stages.networks.determinism import fix
 from stages.networks.inputs import divide, read_inputs
 from stages.networks.layers import scaling_layer

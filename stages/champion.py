@@ -12,7 +12,7 @@ from stages.core.terminal import command
 from stages.networks.answer_limits import LIMITS, REFERENCES
 
 MODEL = ("model.keras", "network.json")
-BACKBONE_WEIGHTS, LEARNED = "backbone.weights.h5", "learned_from.csv"
+BACKBONES, LEARNED = ("backbone.weights.h5", "backbone.onnx"), "learned_from.csv"
 
 
 def run(summary: Path, models: Path, pretrained: Path, evaluations: Path, kept: Path, split: Path, target: Path) -> str:
@@ -27,7 +27,8 @@ def run(summary: Path, models: Path, pretrained: Path, evaluations: Path, kept: 
     name = str(read_json(summary)["champion"])
     files = [models / name / file for file in MODEL] + [evaluations / name / file for file in (LIMITS, REFERENCES)]
     if read_json(models / name / "network.json")["backbone"]:
-        files.append(pretrained / name / BACKBONE_WEIGHTS)
+        of_backbone = [pretrained / name / file for file in BACKBONES]
+        files.append(next(filter(Path.is_file, of_backbone), of_backbone[0]))
     with replacing_folder(target, "champion") as folder:
         for file in files:
             if not file.is_file():

@@ -115,8 +115,8 @@ def write_tree():
 @pytest.fixture(scope="module")
 def tiny_networks():
     """Add the two small networks of tests/tiny_network to the networks, for the tests of a file."""
+    from stages.backbones.libraries import LIBRARIES, Architecture
     from stages.classifier import frozen_part  # imports Keras
-    from stages.networks.backbones import LIBRARIES, Architecture
 
     def make(_, image_shape, weights):
         return models.load("tiny_transfer").make_backbone(image_shape, weights)

@@ -55,6 +55,13 @@ def test_one_fed_activations_comes_with_its_backbone(data, tmp_path):
     assert (tmp_path / "champion" / "backbone.weights.h5").read_text() == "published"
 
 
+def test_a_backbone_in_an_onnx_file_comes_with_it_too(data, tmp_path):
+    weights = tmp_path / "pretrained" / "xception" / "backbone.weights.h5"
+    weights.rename(weights.with_name("backbone.onnx"))
+    champion.run(*data("xception"))
+    assert (tmp_path / "champion" / "backbone.onnx").read_text() == "published"
+
+
 def test_the_images_that_it_learned_from_come_with_it(data, tmp_path):
     champion.run(*data("vgg"))
     table = read_table(tmp_path / "champion" / "learned_from.csv")

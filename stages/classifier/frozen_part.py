@@ -1,15 +1,24 @@
 """The frozen part under a trained head: the backbone that params.yaml describes, with the weights of the training."""
 
+import hashlib
 from pathlib import Path
 
 import keras
 
+from stages.backbones.libraries import ONNX, Architecture, make_backbone
+from stages.backbones.parts import cut, on_pixels
+from stages.backbones.weights import file_of, open_onnx, sha256_of
 from stages.classifier.model_facts import Backbone, Facts
-from stages.classifier.safe_loading import load_weights
+from stages.classifier.safe_loading import load_weights, open_file
 from stages.core import params
-from stages.networks.backbones import Architecture, cut, make_backbone, on_pixels, sha256_of
 
-WEIGHTS = "backbone.weights.h5"
+MOST_BYTES = 2_000_000_000  # of an ONNX file
+
+
+class Pin(params.Section, extra="ignore"):
+    """The hash that params.yaml has of a network's weights."""
+
+    sha256: str
 
 
 def read_architecture(network: str) -> Architecture:
@@ -42,11 +51,33 @@ def open_frozen(facts: Facts, backbone: Backbone, folder: Path, pretrained: Path
                 f"{folder / 'network.json'} backbone.{key}: expected that of params.yaml pretrained.networks."
                 f"{facts.network}, {getattr(architecture, key)!r:.100}, got {trained!r:.100}."
             )
-    whole = make_backbone(facts.network, architecture, tuple(facts.image_shape))
-    own = folder / WEIGHTS
-    path = own if own.is_file() else pretrained / facts.network / WEIGHTS
-    load_weights(whole, path)
-    if (found := sha256_of(whole)) != backbone.sha256:
-        raise ValueError(f"{path}: expected tensors with SHA-256 {backbone.sha256}, got {found}.")
+    own = folder / file_of(architecture)
+    path = own if own.is_file() else pretrained / facts.network / own.name
+    whole = open_checked(facts, architecture, backbone.sha256, path)
     frozen, _ = cut(whole, backbone.trainable_layers)
     return on_pixels(frozen, backbone.scaling, tuple(facts.image_shape))
+
+
+def open_checked(facts: Facts, architecture: Architecture, sha256: str, path: Path) -> keras.Model:
+    """Return the backbone with the weights of a file.
+
+    An ONNX file is run only if params.yaml has its hash: it could hold any operations.
+
+    Raises:
+        FileNotFoundError: The file is missing.
+        ValueError: The weights do not have this hash, or those of an ONNX file not that of params.yaml.
+    """
+    shape = tuple(facts.image_shape)
+    if architecture.library == ONNX:
+        with open_file(path) as stream:
+            content = stream.read(MOST_BYTES)
+        pinned = params.read(Pin, f"pretrained.networks.{facts.network}").sha256
+        for expected in (sha256, pinned):
+            if (found := hashlib.sha256(content).hexdigest()) != expected:
+                raise ValueError(f"{path}: expected a file with SHA-256 {expected}, got {found}.")
+        return open_onnx(facts.network, architecture, shape, content, str(path))
+    whole = make_backbone(facts.network, architecture, shape)
+    load_weights(whole, path)
+    if (found := sha256_of(whole)) != sha256:
+        raise ValueError(f"{path}: expected tensors with SHA-256 {sha256}, got {found}.")
+    return whole

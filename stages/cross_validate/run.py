@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stages import models
+from stages.backbones.weights import TAIL_WEIGHTS
 from stages.core.files import check_own, replacing_folder, write_json
 from stages.core.tables import read_table, write_table
 from stages.core.terminal import progress
@@ -25,7 +26,6 @@ from stages.cross_validate.logistic_trainings import LogisticTrainer
 from stages.cross_validate.outcomes import Outcome
 from stages.cross_validate.trainings import Training, column_apart, plan_trainings
 from stages.cross_validate.whole_trainings import WholeTrainer
-from stages.networks.backbones import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, pool, read_inputs
 from stages.training.checkpoints import fingerprint, imported_files, load_arrays, open_folder, save_arrays

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from stages.backbones.onnx_layer import find_network
 from stages.networks.operations import leaves
 
 IMAGES, PROBABILITIES, NOVELTY = "images", "probabilities", "novelty"  # names of a file's input and outputs
@@ -50,16 +51,24 @@ class Format:
 
     packages: tuple[str, ...]
     memory: int
-    convert: Callable[[keras.Model, dict[str, Any]], bytes]
+    convert: Callable[[keras.Model, dict[str, Any], keras.Model | None], bytes]
     open: Callable[[bytes], Predictor]
     example: str
 
 
-def convert(model: keras.Model, facts: dict[str, Any], kind: str) -> tuple[bytes, Predictor]:
+def convert(
+    model: keras.Model, facts: dict[str, Any], kind: str, frozen: keras.Model | None = None
+) -> tuple[bytes, Predictor]:
     """Convert a network; return the content of the file, and a function that runs the file on images.
 
     The function takes images as float32 in [0, 255], and returns each of the network's outputs by its name:
     probabilities, and novelty if the network has a second output.
+
+    Args:
+        model: The network, from images; or from the features of the frozen part.
+        facts: What the file says of it.
+        kind: The format.
+        frozen: The part from images to features, if it is an ONNX file behind a layer that scales.
 
     Raises:
         ValueError: The network is too large for the format or this machine, or has layers that the format lacks.
@@ -69,7 +78,7 @@ def convert(model: keras.Model, facts: dict[str, Any], kind: str) -> tuple[bytes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras makes calls that NumPy and TensorFlow deprecate.
         try:
-            content = FORMATS[kind].convert(named, facts)
+            content = FORMATS[kind].convert(named, facts, frozen)
             return content, FORMATS[kind].open(content)
         except Exception as error:  # Converters and runtimes raise errors of any type.
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -105,7 +114,7 @@ def is_mixed(model: keras.Model) -> bool:
     return any(layer.compute_dtype != "float32" for layer in leaves(model))
 
 
-def to_onnx(model: keras.Model, facts: dict[str, Any]) -> bytes:
+def to_onnx(model: keras.Model, facts: dict[str, Any], frozen: keras.Model | None) -> bytes:
     """Return the content of an ONNX file, with each fact as JSON in its metadata.
 
     The names in the file and their order differ from run to run, because tf2onnx iterates over sets; the numbers do
@@ -113,13 +122,12 @@ def to_onnx(model: keras.Model, facts: dict[str, Any]) -> bytes:
     """
     import onnx
 
-    # tf2onnx logs unknown layers as errors and writes them nevertheless; the runtime then refuses the file.
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"  # otherwise tf2onnx copies the network for each of a dozen passes
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        model.export(path, format="onnx", verbose=False, input_signature=signature(model))
-        proto = onnx.load(path)
+    if frozen and (network := find_network(frozen)):
+        from stages.export.onnx_join import join
+
+        proto = join(frozen.layers[1], network, model, as_proto)
+    else:
+        proto = as_proto(model)
     for tensor in (*proto.graph.input, *proto.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "n"
     onnx.helper.set_model_props(proto, {name: json.dumps(value) for name, value in facts.items()})
@@ -127,10 +135,29 @@ def to_onnx(model: keras.Model, facts: dict[str, Any]) -> bytes:
     return content
 
 
-def to_tflite(model: keras.Model, facts: dict[str, Any]) -> bytes:
-    """Return the content of a TFLite file of built-in operations, followed by a zip archive as in TFLite's metadata."""
+def as_proto(model: keras.Model, version: int | None = None) -> Any:
+    """Return Keras's layers as an ONNX graph, of this version of its operations or tf2onnx's own."""
+    import onnx
+
+    # tf2onnx logs unknown layers as errors and writes them nevertheless; the runtime then refuses the file.
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    os.environ["TF2ONNX_CATCH_ERRORS"] = "FALSE"  # otherwise tf2onnx copies the network for each of a dozen passes
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        model.export(path, format="onnx", verbose=False, input_signature=signature(model), opset_version=version)
+        return onnx.load(path)
+
+
+def to_tflite(model: keras.Model, facts: dict[str, Any], frozen: keras.Model | None) -> bytes:
+    """Return the content of a TFLite file of built-in operations, followed by a zip archive as in TFLite's metadata.
+
+    Raises:
+        ValueError: The frozen part is an ONNX file.
+    """
     import tensorflow as tf
 
+    if frozen:
+        raise ValueError("a backbone in an ONNX file, which only --to onnx takes in")
     built_in = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.tflite"
@@ -143,7 +170,7 @@ def to_tflite(model: keras.Model, facts: dict[str, Any]) -> bytes:
 
 def signature(model: keras.Model) -> list[keras.InputSpec]:
     """Return the input of the file: any number of images."""
-    return [keras.InputSpec(shape=model.inputs[0].shape, dtype="float32", name=IMAGES)]
+    return [keras.InputSpec(shape=model.inputs[0].shape, dtype=model.inputs[0].dtype, name=IMAGES)]
 
 
 def open_onnx(content: bytes) -> Predictor:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stages.backbones.onnx_layer import find_network
 from stages.classifier.familiarity import Familiarity
 from stages.classifier.model_facts import Facts
 from stages.classifier.open_classifier import Classifier
@@ -49,18 +50,20 @@ def run(kind: str, classifier: Classifier, pixels: Path, split: Path, target: Pa
             a novelty of the file differs from the model's by more than TOLERANCE.
     """
     images, image_ids = read_test(pixels, split, classifier)
-    whole, familiarity, batch_size = classifier.whole_model(), classifier.familiarity, classifier.use.batch_size
+    frozen = classifier.frozen if classifier.frozen and find_network(classifier.frozen) else None
+    whole, given = (classifier.model, classifier.rows(images)) if frozen else (classifier.whole_model(), images)
+    familiarity, batch_size = classifier.familiarity, classifier.use.batch_size
     exact = in_32_bits(whole)
     written = with_novelty(exact, familiarity.references) if familiarity else exact
-    content, network = convert(written, describe_network(classifier.facts, familiarity), kind)
+    content, network = convert(written, describe_network(classifier.facts, familiarity), kind, frozen)
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     answers = [network(batch.astype(np.float32)) for batch in batches]
     found = np.concatenate([answer[PROBABILITIES] for answer in answers])
     trained = classifier.probabilities(images)
-    parity = measure_parity(predict(exact, images, batch_size) if is_mixed(whole) else trained, found, image_ids)
+    parity = measure_parity(predict(exact, given, batch_size) if is_mixed(whole) else trained, found, image_ids)
     check_difference(kind, "probabilities", parity.largest, len(images))
     if familiarity:  # Of mixed precision, too, compared in 32 bits.
-        features = predict(last_features(exact), images, batch_size)
+        features = predict(last_features(exact), given, batch_size)
         novelty = np.concatenate([answer[NOVELTY] for answer in answers])
         largest = float(np.abs(novelty - measure_novelty(features, familiarity.references)).max())
         check_difference(kind, "novelty", largest, len(images))

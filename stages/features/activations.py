@@ -8,9 +8,11 @@ import keras
 import numpy as np
 from pydantic import Field
 
+from stages.backbones.libraries import parse_architecture
+from stages.backbones.parts import cut, on_pixels
+from stages.backbones.weights import open_backbone
 from stages.core import params
 from stages.core.files import read_json
-from stages.networks.backbones import cut, make_backbone, on_pixels, parse_architecture
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, check_side, read_inputs
 from stages.networks.network_params import Scaling
@@ -68,8 +70,7 @@ def load_parts(job: Job) -> Parts:
     inputs = read_inputs(job.source)
     check_side(inputs.shape, row.min_side, job.network)
     fix(0, job.settings.threads)
-    backbone = make_backbone(job.network, row, inputs.shape)
-    backbone.load_weights(job.weights / "backbone.weights.h5")
+    backbone = open_backbone(job.network, row, inputs.shape, job.weights)
     frozen, tail = cut(backbone, job.boundary.trainable_layers)
     return Parts(inputs, backbone, frozen, tail, on_pixels(frozen, job.boundary.scaling, inputs.shape))
 

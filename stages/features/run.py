@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from stages.backbones.onnx_layer import find_network
+from stages.backbones.weights import ONNX_FILE, TAIL_WEIGHTS
 from stages.core.files import read_json, replacing_folder, write_json
 from stages.core.terminal import progress
 from stages.features.activations import Features, Job, Parts, activate, load_parts
 from stages.images.machines import spread
-from stages.networks.backbones import TAIL_WEIGHTS
 from stages.networks.inputs import BACKBONE_FACTS, FEATURES, FILTERS, PREPROCESSING, VIEWS
 from stages.networks.layer_graph import first_kernels
 from stages.networks.operations import count_multiply_adds
@@ -35,21 +37,34 @@ def run(job: Job, target: Path) -> None:
             save_rows(folder / VIEWS, parts, job, job.settings.views)
         if parts.tail is not None:
             save_weights(parts.tail, folder / TAIL_WEIGHTS)
+        if network := find_network(parts.backbone):
+            (folder / ONNX_FILE).write_bytes(network.content)  # for who builds the frozen part
+        parameters, multiply_adds, kernel = measure(parts)
         facts = {
             "network": job.network,
             "image_shape": list(parts.inputs.shape),
             "scaling": boundary.scaling,
             "trainable_layers": boundary.trainable_layers,
-            "frozen_parameters": parts.frozen.count_params(),
-            "frozen_multiply_adds": count_multiply_adds(parts.frozen),
+            "frozen_parameters": parameters,
+            "frozen_multiply_adds": multiply_adds,
             "batch_size": job.settings.batch_size,
             **read_json(job.weights / "weights.json"),
         }
         write_json(facts, folder / BACKBONE_FACTS)
-        (kernel,) = first_kernels(parts.backbone).values()
         np.save(folder / FILTERS, kernel)
         for name in ("index.csv", PREPROCESSING):
             (folder / name).write_bytes((job.source / name).read_bytes())
+
+
+def measure(parts: Parts) -> tuple[int, int, npt.NDArray[np.float32]]:
+    """Return parameters and multiply-adds of the frozen part, and the kernels of the backbone's first convolution."""
+    if network := find_network(parts.backbone):
+        from stages.backbones import onnx_costs  # needs ONNX, which Keras's networks do not
+
+        costs = onnx_costs.count_parameters(network), onnx_costs.count_multiply_adds(network)
+        return *costs, onnx_costs.first_kernels(network)
+    (kernel,) = first_kernels(parts.backbone).values()
+    return parts.frozen.count_params(), count_multiply_adds(parts.frozen), kernel
 
 
 def check_augmentation(settings: Features, amounts: Augmentation) -> None:

@@ -28,6 +28,16 @@ def fix(seed: int, threads: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def current_threads() -> int:
+    """Return the number of threads that `fix` has set; 0 without."""
+    if keras.backend.backend() != "tensorflow":
+        return 0
+    import tensorflow as tf
+
+    number: int = tf.config.threading.get_intra_op_parallelism_threads()
+    return number
+
+
 def set_conventions() -> None:
     """Set the types and the layout of tensors, which a person's `~/.keras/keras.json` may change."""
     keras.config.set_floatx("float32")

@@ -1,17 +1,20 @@
 """Pretrained: the published weights of a backbone, checked by the hash of their tensors."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Self
 
 import keras
 from pydantic import AfterValidator, Field, model_validator
 
+from stages.backbones.libraries import ONNX, Architecture, make_backbone
+from stages.backbones.weights import WEIGHTS, file_of, open_onnx, sha256_of
 from stages.core import params
 from stages.core.files import replacing_folder, write_json
-from stages.networks.backbones import Architecture, make_backbone, sha256_of
 from stages.networks.determinism import set_conventions
 from stages.networks.weight_files import save_weights
+from stages.pretrained.onnx_files import fetch_onnx
 from stages.pretrained.weights import MIRRORS, keep, load_from, load_pinned
 
 RANDOM = "random"
@@ -52,6 +55,8 @@ class Source(Architecture, extra="forbid"):
             raise ValueError(f"expected a sha256 to check {unchecked[0]} by, or the mirror keras alone, got none.")
         if self.library == "keras_cv" and "keras" in self.mirrors:
             raise ValueError("expected mirrors that hold weights of KerasCV's networks, pip: or file:, got keras.")
+        if self.library == ONNX and (self.sha256 is None or len(unchecked) < len(self.mirrors)):
+            raise ValueError("expected a sha256 of the ONNX file, and mirrors pip: or file: that have it, got others.")
         return self
 
 
@@ -64,7 +69,7 @@ class Pretrained(params.Section):
 
 
 def run(name: str, settings: Pretrained, target: Path) -> None:
-    """Write `backbone.weights.h5` and `weights.json` to the target.
+    """Write `backbone.weights.h5`, or the file `backbone.onnx`, and `weights.json` to the target.
 
     Raises:
         ValueError: There is no such network, it cannot be built, or no mirror gives the weights.
@@ -73,49 +78,76 @@ def run(name: str, settings: Pretrained, target: Path) -> None:
         known = ", ".join(settings.networks)
         raise ValueError(f"params.yaml backbones: expected entries of pretrained.networks ({known}), got {name}.")
     set_conventions()
-    keras.utils.clear_session()  # Saved files hold the numbers of layers.
-    keras.utils.set_random_seed(settings.seed)
     source = settings.networks[name]
-    backbone = make_backbone(name, source, (source.min_side, source.min_side, 3))
-    is_pretrained = load_first(name, backbone, settings)
+    save = save_onnx if source.library == ONNX else save_layers
     with replacing_folder(target, "pretrained") as folder:
-        save_weights(backbone, folder / "backbone.weights.h5")
+        is_pretrained, sha256 = save(name, settings, folder)
         facts = {
             "pretrained": is_pretrained,
-            "sha256": sha256_of(backbone),
+            "sha256": sha256,
             "credit": source.credit if is_pretrained else "",
             **source.model_dump(include=set(Architecture.model_fields)),
         }
         write_json(facts, folder / "weights.json")
 
 
-def load_first(name: str, backbone: keras.Model, settings: Pretrained) -> bool:
-    """Load the weights from the first mirror that gives them, and return whether they are pretrained.
+def save_layers(name: str, settings: Pretrained, folder: Path) -> tuple[bool, str]:
+    """Write the weights of the network's layers; return whether they are pretrained, and their hash.
 
     Weights of which the hash is known are kept in the cache.
 
     Raises:
-        ValueError: No mirror gives the weights, or the disk of the cache is full.
+        ValueError: The network cannot be built, no mirror gives the weights, or the disk of the cache is full.
     """
-    problems, source = [], settings.networks[name]
-    pin = source.sha256
-    initial = backbone.get_weights()
-    for mirror in source.mirrors:
+    source = settings.networks[name]
+    keras.utils.clear_session()  # Saved files hold the numbers of layers.
+    keras.utils.set_random_seed(settings.seed)
+    backbone = make_backbone(name, source, (source.min_side, source.min_side, 3))
+    initial, pin = backbone.get_weights(), source.sha256
+
+    def load(mirror: str) -> str:
+        if mirror == RANDOM:
+            check_random(settings)
+            backbone.set_weights(initial)  # A refused mirror may have left its weights.
+            return "a random generator"
+        return load_pinned(source, backbone, mirror, pin) if pin else load_from(source, backbone, mirror)
+
+    mirror, origin = ask_mirrors(name, source.mirrors, load)
+    if pin and origin == mirror:
+        keep(backbone, pin)
+    save_weights(backbone, folder / WEIGHTS)
+    return mirror != RANDOM, sha256_of(backbone)
+
+
+def save_onnx(name: str, settings: Pretrained, folder: Path) -> tuple[bool, str]:
+    """Write the network's ONNX file; return that it is pretrained, and its hash.
+
+    Raises:
+        ValueError: No mirror has the file, or it is no network from images to features.
+    """
+    source, where = settings.networks[name], f"params.yaml pretrained.networks.{name}"
+    pin, path = str(source.sha256), folder / file_of(source)
+    ask_mirrors(name, source.mirrors, lambda mirror: fetch_onnx(mirror, pin, path))
+    backbone = open_onnx(name, source, (source.min_side, source.min_side, 3), path.read_bytes(), where)
+    return True, sha256_of(backbone)
+
+
+def ask_mirrors(name: str, mirrors: list[str], load: Callable[[str], str]) -> tuple[str, str]:
+    """Return the first mirror that gives the weights, and their origin, as `load` returns it.
+
+    Raises:
+        ValueError: No mirror gives them.
+    """
+    problems = []
+    for mirror in mirrors:
         try:
-            if mirror == RANDOM:
-                check_random(settings)
-                backbone.set_weights(initial)  # A refused mirror may have left its weights.
-                origin = "a random generator"
-            else:
-                origin = load_pinned(source, backbone, mirror, pin) if pin else load_from(source, backbone, mirror)
+            origin = load(mirror)
         except ValueError as error:
             problems.append(str(error))
             print(f"pretrained {error}", file=sys.stderr)
         else:
             print(f"pretrained {name}: weights from {origin}")
-            if pin and origin == mirror:
-                keep(backbone, pin)
-            return mirror != RANDOM
+            return mirror, origin
     raise ValueError(
         f"params.yaml pretrained.networks.{name}.mirrors: expected one that answers, got: {' '.join(problems)}"
     )

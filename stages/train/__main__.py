@@ -30,7 +30,7 @@ def main() -> None:
     amounts = read_augmentation(settings.augmentation)
     timing = run(name, module, settings, amounts, arguments.source, arguments.split, arguments.target, arguments.live)
     model = keras.models.load_model(arguments.target / "model.keras", compile=False)
-    timing["images_per_second"] = speeds(read_json(arguments.target / "network.json"), model)
+    timing["images_per_second"] = speeds(read_json(arguments.target / "network.json"), model, arguments.source)
     write_json(timing, arguments.timing)
 
 

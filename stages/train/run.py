@@ -7,9 +7,9 @@ from typing import Any
 import keras
 
 from stages import models
+from stages.backbones.weights import TAIL_WEIGHTS
 from stages.core.files import check_own, replacing_folder, sha256, write_json
 from stages.core.tables import read_table, write_table
-from stages.networks.backbones import TAIL_WEIGHTS
 from stages.networks.determinism import fix
 from stages.networks.inputs import Inputs, divide, read_inputs
 from stages.results.history import as_table, best_epoch, count_epochs

@@ -3,20 +3,22 @@
 import resource
 import sys
 import time
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import keras
 import numpy as np
 
-from stages.networks.backbones import cut, on_pixels, rebuild
+from stages.backbones.parts import cut, on_pixels
+from stages.backbones.weights import rebuild
 
 BATCHES = (1, 32)
 SECONDS = 0.3  # the shortest time to measure a batch size for, after a warm-up
 REPEATS = 2  # and at least so often
 
 
-def speeds(facts: dict[str, Any], model: keras.Model) -> dict[str, float]:
+def speeds(facts: dict[str, Any], model: keras.Model, source: Path) -> dict[str, float]:
     """Return the images per second from pixels to probabilities, for each batch size.
 
     A model that is fed activations is measured with its frozen part. Its weights are random here, which takes as long
@@ -25,10 +27,11 @@ def speeds(facts: dict[str, Any], model: keras.Model) -> dict[str, float]:
     Args:
         facts: The content of the model's `network.json`.
         model: The model as it was saved.
+        source: The folder of pixels or activations that it learned from.
     """
     backbone, shape = facts["backbone"], tuple(facts["image_shape"])
     if backbone:
-        frozen, _ = cut(rebuild(backbone), backbone["trainable_layers"])
+        frozen, _ = cut(rebuild(backbone, source), backbone["trainable_layers"])
         pixels = keras.Input(shape)
         model = keras.Model(pixels, model(on_pixels(frozen, backbone["scaling"], shape)(pixels)))
     return {str(size): images_per_second(model, size) for size in BATCHES}

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from stages.backbones.weights import read_tail
 from stages.networks import heads
-from stages.networks.backbones import read_tail
 from stages.networks.inputs import Inputs, SplitRows, check_side
 from stages.training.batches import Batches, Data, balanced_weights
 from stages.training.hyperparams import Hyperparams

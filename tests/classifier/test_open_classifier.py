@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from stages import champion, models, preprocess
+from stages.backbones.weights import sha256_of
 from stages.classifier.model_facts import find_model, read_facts
 from stages.classifier.open_classifier import SECTIONS, Use, open_classifier
 from stages.core import params
@@ -20,13 +21,12 @@ from stages.evaluate import run as evaluate
 from stages.features import run as features
 from stages.features.activations import Boundary, Features, Job
 from stages.images.opening import UnusableImage
-from stages.networks.backbones import sha256_of
 from stages.networks.operations import count_multiply_adds
 from stages.pretrained import run as pretrained
 from stages.train import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
-from tests.backbones import TINY, make
+from tests.catalog import TINY, make
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 

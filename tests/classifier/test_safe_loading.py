@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from stages import models
+from stages.backbones.parts import cut, valid_cuts
 from stages.classifier.safe_loading import check_objects, load_checked, load_weights
 from stages.networks import heads
-from stages.networks.backbones import cut, valid_cuts
 from stages.training.hyperparams import read_settings
 from stages.training.saving import save
-from tests.backbones import NETWORKS, make, network_of
+from tests.catalog import NETWORKS, make, network_of
 
 pytestmark = pytest.mark.usefixtures("tensors")
 

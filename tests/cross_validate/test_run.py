@@ -21,7 +21,7 @@ from stages.split.folds import CrossValidation, deal_folds
 from stages.train import run as train
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation
-from tests.backbones import TINY
+from tests.catalog import TINY
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import io
 import json
 import subprocess
@@ -14,6 +15,9 @@ import pandas as pd
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from stages.backbones.libraries import LIBRARIES, Architecture, make_backbone
+from stages.backbones.onnx_file import open_network
+from stages.backbones.weights import sha256_of
 from stages.classifier import frozen_part
 from stages.classifier import open_classifier as classifiers
 from stages.core import params
@@ -24,7 +28,6 @@ from stages.export import formats as exporting
 from stages.export import run as export
 from stages.export.novelty import with_novelty
 from stages.networks.answer_limits import LIMITS, REFERENCES
-from stages.networks.backbones import LIBRARIES, Architecture, make_backbone, sha256_of
 from stages.networks.layer_graph import last_features
 from stages.networks.layers import probabilities as last_layer
 from stages.networks.layers import scaling_layer
@@ -32,7 +35,7 @@ from stages.networks.novelty import make_references, measure_novelty
 from stages.networks.operations import leaves
 from stages.training.hyperparams import read_settings
 from stages.training.saving import save
-from tests.backbones import NETWORKS, network_of
+from tests.catalog import NETWORKS, PADDLE, network_of
 from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "project")
@@ -246,6 +249,63 @@ def test_a_network_on_activations_is_exported_with_its_backbone(kind, images, da
     assert not parity.relabelled
 
 
+@pytest.fixture
+def on_a_file(tmp_path, draw, project):
+    """A classifier of a head on an ONNX file, which params.yaml has, its images and its data."""
+    shape, content = (32, 48, 3), PADDLE.read_bytes()
+    images = draw_images(draw, shape)
+    pin = hashlib.sha256(content).hexdigest()
+    row = {"library": "onnx", "architecture": "Paddle", "options": {"output": "conv2d_53.tmp_0"}, "min_side": 32}
+    project("pretrained.networks.vgg16", row | {"credit": "by somebody", "sha256": pin, "mirrors": ["file:a.onnx"]})
+    (tmp_path / "pretrained" / "vgg16").mkdir(parents=True)
+    (tmp_path / "pretrained" / "vgg16" / "backbone.onnx").write_bytes(content)
+    facts = {"scaling": "imagenet_bgr", "trainable_layers": 0, "batch_size": 5, "sha256": pin, **row}
+    head = keras.Sequential([keras.Input((16, 24, 8)), keras.layers.GlobalAveragePooling2D(), last_layer(3)])
+    bgr = images[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
+    rows = open_network(content, row["options"]["output"], shape, 1, "").features(bgr)
+    decide(head, rows)
+    folder = write_model(tmp_path / "model", head, "vgg16", shape, facts)
+    (tmp_path / "data").mkdir()
+    expected = np.asarray(head(rows))
+    return SimpleNamespace(folder=folder, images=images, data=write_data(tmp_path / "data", images), expected=expected)
+
+
+def test_a_head_on_an_onnx_file_answers_as_it_learned(on_a_file):
+    found = open_model(on_a_file.folder).probabilities(on_a_file.images)
+    np.testing.assert_allclose(found, on_a_file.expected, atol=1e-5)
+    assert len(set(found.argmax(axis=1))) > 1
+
+
+@pytest.mark.slow
+def test_a_head_on_an_onnx_file_is_exported_with_it(on_a_file, tmp_path):
+    target = tmp_path / "out.onnx"
+    parity, _ = export.run("onnx", open_model(on_a_file.folder), *on_a_file.data, target)
+    assert (parity.count, parity.relabelled) == (7, [])
+    found = run_file("onnx", target.read_bytes(), on_a_file.images)
+    np.testing.assert_allclose(found, on_a_file.expected, atol=export.TOLERANCE)
+    (given,) = onnx.load(target).graph.input
+    assert given.name == "images"
+    with pytest.raises(ValueError, match=r"^--to tflite: expected layers .*, got: a backbone in an ONNX file, which"):
+        export.run("tflite", open_model(on_a_file.folder), *on_a_file.data, tmp_path / "out.tflite")
+    assert not (tmp_path / "out.tflite").exists()
+
+
+@pytest.mark.parametrize("where", ["model", "pretrained/vgg16"])
+def test_an_onnx_file_without_the_hash_of_params_yaml_is_not_run(on_a_file, tmp_path, monkeypatch, where):
+    other = tmp_path / where / "backbone.onnx"
+    other.write_bytes(PADDLE.read_bytes() + b" ")
+    monkeypatch.setattr(frozen_part, "open_onnx", None)
+    with pytest.raises(ValueError, match=r"backbone\.onnx: expected a file with SHA-256 [0-9a-f]{64}, got "):
+        open_model(on_a_file.folder)
+
+
+def test_an_onnx_file_that_only_the_model_vouches_for_is_not_run(on_a_file, tmp_path, monkeypatch, project):
+    project("pretrained.networks.vgg16.sha256", "1" * 64)
+    monkeypatch.setattr(frozen_part, "open_onnx", None)
+    with pytest.raises(ValueError, match=r"backbone\.onnx: expected a file with SHA-256 1111"):
+        open_model(on_a_file.folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "kind"),
@@ -374,10 +434,10 @@ def test_the_same_command_writes_the_same_bytes(classifier, data, tmp_path, root
 @pytest.mark.slow
 @pytest.mark.parametrize(("shift", "kind"), [(0.01, "onnx"), (np.nan, "tflite")])
 def test_a_file_that_says_something_else_is_not_written(shift, kind, classifier, data, tmp_path, monkeypatch):
-    def convert(model, facts):
+    def convert(model, facts, frozen):
         bias = next(layer for layer in leaves(model) if layer.name == "probabilities").bias
         bias.assign(bias + np.array([shift, 0, 0]))
-        return whole.convert(model, facts)
+        return whole.convert(model, facts, frozen)
 
     whole = exporting.FORMATS[kind]
     monkeypatch.setitem(exporting.FORMATS, kind, dataclasses.replace(whole, convert=convert))

@@ -1,8 +1,12 @@
+import hashlib
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+from stages.backbones.onnx_costs import count_multiply_adds
+from stages.backbones.onnx_file import open_network
 from stages.core.files import read_json, write_json
 from stages.core.tables import read_table
 from stages.features import run as features
@@ -12,9 +16,10 @@ from stages.networks.inputs import read_inputs
 from stages.networks.layers import scaling_layer
 from stages.pretrained import run as pretrained
 from stages.train import run as train
+from stages.train.timing import speeds
 from stages.training.hyperparams import read_settings
 from stages.transforms.affine import Augmentation, augment
-from tests.backbones import make, make_whole, row_of
+from tests.catalog import PADDLE, make, make_whole, row_of
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 
@@ -127,6 +132,26 @@ def test_a_tail_goes_on_from_the_pretrained_weights(weights, job, training, tmp_
     np.testing.assert_allclose(tail.get_layer("last_conv").get_weights()[0], kernel, atol=1e-8)
     parameters = read_json(tmp_path / "model" / "network.json")["parameters"]
     assert parameters == 512 + head_parameters
+
+
+def test_a_backbone_in_an_onnx_file_gives_activations_like_any_other(pixels, job, tmp_path):
+    np.save(pixels / "images.npy", random_images(32))
+    content = PADDLE.read_bytes()
+    row = {"library": "onnx", "architecture": "Paddle", "options": {}, "min_side": 32}
+    sha256 = hashlib.sha256(content).hexdigest()
+    source = pretrained.Source(credit="by somebody", sha256=sha256, mirrors=[f"file:{PADDLE}"], **row)
+    settings = pretrained.Pretrained(allow_random=False, seed=0, networks={NAME: source})
+    pretrained.run(NAME, settings, tmp_path / "onnx")
+    features.run(job._replace(weights=tmp_path / "onnx"), tmp_path / "out")
+    network = open_network(content, "", (32, 32, 3), 1, "")
+    expected = network.features(random_images(32) / 127.5 - 1)
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "features.npy"), expected, atol=1e-4)
+    facts = read_json(tmp_path / "out" / "backbone.json")
+    assert (facts["library"], facts["sha256"], facts["pretrained"]) == ("onnx", sha256, True)
+    assert (facts["frozen_parameters"], facts["frozen_multiply_adds"]) == (1190, count_multiply_adds(network))
+    assert np.load(tmp_path / "out" / "filters.npy").shape == (3, 3, 3, 8)
+    model = keras.Sequential([keras.Input(expected.shape[1:]), keras.layers.GlobalAveragePooling2D()])
+    assert speeds({"backbone": facts, "image_shape": [32, 32, 3]}, model, tmp_path / "out")["1"] > 0
 
 
 def test_images_too_small_for_the_backbone_are_refused(pixels, job, tmp_path):

@@ -8,13 +8,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import models
+from stages.backbones.libraries import make_backbone
+from stages.backbones.parts import cut
+from stages.backbones.weights import sha256_of
 from stages.core import params
-from stages.networks.backbones import cut, make_backbone, sha256_of
 from stages.networks.layers import SCALINGS, scaling_layer
 from stages.pretrained.run import Pretrained
 from stages.training.hyperparams import read_settings
 from stages.training.saving import save
-from tests.backbones import NETWORKS, make, network_of
+from tests.catalog import NETWORKS, make, network_of
 from tests.repositories import warm_environment
 
 pytestmark = pytest.mark.usefixtures("tensors", "in_root")
@@ -123,7 +125,7 @@ def test_two_processes_give_the_same_weights(root):
     script = f"""
 import json, keras
 from stages import models
-from stages.networks.backbones import sha256_of
+from stages.backbones.weights import sha256_of
 from stages.training.hyperparams import read_settings
 hashes = {{}}
 for name in reversed({names}):

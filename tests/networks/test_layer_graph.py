@@ -9,7 +9,7 @@ from stages.networks import heads
 from stages.networks.layer_graph import find_maps, first_kernels, halves, last_features, trace
 from stages.networks.layers import probabilities, scaling_layer
 from stages.training.hyperparams import read_settings
-from tests.backbones import NETWORKS, network_of
+from tests.catalog import NETWORKS, network_of
 
 pytestmark = pytest.mark.usefixtures("tensors")
 

@@ -5,13 +5,14 @@ import h5py
 import keras
 import pytest
 
+from stages.backbones.libraries import LIBRARIES
+from stages.backbones.weights import sha256_of
 from stages.core import params
 from stages.core.files import read_json
 from stages.networks import weight_files
-from stages.networks.backbones import LIBRARIES, sha256_of
 from stages.pretrained import run as pretrained
 from stages.pretrained import weights
-from tests.backbones import TINY, make
+from tests.catalog import TINY, make
 
 pytestmark = pytest.mark.usefixtures("tensors", "tiny_networks")
 

@@ -12,12 +12,12 @@ import keras
 import numpy as np
 import pytest
 
+from stages.backbones.weights import sha256_of
 from stages.core.files import read_json
-from stages.networks.backbones import sha256_of
 from stages.pretrained import run as pretrained
 from stages.pretrained.torch_files import MAGIC, VERSION, read_tensors
 from stages.pretrained.weights import COUNTER, fill
-from tests.backbones import make
+from tests.catalog import make
 from tests.pretrained.test_run import NAME, SHAPE, settings_of
 
 INFO = {"protocol_version": VERSION, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}

@@ -1,4 +1,4 @@
-"""Backbones for tests: those of params.yaml, and the tiny one of tests/tiny_network."""
+"""Backbones for tests: those of params.yaml, the tiny one of tests/tiny_network, and an ONNX file."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,12 +6,13 @@ from types import SimpleNamespace
 from ruamel.yaml import YAML
 
 from stages import models
+from stages.backbones.libraries import Architecture, make_backbone
 from stages.models import published
 from stages.networks import heads
-from stages.networks.backbones import Architecture, make_backbone
 from stages.networks.layers import scaling_layer
 
 PUBLISHED = YAML(typ="safe").load(Path(__file__).parents[1] / "params.yaml")["pretrained"]["networks"]
+PADDLE = Path(__file__).parent / "backbones" / "paddle_ocr.onnx"
 TINY = {"library": "tests", "architecture": "tiny", "options": {}, "min_side": 8}
 
 # The networks with a file, and one without.

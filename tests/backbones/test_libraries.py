@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from stages.networks.backbones import Architecture, cut, make_backbone, rebuild, sha256_of, valid_cuts
-from tests.backbones import PUBLISHED, architecture_of, make
+from stages.backbones.libraries import Architecture, make_backbone
+from stages.backbones.parts import cut, valid_cuts
+from stages.backbones.weights import rebuild, sha256_of
+from tests.catalog import PUBLISHED, architecture_of, make
 
 pytestmark = pytest.mark.usefixtures("tensors")
 
@@ -95,7 +97,7 @@ def test_a_row_that_no_library_can_build_is_one_line(changes, message):
 
 
 def test_a_row_of_another_library_is_refused_with_the_choices():
-    with pytest.raises(ValueError, match=r"expected one of keras, keras_cv, got torch"):
+    with pytest.raises(ValueError, match=r"expected one of keras, keras_cv, onnx, got torch"):
         Architecture(library="torch", architecture="resnet18", options={}, min_side=32)
 
 
@@ -131,10 +133,10 @@ def test_every_row_of_params_is_built_at_its_smallest_side(name):
         assert make(name, (side, side, 3)).name == name
 
 
-def test_facts_of_an_earlier_version_are_one_line():
+def test_facts_of_an_earlier_version_are_one_line(tmp_path):
     facts = {"network": "xception", "image_shape": [71, 71, 3], "trainable_layers": 6}
     with pytest.raises(ValueError, match=r"^the activations of xception library: expected a value, got nothing\.$"):
-        rebuild(facts)
+        rebuild(facts, tmp_path)
 
 
 def test_weights_that_keras_cv_does_not_hold_are_refused():

@@ -1,0 +1,152 @@
+"""A network in an ONNX file, run by ONNX Runtime: from images to the tensor of features that params.yaml names."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+COLOURS = 3
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+
+
+class Unfit(ValueError):
+    """The reason why a file is not taken, in a line of ours."""
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """A network from images `(n, height, width, 3)` to features `(n, h, w, channels)`.
+
+    Attributes:
+        content: The bytes of its file.
+        proto: What they say, with the tensor of features as the only output.
+        session: The network in ONNX Runtime.
+        image_shape: Height, width and channels of the images.
+    """
+
+    content: bytes
+    proto: onnx.ModelProto
+    session: onnxruntime.InferenceSession
+    image_shape: Shape
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def has_channels_first(self) -> bool:
+        """Whether channels come before height and width, in images and in features."""
+        return bool(self.session.get_inputs()[0].shape[1] == COLOURS)
+
+    def arrange(self, images: Array) -> Array:
+        """Return images in the order and type of the network's input."""
+        (given,) = self.session.get_inputs()
+        arranged = images.transpose(0, 3, 1, 2) if self.has_channels_first else images
+        return np.ascontiguousarray(arranged, TYPES[given.type])
+
+    def features(self, images: Array) -> npt.NDArray[np.float32]:
+        """Return the features of images; of vectors height and width are 1."""
+        found = self.run(images).astype(np.float32)
+        if found.ndim == 2:
+            return found[:, np.newaxis, np.newaxis]
+        return np.ascontiguousarray(found.transpose(0, 2, 3, 1) if self.has_channels_first else found)
+
+    def run(self, images: Array) -> Array:
+        """Return the features of images as the file has them: `(n, channels)`, or maps in its own order.
+
+        Raises:
+            Unfit: They have another shape.
+        """
+        (given,) = self.session.get_inputs()
+        arranged, batch = self.arrange(images), 1 if given.shape[0] == 1 else max(1, len(images))
+        parts = [arranged[first : first + batch] for first in range(0, len(arranged), batch)]
+        found: Array = np.concatenate([self.session.run(None, {given.name: part})[0] for part in parts])
+        if found.ndim not in (2, 4) or len(found) != len(images):
+            raise Unfit(f"expected maps or vectors of features, got an output of the shape {found.shape}.")
+        return found
+
+
+def open_network(content: bytes, output: str, image_shape: Shape, threads: int, where: str) -> OnnxNetwork:
+    """Return the network of a file.
+
+    Args:
+        content: The bytes of the file.
+        output: The name of the tensor of features, any in the file; empty for the only output.
+        image_shape: Height, width and channels of the images.
+        threads: The threads that ONNX Runtime uses.
+        where: What errors begin with.
+
+    Raises:
+        ValueError: The file is no network from such images to features, or its weights are in other files.
+    """
+    try:
+        proto = choose_output(onnx.load_from_string(content), output)
+        check_whole(proto)
+        network = OnnxNetwork(content, proto, start(proto, threads), image_shape)
+        check_input(network.session)
+        network.features(np.zeros((1, *image_shape), np.float32))
+    except Unfit as error:
+        raise ValueError(f"{where}: {error}") from error
+    except Exception as error:  # A damaged file, or images of another size, make parser and runtime raise anything.
+        size = "x".join(map(str, image_shape[:2]))
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{where}: expected an ONNX file that takes images of {size} pixels, got: {reason}") from error
+    return network
+
+
+def choose_output(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """Return the network with the tensor of this name as its only output.
+
+    Raises:
+        Unfit: There is no such tensor, or there are several outputs and no name.
+    """
+    outputs = [output.name for output in proto.graph.output]
+    if not outputs:
+        raise Unfit("expected an ONNX file with an output, got none.")
+    if not name and len(outputs) > 1:
+        raise Unfit(f"expected options.output to name one of the outputs, {', '.join(outputs)}, got none.")
+    if name and name not in {made for node in proto.graph.node for made in node.output}:
+        raise Unfit(f"expected options.output to name a tensor of the file, such as {outputs[0]}, got {name}.")
+    if name:
+        del proto.graph.output[:]
+        proto.graph.output.append(onnx.ValueInfoProto(name=name))
+    return proto
+
+
+def check_whole(proto: onnx.ModelProto) -> None:
+    """Check that all weights are in the file.
+
+    Raises:
+        Unfit: Some are in other files, of which it could name any.
+    """
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
+        raise Unfit("expected all weights in the file, got some in others.")
+
+
+def check_input(session: onnxruntime.InferenceSession) -> None:
+    """Check that there is one input, of images in colour, of one or any number at once.
+
+    Raises:
+        Unfit: There is another.
+    """
+    inputs = session.get_inputs()
+    shape = inputs[0].shape if len(inputs) == 1 and inputs[0].type in TYPES else []
+    are_images = len(shape) == 4 and COLOURS in (shape[1], shape[3])
+    if not are_images or (isinstance(shape[0], int) and shape[0] != 1):
+        found = ", ".join(f"{each.name}: {each.type} {each.shape}" for each in inputs)
+        raise Unfit(f"expected one input of images, one or any number, with 3 channels first or last, got {found}.")
+
+
+def start(proto: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:
+    """Return a network in ONNX Runtime, which computes the same bits with the same number of threads."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4  # not about what it finds odd in a file
+    return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,36 @@
+"""Files in Python packages, which are downloaded and read, but never installed, so that none of their code runs."""
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+DOWNLOAD_TIMEOUT_S = 600
+MOST_BYTES = 2_000_000_000  # of a file
+
+
+def unpack(address: str, endings: tuple[str, ...], folder: Path) -> Iterator[Path]:
+    """Download the wheel of a package, and yield its files that end so, each written into the folder.
+
+    Raises:
+        ValueError: A file is too large.
+    """
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+        str(folder),
+    ]
+    subprocess.run([*pip, address], check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for member in (member for member in archive.infolist() if member.filename.endswith(endings)):
+            if member.file_size > MOST_BYTES:
+                raise ValueError(f"{member.filename}: expected at most {MOST_BYTES} bytes, got {member.file_size}.")
+            yield Path(archive.extract(member, folder))

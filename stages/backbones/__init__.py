@@ -1,4 +1,5 @@
 """Networks that others publish, as backbones: how each is built, its two parts, and its weights.
 
-The room imports `networks` and `core`; `pretrained`, `features`, `training` and `classifier` use it.
+The room imports `networks` and `core`; `pretrained`, `features`, `training`, `train`, `classifier`
+and `export` use it.
 """

@@ -32,8 +32,8 @@ class Architecture(Section, extra="ignore"):
     """The keys of `pretrained.networks.<network>` that say how its backbone is built.
 
     `architecture` is the library's name of the network, and `options` are further arguments to it. `min_side` is the
-    shortest side of an image, in pixels, that the layers take. An ONNX file may have any name, and the option `output`,
-    the name of its tensor of features.
+    shortest side of an image, in pixels, that the layers take. The name of an ONNX file is free; its options are those
+    of `onnx_file.open_network`.
     """
 
     library: Annotated[str, AfterValidator(check_library)]
@@ -49,8 +49,12 @@ class Architecture(Section, extra="ignore"):
             ValueError: It has.
         """
         is_name = isinstance(self.options.get("output", ""), str)
-        if self.library == ONNX and not (is_name and {*self.options} <= {"output"}):
-            raise ValueError(f"expected of an ONNX file the option output alone, a tensor's name, got {self.options}.")
+        is_order = self.options.get("channels", "first") in ("first", "last")
+        if self.library == ONNX and not (is_name and is_order and {*self.options} <= {"output", "channels"}):
+            raise ValueError(
+                "expected of an ONNX file the options output, a tensor's name, and channels, first or last, alone, got "
+                f"{self.options}."
+            )
         return self
 
 

@@ -9,10 +9,13 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
+from stages.backbones.onnx_tensors import keep_needed, tensors_in
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 COLOURS = 3
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+CLOSE = 1e-3  # how near features must be to those of the image alone, relative to the largest
 
 
 class Unfit(ValueError):
@@ -25,15 +28,19 @@ class OnnxNetwork:
 
     Attributes:
         content: The bytes of its file.
-        proto: What they say, with the tensor of features as the only output.
+        proto: What they say, up to the tensor of features, the only output.
         session: The network in ONNX Runtime.
         image_shape: Height, width and channels of the images.
+        gives_channels_first: Whether the channels of maps of features come before height and width.
+        takes_many: Whether the network takes any number of images at once, or one.
     """
 
     content: bytes
     proto: onnx.ModelProto
     session: onnxruntime.InferenceSession
     image_shape: Shape
+    gives_channels_first: bool
+    takes_many: bool
 
     @property
     def sha256(self) -> str:
@@ -41,22 +48,25 @@ class OnnxNetwork:
         return hashlib.sha256(self.content).hexdigest()
 
     @property
-    def has_channels_first(self) -> bool:
-        """Whether channels come before height and width, in images and in features."""
-        return bool(self.session.get_inputs()[0].shape[1] == COLOURS)
+    def takes_channels_first(self) -> bool:
+        """Whether the channels of images come before height and width."""
+        return are_channels_first(self.session)
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether the network takes pixels as bytes, which cannot be scaled."""
+        return TYPES[self.session.get_inputs()[0].type] is np.uint8
 
     def arrange(self, images: Array) -> Array:
         """Return images in the order and type of the network's input."""
-        (given,) = self.session.get_inputs()
-        arranged = images.transpose(0, 3, 1, 2) if self.has_channels_first else images
-        return np.ascontiguousarray(arranged, TYPES[given.type])
+        return arrange(images, self.session)
 
     def features(self, images: Array) -> npt.NDArray[np.float32]:
         """Return the features of images; of vectors height and width are 1."""
         found = self.run(images).astype(np.float32)
         if found.ndim == 2:
             return found[:, np.newaxis, np.newaxis]
-        return np.ascontiguousarray(found.transpose(0, 2, 3, 1) if self.has_channels_first else found)
+        return np.ascontiguousarray(found.transpose(0, 2, 3, 1) if self.gives_channels_first else found)
 
     def run(self, images: Array) -> Array:
         """Return the features of images as the file has them: `(n, channels)`, or maps in its own order.
@@ -64,21 +74,19 @@ class OnnxNetwork:
         Raises:
             Unfit: They have another shape.
         """
-        (given,) = self.session.get_inputs()
-        arranged, batch = self.arrange(images), 1 if given.shape[0] == 1 else max(1, len(images))
-        parts = [arranged[first : first + batch] for first in range(0, len(arranged), batch)]
-        found: Array = np.concatenate([self.session.run(None, {given.name: part})[0] for part in parts])
+        found = run(self.session, images, max(1, len(images)) if self.takes_many else 1)
         if found.ndim not in (2, 4) or len(found) != len(images):
             raise Unfit(f"expected maps or vectors of features, got an output of the shape {found.shape}.")
         return found
 
 
-def open_network(content: bytes, output: str, image_shape: Shape, threads: int, where: str) -> OnnxNetwork:
+def open_network(content: bytes, options: dict[str, Any], image_shape: Shape, threads: int, where: str) -> OnnxNetwork:
     """Return the network of a file.
 
     Args:
         content: The bytes of the file.
-        output: The name of the tensor of features, any in the file; empty for the only output.
+        options: `output`, the name of the tensor of features, any in the file, without it the only output; and
+            `channels`, `first` or `last` in maps of features, without it as in images.
         image_shape: Height, width and channels of the images.
         threads: The threads that ONNX Runtime uses.
         where: What errors begin with.
@@ -87,10 +95,13 @@ def open_network(content: bytes, output: str, image_shape: Shape, threads: int, 
         ValueError: The file is no network from such images to features, or its weights are in other files.
     """
     try:
-        proto = choose_output(onnx.load_from_string(content), output)
+        proto = choose_output(onnx.load_from_string(content), options.get("output", ""))
         check_whole(proto)
-        network = OnnxNetwork(content, proto, start(proto, threads), image_shape)
-        check_input(network.session)
+        session = start(proto, threads)
+        check_input(session)
+        order = options.get("channels")
+        is_first = are_channels_first(session) if order is None else order == "first"
+        network = OnnxNetwork(content, proto, session, image_shape, is_first, takes_many(session, image_shape))
         network.features(np.zeros((1, *image_shape), np.float32))
     except Unfit as error:
         raise ValueError(f"{where}: {error}") from error
@@ -102,7 +113,7 @@ def open_network(content: bytes, output: str, image_shape: Shape, threads: int, 
 
 
 def choose_output(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """Return the network with the tensor of this name as its only output.
+    """Return the network up to the tensor of this name, its only output.
 
     Raises:
         Unfit: There is no such tensor, or there are several outputs and no name.
@@ -117,6 +128,7 @@ def choose_output(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
     if name:
         del proto.graph.output[:]
         proto.graph.output.append(onnx.ValueInfoProto(name=name))
+    keep_needed(proto)
     return proto
 
 
@@ -126,7 +138,7 @@ def check_whole(proto: onnx.ModelProto) -> None:
     Raises:
         Unfit: Some are in other files, of which it could name any.
     """
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data for tensor in tensors_in(proto)):
         raise Unfit("expected all weights in the file, got some in others.")
 
 
@@ -142,6 +154,38 @@ def check_input(session: onnxruntime.InferenceSession) -> None:
     if not are_images or (isinstance(shape[0], int) and shape[0] != 1):
         found = ", ".join(f"{each.name}: {each.type} {each.shape}" for each in inputs)
         raise Unfit(f"expected one input of images, one or any number, with 3 channels first or last, got {found}.")
+
+
+def are_channels_first(session: onnxruntime.InferenceSession) -> bool:
+    """Return whether the channels of images come before height and width."""
+    return bool(session.get_inputs()[0].shape[1] == COLOURS)
+
+
+def arrange(images: Array, session: onnxruntime.InferenceSession) -> Array:
+    """Return images in the order and type of the network's input."""
+    arranged = images.transpose(0, 3, 1, 2) if are_channels_first(session) else images
+    return np.ascontiguousarray(arranged, TYPES[session.get_inputs()[0].type])
+
+
+def run(session: onnxruntime.InferenceSession, images: Array, batch: int) -> Array:
+    """Return the network's output for images, so many at once."""
+    arranged, (given,) = arrange(images, session), session.get_inputs()
+    parts = [arranged[first : first + batch] for first in range(0, len(arranged), batch)]
+    found: Array = np.concatenate([session.run(None, {given.name: part})[0] for part in parts])
+    return found
+
+
+def takes_many(session: onnxruntime.InferenceSession, image_shape: Shape) -> bool:
+    """Return whether the network says the same of two images at once as of each alone; some files fix the number."""
+    if session.get_inputs()[0].shape[0] == 1:
+        return False
+    images = np.random.default_rng(0).uniform(0, 1, (2, *image_shape)).astype(np.float32)
+    alone = run(session, images, 1)
+    try:
+        both = run(session, images, 2)
+    except Exception:  # Of ONNX Runtime's errors Exception is the only common base.
+        return False
+    return both.shape == alone.shape and bool(np.abs(both - alone).max() <= CLOSE * max(1.0, np.abs(alone).max()))
 
 
 def start(proto: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:

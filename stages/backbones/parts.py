@@ -57,7 +57,17 @@ def cut(backbone: keras.Model, trainable_layers: int) -> tuple[keras.Model, kera
 
 
 def on_pixels(frozen: keras.Model, scaling: Scaling, shape: Shape) -> keras.Model:
-    """Return a model that scales pixels in [0, 255] and applies the frozen part, with its trained batch statistics."""
+    """Return a model that scales pixels in [0, 255] and applies the frozen part, with its trained batch statistics.
+
+    Raises:
+        ValueError: The frozen part is an ONNX file that takes bytes, and they are to be scaled.
+    """
+    network = find_network(frozen)
+    if network and network.takes_bytes and scaling != "none":
+        name = frozen.name.removesuffix("_frozen")
+        raise ValueError(
+            f"params.yaml train.{name}.scaling: expected none, because the ONNX file takes bytes, got {scaling}."
+        )
     pixels = keras.Input(shape)
     activations = frozen(scaling_layer(scaling)(pixels), training=False)
     return keras.Model(pixels, activations, name=f"{frozen.name}_on_pixels")

@@ -13,6 +13,7 @@ from stages.backbones.parts import Shape, cut
 from stages.networks.determinism import current_threads
 
 WEIGHTS, ONNX_FILE, TAIL_WEIGHTS = "backbone.weights.h5", "backbone.onnx", "tail.weights.h5"
+MOST_BYTES = 2_000_000_000  # of a file of weights
 
 
 def file_of(row: Architecture) -> str:
@@ -42,8 +43,7 @@ def open_onnx(name: str, row: Architecture, image_shape: Shape, content: bytes, 
     """
     from stages.backbones.onnx_file import open_network  # ONNX and its runtime take a quarter of a second
 
-    output = row.options.get("output", "")
-    return as_model(open_network(content, output, image_shape, current_threads(), where), name)
+    return as_model(open_network(content, row.options, image_shape, current_threads(), where), name)
 
 
 def rebuild(facts: dict[str, Any], folder: Path) -> keras.Model:

@@ -7,12 +7,10 @@ import keras
 
 from stages.backbones.libraries import ONNX, Architecture, make_backbone
 from stages.backbones.parts import cut, on_pixels
-from stages.backbones.weights import file_of, open_onnx, sha256_of
+from stages.backbones.weights import MOST_BYTES, file_of, open_onnx, sha256_of
 from stages.classifier.model_facts import Backbone, Facts
 from stages.classifier.safe_loading import load_weights, open_file
 from stages.core import params
-
-MOST_BYTES = 2_000_000_000  # of an ONNX file
 
 
 class Pin(params.Section, extra="ignore"):

@@ -73,7 +73,8 @@ def convert(
     Raises:
         ValueError: The network is too large for the format or this machine, or has layers that the format lacks.
     """
-    check_size(4 * model.count_params(), kind)
+    network = find_network(frozen) if frozen else None
+    check_size(4 * model.count_params() + (len(network.content) if network else 0), kind)
     named = keras.Model(model.inputs, dict(zip((PROBABILITIES, NOVELTY), model.outputs, strict=False)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras makes calls that NumPy and TensorFlow deprecate.

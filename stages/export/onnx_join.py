@@ -10,6 +10,9 @@ from onnx import compose
 
 from stages.backbones.onnx_file import OnnxNetwork
 
+OWN = ("", "ai.onnx")  # the names of ONNX's own operations in a file
+NEWEST = 18  # the version of them up to which tf2onnx writes
+
 Converter = Callable[[keras.Model, int], onnx.ModelProto]  # from a network and the version of ONNX's operations
 
 
@@ -21,8 +24,15 @@ def join(scaling: keras.layers.Layer, network: OnnxNetwork, head: keras.Model, c
         network: The backbone.
         head: From the backbone's features to named outputs.
         convert: What makes an ONNX graph of Keras's layers.
+
+    Raises:
+        ValueError: The backbone's file takes one image at a time, or has newer operations than the converter knows.
     """
-    version = next(each.version for each in network.proto.opset_import if not each.domain)
+    if not network.takes_many:
+        raise ValueError("a backbone in an ONNX file that takes one image at a time")
+    version = next(each.version for each in network.proto.opset_import if each.domain in OWN)
+    if version > NEWEST:
+        raise ValueError(f"a backbone in an ONNX file with operations of version {version}, above {NEWEST}")
     below, above = convert(arranged(scaling, network), version), convert(unarranged(head, network), version)
     (given,), (made,) = network.session.get_inputs(), network.session.get_outputs()
     parts = [
@@ -52,7 +62,7 @@ def arranged(scaling: keras.layers.Layer, network: OnnxNetwork) -> keras.Model:
     """Return the network from pixels `(n, height, width, 3)` to the images as the backbone's file takes them."""
     pixels = keras.Input(network.image_shape)
     images = scaling(pixels)
-    images = ops.transpose(images, (0, 3, 1, 2)) if network.has_channels_first else images
+    images = ops.transpose(images, (0, 3, 1, 2)) if network.takes_channels_first else images
     kind = network.arrange(np.zeros((1, *network.image_shape))).dtype.name
     return keras.Model(pixels, ops.cast(images, kind) if kind != "float32" else images)
 
@@ -64,6 +74,6 @@ def unarranged(head: keras.Model, network: OnnxNetwork) -> keras.Model:
     features = ops.cast(given, "float32") if found.dtype != np.float32 else given
     if found.ndim == 2:
         features = ops.reshape(features, (-1, 1, 1, found.shape[1]))
-    elif network.has_channels_first:
+    elif network.gives_channels_first:
         features = ops.transpose(features, (0, 2, 3, 1))
     return keras.Model(given, head(features))

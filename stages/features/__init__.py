@@ -1,4 +1,4 @@
 """The step `features`: it computes the frozen part's activations of all images, once for all heads and splits.
 
-It may import from every shared room; it uses `core`, `images`, `networks` and `transforms`.
+It may import from every shared room; it uses `backbones`, `core`, `images`, `networks` and `transforms`.
 """

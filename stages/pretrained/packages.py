@@ -6,8 +6,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from stages.backbones.weights import MOST_BYTES
+
 DOWNLOAD_TIMEOUT_S = 600
-MOST_BYTES = 2_000_000_000  # of a file
 
 
 def unpack(address: str, endings: tuple[str, ...], folder: Path) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from stages.core import params
 from stages.core.files import replacing_folder, write_json
 from stages.networks.determinism import set_conventions
 from stages.networks.weight_files import save_weights
-from stages.pretrained.onnx_files import fetch_onnx
+from stages.pretrained.onnx_files import find_onnx, keep_onnx
 from stages.pretrained.weights import MIRRORS, keep, load_from, load_pinned
 
 RANDOM = "random"
@@ -123,12 +123,21 @@ def save_onnx(name: str, settings: Pretrained, folder: Path) -> tuple[bool, str]
     """Write the network's ONNX file; return that it is pretrained, and its hash.
 
     Raises:
-        ValueError: No mirror has the file, or it is no network from images to features.
+        ValueError: No mirror has the file, it is no network from images to features, or the disk of the cache is full.
     """
     source, where = settings.networks[name], f"params.yaml pretrained.networks.{name}"
-    pin, path = str(source.sha256), folder / file_of(source)
-    ask_mirrors(name, source.mirrors, lambda mirror: fetch_onnx(mirror, pin, path))
-    backbone = open_onnx(name, source, (source.min_side, source.min_side, 3), path.read_bytes(), where)
+    pin, content = str(source.sha256), b""
+
+    def load(mirror: str) -> str:
+        nonlocal content
+        content, origin = find_onnx(mirror, pin)
+        return origin
+
+    mirror, origin = ask_mirrors(name, source.mirrors, load)
+    backbone = open_onnx(name, source, (source.min_side, source.min_side, 3), content, where)
+    if origin == mirror:
+        keep_onnx(content, pin)
+    (folder / file_of(source)).write_bytes(content)
     return True, sha256_of(backbone)
 
 

@@ -41,7 +41,7 @@ def introduction(data: ReportData) -> str:
     champion, metrics = data.champion, data.champion.metrics
     test, baseline = metrics["test"], data.summary["baseline"]["test"]["accuracy"]
     crossed = "".join(f"{plain(line)}\n" for line in cross_validated(champion.name, data.cross_validation))
-    weights = "ImageNet weights" if metrics["pretrained"] else "random weights"
+    weights = "published weights" if metrics["pretrained"] else "random weights"
     trained = (
         f"is a head that was trained here on a frozen part with {weights}"
         if champion.facts["backbone"]
@@ -126,10 +126,11 @@ def published_weights(facts: dict[str, Any]) -> str:
     backbone = facts["backbone"]
     if not backbone:
         return ""
-    origin = "ImageNet weights" if backbone["pretrained"] else "random weights"
+    origin = "published weights" if backbone["pretrained"] else "random weights"
     name, digest = plain(backbone["network"]), backbone["sha256"]
+    hashed = "file" if backbone.get("library") == "onnx" else "tensors"
     credit = f" {plain(backbone['credit'])}." if backbone.get("credit") else ""
-    return f"\n\nThe frozen part is {name} with {origin}.{credit} SHA-256 of its tensors: `{digest}`."
+    return f"\n\nThe frozen part is {name} with {origin}.{credit} SHA-256 of its {hashed}: `{digest}`."
 
 
 def attribution(data: ReportData) -> str:

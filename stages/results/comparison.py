@@ -23,7 +23,8 @@ def as_markdown(values: dict[str, Any]) -> str:
 
 
 NOTE = """Intervals are at 95 %, in the tables for one training and one split; images of a group say less than single
-images. p is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
+images. Where the interval of a difference is wider than 1, one or two groups decide it, and it says next to nothing. p
+is that of no difference, by the same reckoning. Holm's p is adjusted for several pairs."""
 
 
 def verdict(values: dict[str, Any]) -> list[str]:

@@ -1,6 +1,5 @@
 """A study as runs: which params each run changes, in which order, under which name, and which sweeps share a run."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -12,7 +11,7 @@ from stages.study.findings import FINAL
 from stages.study.scale import FOLD, RATIOS, Scale
 from stages.study.study_file import STUDIES, Study, StudyNetwork, Sweep
 from stages.tracking.records import Record
-from stages.tracking.run import Run, Value, in_force
+from stages.tracking.run import Run, Value, as_name_part, in_force
 
 Choices = Mapping[tuple[str, str], Value]  # by network and sweep
 PIXELS, FEATURES = "data/3_pixels", "data/5_features/"
@@ -74,8 +73,9 @@ def folds_of(scale: Scale, swept: str) -> Sequence[int | None]:
 
 
 def label(name: str, scale: Scale) -> str:
-    """Return the study's name, with `-measured` if its choices are the best on validation."""
-    return name if scale.carry == "document" else f"{name}-{scale.carry}"
+    """Return the study's name, with the number of folds if there are any, and with `-measured` if it carries these."""
+    folds = f"-{scale.folds}folds" if scale.folds else ""
+    return f"{name}{folds}{'' if scale.carry == 'document' else f'-{scale.carry}'}"
 
 
 def unfold(
@@ -152,20 +152,6 @@ def document_choices(study: Study) -> dict[tuple[str, str], Value]:
     return {(network, key): sweep.chosen for network, content in networks for key, sweep in content.sweeps.items()}
 
 
-def as_name_part(value: Value) -> str:
-    """Return the value as part of an experiment's name, a valid git reference: `60/20/20` becomes `60-20-20`."""
-    if isinstance(value, list):
-        return hyphenate("-".join(map(str, value)))
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return hyphenate(str(value))
-
-
-def hyphenate(text: str) -> str:
-    """Return the text with hyphens in place of all but letters, digits, `+`, `_` and single dots inside."""
-    return re.sub(r"[^\w.+]+|\.{2,}", "-", text, flags=re.ASCII).strip("-.") or "empty"
-
-
 def choose(
     study: Study, scale: Scale, name: str, records: dict[str, Record], settled: set[str]
 ) -> dict[tuple[str, str], Value]:
@@ -188,7 +174,8 @@ def choose(
 
 
 def mean_accuracy(cells: list[Cell], value: Value, records: dict[str, Record]) -> float:
-    """Return the value's mean validation accuracy over its finished runs; -1 if no run has finished."""
-    done = [records[cell.run] for cell in cells if cell.value == value and cell.run in records]
-    found = [float(record.numbers["val_accuracy"]) for record in done]
+    """Return the value's mean validation accuracy over the seeds whose runs are all done; -1 if there is none."""
+    own = [cell for cell in cells if cell.value == value]
+    lacking = {cell.seed for cell in own if cell.run not in records}
+    found = [float(records[cell.run].numbers["val_accuracy"]) for cell in own if cell.seed not in lacking]
     return sum(found) / len(found) if found else -1

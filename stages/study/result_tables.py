@@ -13,12 +13,12 @@ from stages.core.tables import read_table, write_table
 from stages.models import module_of
 from stages.study.findings import FINAL
 from stages.study.plan import Plan
+from stages.tracking.dvc_lock import fingerprint_inputs
 from stages.tracking.records import ANSWER, CURVE, TEST, Record, as_text
-from stages.tracking.run import Run, params_seen_by
+from stages.tracking.run import Run
 
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 CELL = ["network", "sweep", "value", "seed", "fold", "run", "params", "seen", "status", "reason"]
-SEEN = ("collect", "clean", "preprocess", "inputs", "split", "features", "augmentations", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,11 @@ def fingerprint(run: Run) -> str:
     return sha256(json.dumps([run.network, changes], sort_keys=True).encode()).hexdigest()[:8]
 
 
-def fingerprint_of_all(run: Run) -> str:
-    """Return eight digits that identify all of params.yaml that the run's steps see, whether the run sets it or not."""
-    document = params_seen_by(run)
-    rows = [document[section].get(run.network) for section in ("networks", "backbones", "train")]
-    seen = [document[section] for section in SEEN] + rows + [document["train"]["common"]]
-    return sha256(json.dumps([run.network, seen], sort_keys=True).encode()).hexdigest()[:8]
-
-
 def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> Results:
-    """Gather the results of a plan; a run without a record has failed or is not run."""
+    """Gather the results of a plan; a run without a record has failed or is not run.
+
+    The number `seen` of a record is what `fingerprint_inputs` said of its run when it was made.
+    """
     rows, finals = [], {cell.run for cell in plan.cells if cell.sweep == FINAL}
     for cell in plan.cells:
         record = records.get(cell.run)
@@ -60,7 +55,7 @@ def gather(plan: Plan, records: dict[str, Record], failures: dict[str, str]) -> 
         rows.append({
             "network": cell.network, "sweep": cell.sweep, "value": as_text(cell.value), "seed": cell.seed,
             "fold": as_text(cell.fold), "run": cell.run, "params": fingerprint(plan.runs[cell.run]),
-            "seen": fingerprint_of_all(plan.runs[cell.run]), "status": status,
+            "seen": "", "status": status,
             "reason": failures.get(cell.run, "") if not record else "", **numbers,
         })  # fmt: skip
     own = {name: records[name] for name in plan.runs if name in records}  # in the plan's order, whichever ended first
@@ -77,10 +72,12 @@ def join(records: dict[str, Record], finals: set[str]) -> pd.DataFrame:
     columns = []
     for name, record in records.items():
         kept = record.answers if name in finals else record.answers[record.answers["split"] == "val"]
-        columns.append(kept.set_index(ANSWER)["right"].rename(name))
+        # Copies of an image that were kept have one name.
+        numbered = kept.assign(again=kept.groupby(ANSWER).cumcount())
+        columns.append(numbered.set_index([*ANSWER, "again"])["right"].rename(name))
     if not columns:
         return pd.DataFrame(columns=ANSWER)
-    return pd.concat(columns, axis=1).astype("Int64").sort_index().reset_index()
+    return pd.concat(columns, axis=1).astype("Int64").sort_index().reset_index().drop(columns="again")
 
 
 def write_results(results: Results, folder: Path) -> None:
@@ -91,31 +88,55 @@ def write_results(results: Results, folder: Path) -> None:
             write_table(getattr(results, name), unfinished)
 
 
+def withdraw(folder: Path, names: set[str]) -> None:
+    """Write into the folder's table that these runs, which are to be made anew, are not run."""
+    path = folder / "runs.csv"
+    if not path.is_file():
+        return
+    runs = read_table(path)
+    runs.loc[runs["run"].isin(names), "status"] = NOT_RUN
+    with replacing(path) as unfinished:
+        write_table(runs, unfinished)
+
+
 def read_records(folder: Path, plan: Plan) -> dict[str, Record]:
     """Read the records of the plan's runs, made with the same params, from the folder's tables.
 
-    In a clone these are the only records. They lack what the tables leave out: test answers of runs that are not final.
+    In a clone these are the only records. What the tables leave out are test answers of runs that are not final: of
+    one that is final now there is no record.
     """
     if not (folder / "runs.csv").is_file():
         return {}
     runs, curves, answers = (read_table(folder / f"{name}.csv") for name in ("runs", "curves", "answers"))
     prints = {name: fingerprint(run) for name, run in plan.runs.items()}
+    finals = {cell.run for cell in plan.cells if cell.sweep == FINAL}
+    epochs = dict(iter(curves.groupby("run")))
     records: dict[str, Record] = {}
     for row in runs[runs["status"] == DONE].to_dict("records"):
         name = row["run"]
         if prints.get(name) != row["params"] or (name in records and row["sweep"] != FINAL) or name not in answers:
             continue
-        curve = curves.loc[curves["run"] == name, CURVE].apply(pd.to_numeric).reset_index(drop=True)
         own = answers.loc[answers[name] != "", [*ANSWER, name]].rename(columns={name: "right"})
+        if name in finals and "test" not in own["split"].to_numpy():
+            continue
+        curve = epochs[name][CURVE].apply(pd.to_numeric).reset_index(drop=True)
         numbers = {str(key): as_number(value) for key, value in row.items() if key not in CELL}
         records[name] = Record({**numbers, "seen": row.get("seen", "")}, curve, own.astype({"right": int}))
     return records
 
 
 def read_current(folder: Path, plan: Plan) -> dict[str, Record]:
-    """Read those of the records whose runs would see the same params today; the code of today may be another."""
-    records = read_records(folder, plan)
-    return {name: each for name, each in records.items() if each.numbers["seen"] == fingerprint_of_all(plan.runs[name])}
+    """Read those of the records whose runs would see the same params and images today; the code may be another."""
+    records = {name: each for name, each in read_records(folder, plan).items() if each.numbers["seen"]}
+    seen = fingerprint_inputs(plan.runs[name] for name in records)
+    return {name: each for name, each in records.items() if each.numbers["seen"] == seen[name]}
+
+
+def stamp(plan: Plan, records: dict[str, Record]) -> None:
+    """Note in the records of runs that were made just now what their steps saw."""
+    fresh = [name for name in plan.runs if name in records and "seen" not in records[name].numbers]
+    for name, seen in fingerprint_inputs(plan.runs[name] for name in fresh).items():
+        records[name].numbers["seen"] = seen
 
 
 def read_failures(folder: Path, plan: Plan) -> dict[str, str]:

@@ -9,9 +9,19 @@ from pydantic import Field
 from stages.core import params
 from stages.core.files import read_json, replacing, write_json
 from stages.study.figures import draw_sweep
+from stages.study.findings import FINAL
 from stages.study.page import as_markdown, failures_of
 from stages.study.plan import Plan, choose, label, make_plan
-from stages.study.result_tables import Results, gather, read_current, read_failures, read_records, write_results
+from stages.study.result_tables import (
+    Results,
+    gather,
+    read_current,
+    read_failures,
+    read_records,
+    stamp,
+    withdraw,
+    write_results,
+)  # fmt: skip
 from stages.study.scale import Scale, find_source
 from stages.study.statistics import Evidence
 from stages.study.study_file import Study, check_part, read_study
@@ -57,15 +67,18 @@ def run(
             part = plan.only(sweep, network)
             failed = {*read_failures(results, plan)} - {*part.runs}
             place.take_up(planned for planned in plan.runs.values() if planned.name not in records)
-            found = adopt_all(plan, results, records)
-            print("".join(f"done already: {done.name}\n" for done in found), end="", flush=True)
-            place.push(found)
+            if found := adopt_all(plan, results, records):
+                print("".join(f"done already: {done.name}\n" for done in found), end="", flush=True)
+                stamp(plan, records)
+                place.push(found)
+                continue  # With them the plan may go further.
             waiting = [planned for planned in part.runs.values() if planned.name not in (*records, *failures)]
-            titles = [f"run {number + 1} of {len(waiting)}" for number in range(len(waiting))]
-            keep = partial(save, name, scale, plan, records, failures, results)
-            place.make(dict(zip(titles, waiting, strict=True)), records, failures, keep)
-            if not found and not waiting:
+            if not waiting:
                 break
+            titles = [f"run {number + 1} of {len(waiting)}" for number in range(len(waiting))]
+            withdraw(results, {each.name for each in waiting})
+            keep = partial(save, name, study, scale, plan, records, failures, results)
+            place.make(dict(zip(titles, waiting, strict=True)), records, failures, keep)
     if not part.runs:
         raise ValueError(f"--sweep {sweep}: expected the sweeps before it to be done, as --carry measured needs them.")
     publish(name, study, scale, plan, records, failures, judging, folder)
@@ -86,10 +99,28 @@ def adopt_all(plan: Plan, folder: Path, records: dict[str, Record]) -> list[Run]
 
 
 def save(
+    name: str, study: Study, scale: Scale, plan: Plan, records: dict[str, Record], failures: dict[str, str],
+    folder: Path,
+) -> None:  # fmt: skip
+    """Write tables and scale of the results into the folder as `write_whole` does, if the plan goes to the end.
+
+    Else the tables may hold runs of sweeps that the plan does not know yet.
+    """
+    stamp(plan, records)
+    if {cell.network for cell in plan.cells if cell.sweep == FINAL} == {*study.networks}:
+        write_whole(name, scale, plan, records, failures, folder)
+
+
+def write_whole(
     name: str, scale: Scale, plan: Plan, records: dict[str, Record], failures: dict[str, str], folder: Path
-) -> Results:  # fmt: skip
-    """Write tables and scale of the results into the folder, with what it holds of the plan's other runs."""
-    records = read_records(folder, plan) | records
+) -> Results:
+    """Write tables and scale of the results into the folder, with what it holds of the plan's other runs.
+
+    What it holds of runs that have failed now is of other code, params or images, and is dropped.
+    """
+    stamp(plan, records)
+    former = {key: each for key, each in read_records(folder, plan).items() if key not in failures}
+    records = former | records
     old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
     results = gather(plan, records, old | failures)
     write_results(results, folder)
@@ -102,7 +133,7 @@ def publish(
     judging: Judging, folder: Path,
 ) -> None:  # fmt: skip
     """Write tables, figures, page and scale of the results into the folder, and print the page."""
-    results = save(name, scale, plan, records, failures, folder)
+    results = write_whole(name, scale, plan, records, failures, folder)
     evidence = Evidence(results, judging.margin, scale.data == find_source(None, study, must_exist=False))
     for network, content in study.networks.items():
         for key, sweep in content.sweeps.items():

@@ -13,8 +13,6 @@ from stages.study.study_file import Study, read_study, study_names
 from stages.tracking.run import Value
 
 RATIOS, FOLD = "split.ratios", "split.fold"
-
-
 LEAST_FOLDS = 3  # one to test, one to choose the epoch, and one to learn from
 
 

@@ -18,6 +18,7 @@ from stages.study.result_tables import DONE, FAILED, NOT_RUN, Results
 from stages.tracking.records import ANSWER, as_text
 
 MOST_IMAGES = 100_000  # above which it does not matter how many
+NO_FINITE_LOSS = "loss stays finite"  # in the reason why a training failed
 UNKNOWN = 2.0  # the width of an interval of differences that says nothing: -1 to 1
 
 
@@ -34,6 +35,11 @@ class Evidence:
         if not self.done(setting).empty:
             return DONE
         return FAILED if FAILED in list(self._rows(setting)["status"]) else NOT_RUN
+
+    def diverges(self, setting: Setting) -> bool:
+        """Return whether every run of the setting has failed because its loss was no finite number."""
+        rows = self._rows(setting)
+        return bool((rows["status"] == FAILED).all() and rows["reason"].str.contains(NO_FINITE_LOSS).all())
 
     def done(self, setting: Setting) -> pd.DataFrame:
         """Return the setting's finished runs, a row for each seed and fold, without seeds that lack a fold."""
@@ -55,15 +61,18 @@ class Evidence:
     def right(self, setting: Setting, split: str = "val") -> pd.DataFrame:
         """Return whether each seed was right about each image: 1, 0 or NaN, by image, split, group and class."""
         answers = self.results.answers[self.results.answers["split"] == split].set_index(ANSWER)
-        # Of a seed's folds one alone has an answer.
-        seeds = {seed: answers[list(runs["run"])].max(axis=1) for seed, runs in self.done(setting).groupby("seed")}
-        return pd.DataFrame(seeds).astype("Float64").dropna(how="all").astype(float)
+        seeds = {seed: join_folds(answers[list(runs["run"])]) for seed, runs in self.done(setting).groupby("seed")}
+        return pd.DataFrame(seeds, answers.index).astype("Float64").dropna(how="all").astype(float)
 
     def largest(self, setting: Setting) -> pd.DataFrame:
         """Return, like `right`, whether naming the largest class of the training images is right, in one column."""
-        index = self.right(setting).index
-        name = self.done(setting)["largest_class"].iloc[0]
-        return pd.DataFrame({name: (index.get_level_values("class") == name).astype(float)}, index)
+        answers = self.results.answers[self.results.answers["split"] == "val"].set_index(ANSWER)
+        runs = self.done(setting)
+        first = runs[runs["seed"] == runs["seed"].iloc[0]]
+        classes = answers.index.get_level_values("class")
+        pairs = zip(first["run"], first["largest_class"], strict=True)
+        hits = {run: pd.Series(classes == name, answers.index).where(answers[run].notna()) for run, name in pairs}
+        return join_folds(pd.DataFrame(hits, answers.index)).dropna().astype(float).to_frame("largest class")
 
     def interval(self, right: pd.DataFrame, level: float = LEVEL) -> tuple[float, float]:
         """Return the interval of a setting's accuracy."""
@@ -85,6 +94,20 @@ class Evidence:
         down = np.hypot(accuracy_of(one) - low, other_high - accuracy_of(other))
         up = np.hypot(high - accuracy_of(one), accuracy_of(other) - other_low)
         return float(max(-1, gap - down)), float(min(1, gap + up))
+
+
+def join_folds(answers: pd.DataFrame) -> pd.Series:
+    """Return the answers of the trainings of one seed, of which each answered its own images, as one column.
+
+    Raises:
+        ValueError: Two of them answered the same image, because they were made on other divisions.
+    """
+    if (answers.notna().sum(axis=1) > 1).any():
+        raise ValueError(
+            f"{answers.columns[0]}: expected folds of one division of the images, got some of another; delete the "
+            "study's folder in metrics/studies to run all folds again."
+        )
+    return answers.astype("Float64").max(axis=1)
 
 
 def level_of(*settings: pd.DataFrame) -> float:

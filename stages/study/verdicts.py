@@ -47,13 +47,19 @@ def verdict_on(finding: Finding, evidence: Evidence) -> Verdict:
     status = [evidence.status(setting) for setting in finding.settings()]
     if NOT_RUN in status:
         return Verdict(NOT_RUN, "")
-    if FAILED in status and not isinstance(finding, DoesNotLearn):
+    if FAILED in status and not (isinstance(finding, DoesNotLearn) and diverged(finding, evidence)):
         return Verdict(OPEN, "a run of it failed")
     checks: dict[type, Callable[[Any, Evidence], Verdict]] = {
         DoesNotLearn: judge_learning, BestOf: judge_best, Beats: judge_pair, Overfits: judge_gap, Reaches: judge_final,
         Precise: judge_precision,
     }  # fmt: skip
     return checks[type(finding)](finding, evidence)
+
+
+def diverged(finding: DoesNotLearn, evidence: Evidence) -> bool:
+    """Return whether each of the finding's settings that failed did so because it has no finite loss."""
+    failed = [setting for setting in finding.settings() if evidence.status(setting) == FAILED]
+    return all(map(evidence.diverges, failed))
 
 
 def judge_learning(finding: DoesNotLearn, evidence: Evidence) -> Verdict:
@@ -142,7 +148,7 @@ def judge_final(finding: Reaches, evidence: Evidence) -> Verdict:
 def judge_precision(finding: Precise, evidence: Evidence) -> Verdict:
     """Judge whether the test precision at the threshold chosen on validation is at least the wanted precision.
 
-    With several seeds, the interval spans the intervals of all seeds.
+    With several seeds or folds, the interval spans those of all of them: each has a threshold of its own.
     """
     rows = evidence.done(finding.settings()[0])
     if "wanted_precision" not in rows or (rows["wanted_precision"].astype(str) == "").any():

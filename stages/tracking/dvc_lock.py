@@ -1,14 +1,17 @@
 """The records of a dvc.lock, and whether running its stages again would change one of them."""
 
 import hashlib
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from stages.core.params import PARAMS, lookup
-from stages.core.stage_inputs import fill, find_stage
+from stages.core.stage_inputs import PIPELINE, fill, find_stage, parse_stages
+from stages.tracking.run import Run, params_seen_by
 
 Lock = dict[str, Any]  # the stages
 
@@ -72,18 +75,7 @@ def has_command(recorded: dict[str, Any], stage: str, document: dict[str, Any]) 
 def has_files(stage: dict[str, Any], made: list[Path]) -> bool:
     """Return whether the stage's code and source, its dependencies that no stage makes, equal the files here."""
     given = [dep for dep in stage.get("deps", []) if not any(overlap(Path(dep["path"]), path) for path in made)]
-    return all(is_same(Path(dep["path"]), dep) for dep in given)
-
-
-def is_same(path: Path, recorded: dict[str, Any]) -> bool:
-    """Return whether the file or folder has the recorded hash; one that is not here has that of its `.dvc` file."""
-    md5: str = recorded["md5"]
-    added = path.with_name(f"{path.name}.dvc")
-    if path.is_dir():
-        return hash_folder(path) == md5
-    if not path.exists() and added.is_file():
-        return bool(YAML(typ="safe").load(added)["outs"][0]["md5"] == md5)
-    return path.is_file() and hash_file(path) == md5
+    return all(hash_content(Path(dep["path"])) == dep["md5"] for dep in given)
 
 
 def hash_file(path: Path) -> str:
@@ -103,3 +95,52 @@ def hash_folder(path: Path) -> str:
     ignored = DvcIgnoreFilter(localfs, str(Path.cwd()))
     _, _, tree = build(nowhere, str(path.absolute()), localfs, "md5", ignore=ignored, dry_run=True)
     return str(tree.hash_info.value)
+
+
+def fingerprint_inputs(runs: Iterable[Run]) -> dict[str, str]:
+    """Return for each run, by its name, eight digits that identify the commands, params and images of all its steps.
+
+    Code is left out, so that what hours of computing have made stays valid when a word in a comment changes.
+    """
+    hashes: dict[Path, str] = {}
+    found = {}
+    for run in runs:
+        table = plan_stages(params_seen_by(run))
+        stages = upstream(table, run.target)
+        made = made_by(table, stages)
+        given = {Path(dep["path"]) for stage in stages for dep in table[stage]["deps"]}
+        images = [path for path in given if path.parts[0] != "stages" and not any(overlap(path, out) for out in made)]
+        hashes |= {path: hash_content(path) for path in images if path not in hashes}
+        seen = {stage: [table[stage]["cmd"], table[stage]["params"]] for stage in stages}
+        text = json.dumps([seen, {str(path): hashes[path] for path in images}], sort_keys=True, default=str)
+        found[run.name] = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return found
+
+
+def plan_stages(document: dict[str, Any]) -> Lock:
+    """Return all stages as dvc.yaml has them with these params, as a dvc.lock would record them, without hashes."""
+    table: Lock = {}
+    for name, content in parse_stages(PIPELINE.read_bytes()).items():
+        table_name = content.get("foreach", "").removeprefix("${").removesuffix("}")
+        for key in lookup(document, table_name) if table_name else [""]:
+            stage = f"{name}@{key}" if key else name
+            entry, values = find_stage(stage, document)
+            named = [fill(each, values) for each in entry.get("params", [])]
+            outs = [each if isinstance(each, str) else next(iter(each)) for each in entry.get("outs", [])]
+            table[stage] = {
+                "cmd": fill(entry.get("cmd", ""), values),
+                "deps": [{"path": fill(each, values)} for each in entry.get("deps", [])],
+                "outs": [{"path": fill(each, values)} for each in outs],
+                "params": {each: lookup(document, each) for each in named},
+            }
+    return table
+
+
+def hash_content(path: Path) -> str:
+    """Return the hash of a file or folder; of one that is not here that of its `.dvc` file, or else an empty text."""
+    added = path.with_name(f"{path.name}.dvc")
+    if path.is_dir():
+        return hash_folder(path)
+    if path.is_file():
+        return hash_file(path)
+    return str(YAML(typ="safe").load(added)["outs"][0]["md5"]) if added.is_file() else ""

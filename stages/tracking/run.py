@@ -40,6 +40,20 @@ def as_override(value: Value) -> str:
     return str(value)
 
 
+def as_name_part(value: Value) -> str:
+    """Return the value as part of an experiment's name, a valid git reference: `60/20/20` becomes `60-20-20`."""
+    if isinstance(value, list):
+        return hyphenate("-".join(map(str, value)))
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return hyphenate(str(value))
+
+
+def hyphenate(text: str) -> str:
+    """Return the text with hyphens in place of all but letters, digits, `+`, `_` and single dots inside."""
+    return re.sub(r"[^\w.+]+|\.{2,}", "-", text, flags=re.ASCII).strip("-.") or "empty"
+
+
 def overrides(run: Run) -> list[tuple[str, Value]]:
     """Return the keys and values that the run changes in today's params.yaml, and always the swept key.
 

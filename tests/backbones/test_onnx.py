@@ -30,8 +30,9 @@ SHAPE = (32, 48, 3)
 ROW = {"library": "onnx", "architecture": "Paddle", "options": {}, "min_side": 32}
 
 
-def network_of(content, output="", shape=SHAPE):
-    return open_network(content, output, shape, 1, "a.onnx")
+def network_of(content, output="", shape=SHAPE, **options):
+    options |= {"output": output} if output else {}
+    return open_network(content, options, shape, 1, "a.onnx")
 
 
 def images_of(n=3, shape=SHAPE):
@@ -97,7 +98,7 @@ def test_an_export_of_our_own_is_the_network_that_it_was_made_of(exported):
     model, content = exported
     network = network_of(content, shape=(16, 16, 3))
     images = images_of(5, (16, 16, 3))
-    assert not network.has_channels_first
+    assert not network.takes_channels_first
     np.testing.assert_allclose(network.features(images)[:, 0, 0], model(images), atol=1e-6)
     assert count_parameters(network) == model.count_params() - 16  # biases of 0, which the export leaves out
     assert count_multiply_adds(network) == operations.count_multiply_adds(model)
@@ -115,6 +116,61 @@ def test_images_enter_in_the_type_of_the_file(kind, dtype):
     assert (features == (images.astype(dtype) if dtype else images)).all()
 
 
+def test_bytes_are_not_scaled():
+    model = as_model(network_of(file_of([cast()], TensorProto.UINT8)), "some")
+    with pytest.raises(ValueError, match=r"^params\.yaml train\.some\.scaling: expected none, because the ONNX"):
+        on_pixels(model, "unit", SHAPE)
+    pixels = (255 * images_of()).astype(np.uint8)
+    np.testing.assert_array_equal(predict(on_pixels(model, "none", SHAPE), pixels, 2), pixels)
+
+
+def test_maps_may_have_another_order_than_images():
+    """As TensorFlow's networks that tf2onnx wrote: images with channels last, maps inside with channels first."""
+    turn = helper.make_node("Transpose", ["images"], ["made"], perm=[0, 3, 1, 2])
+    content = file_of([turn], shape=("n", None, None, 3))
+    images = images_of()
+    assert network_of(content).features(images).shape == (3, 3, 32, 48)
+    np.testing.assert_array_equal(network_of(content, channels="first").features(images), images)
+
+
+def test_a_file_that_fixes_the_number_of_images_inside_gets_one_after_the_other():
+    flat = helper.make_node("Reshape", ["images", "shape"], ["made"])
+    one = numpy_helper.from_array(np.array([1, -1]), "shape")
+    network, images = network_of(file_of([flat], weights=[one])), images_of()
+    assert not network.takes_many
+    assert network.features(images).shape == (3, 1, 1, 32 * 48 * 3)
+    assert network_of(PADDLE.read_bytes()).takes_many
+
+
+def test_what_comes_after_the_features_is_left_out():
+    bad = helper.make_node("Reshape", ["made", "shape"], ["after"])
+    seven = numpy_helper.from_array(np.array([7, 7]), "shape")
+    network = network_of(file_of([cast(), bad], made=("after",), weights=[seven]), "made")
+    np.testing.assert_array_equal(network.features(images_of()), images_of())
+    assert [node.op_type for node in network.proto.graph.node] == ["Cast"]
+    assert not network.proto.graph.initializer
+
+
+def test_kernels_in_bytes_or_behind_other_nodes_are_counted():
+    kernel = np.random.default_rng(0).integers(-9, 9, (4, 3, 3, 3)).astype(np.int8)
+    weights = [numpy_helper.from_array(kernel, "bytes"), numpy_helper.from_array(np.float32(0.5), "scale")]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["bytes", "scale"], ["floats"]),
+        helper.make_node("Identity", ["floats"], ["kernel"]),
+        helper.make_node("Conv", ["images", "kernel"], ["made"]),
+    ]
+    network = network_of(file_of(nodes, weights=weights))
+    assert count_parameters(network) == 4 * 27 + 1
+    assert count_multiply_adds(network) == 4 * 27 * 30 * 46
+    np.testing.assert_array_equal(first_kernels(network), kernel.transpose(2, 3, 1, 0) * np.float32(0.5))
+
+
+def test_a_product_of_two_tensors_from_the_image_is_no_layer():
+    nodes = [helper.make_node("MatMul", ["images", "turned"], ["made"])]
+    nodes.insert(0, helper.make_node("Transpose", ["images"], ["turned"], perm=[0, 1, 3, 2]))
+    assert count_multiply_adds(network_of(file_of(nodes))) == 0
+
+
 def test_a_file_without_a_convolution_of_colours_has_no_filters():
     assert first_kernels(network_of(file_of([cast()]))).shape == (1, 1, 3, 0)
 
@@ -125,6 +181,19 @@ def external():
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/etc/passwd")
     return file_of([helper.make_node("Add", ["images", "shift"], ["made"])], weights=[tensor])
+
+
+def hidden_external():
+    """Weights in another file, in a branch."""
+    tensor = numpy_helper.from_array(np.zeros(1, np.float32), "shift")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    made = [helper.make_tensor_value_info("inner", TensorProto.FLOAT, None)]
+    branch = helper.make_graph([helper.make_node("Add", ["images", "shift"], ["inner"])], "b", [], made, [tensor])
+    always = numpy_helper.from_array(np.array(True), "always")
+    chosen = helper.make_node("If", ["always"], ["made"], then_branch=branch, else_branch=branch)
+    return file_of([chosen], weights=[always])
 
 
 FLATTEN = helper.make_node("Reshape", ["images", "shape"], ["made"])
@@ -149,6 +218,7 @@ THREE = numpy_helper.from_array(np.array([0, 3, -1]), "shape")
         (file_of([cast()], kind=TensorProto.INT64), "", "expected one input of images, one or any number, with 3"),
         (file_of([cast()], shape=("n", 3, 32, 32)), "", "expected an ONNX file that takes images of 32x48 pixels"),
         (file_of([helper.make_node("Evil", ["images"], ["made"], domain="x")]), "", "takes images of 32x48 pixels"),
+        (hidden_external(), "", r"expected all weights in the file, got some in others\."),
         (external(), "", r"expected all weights in the file, got some in others\."),
     ],
 )
@@ -178,10 +248,11 @@ def test_it_is_a_backbone_that_is_frozen_whole(tmp_path):
     np.testing.assert_array_equal(predict(on_pixels(again, "unit", SHAPE), pixels, 2), found)
 
 
-def test_the_only_option_of_a_file_is_its_output():
-    assert Architecture.model_validate({**ROW, "options": {"output": "a"}}).options == {"output": "a"}
-    for options in ({"outputs": "a"}, {"output": 3}):
-        with pytest.raises(ValidationError, match="expected of an ONNX file the option output alone"):
+def test_a_file_has_no_other_options():
+    known = {"output": "a", "channels": "last"}
+    assert Architecture.model_validate({**ROW, "options": known}).options == known
+    for options in ({"outputs": "a"}, {"output": 3}, {"channels": "middle"}):
+        with pytest.raises(ValidationError, match="expected of an ONNX file the options output, a tensor's name, and"):
             Architecture.model_validate({**ROW, "options": options})
 
 

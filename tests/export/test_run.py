@@ -25,6 +25,7 @@ from stages.core.files import sha256, write_json
 from stages.core.terminal import command
 from stages.export import __main__ as export_command
 from stages.export import formats as exporting
+from stages.export import onnx_join
 from stages.export import run as export
 from stages.export.novelty import with_novelty
 from stages.networks.answer_limits import LIMITS, REFERENCES
@@ -262,7 +263,7 @@ def on_a_file(tmp_path, draw, project):
     facts = {"scaling": "imagenet_bgr", "trainable_layers": 0, "batch_size": 5, "sha256": pin, **row}
     head = keras.Sequential([keras.Input((16, 24, 8)), keras.layers.GlobalAveragePooling2D(), last_layer(3)])
     bgr = images[..., ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
-    rows = open_network(content, row["options"]["output"], shape, 1, "").features(bgr)
+    rows = open_network(content, row["options"], shape, 1, "").features(bgr)
     decide(head, rows)
     folder = write_model(tmp_path / "model", head, "vgg16", shape, facts)
     (tmp_path / "data").mkdir()
@@ -288,6 +289,22 @@ def test_a_head_on_an_onnx_file_is_exported_with_it(on_a_file, tmp_path):
     with pytest.raises(ValueError, match=r"^--to tflite: expected layers .*, got: a backbone in an ONNX file, which"):
         export.run("tflite", open_model(on_a_file.folder), *on_a_file.data, tmp_path / "out.tflite")
     assert not (tmp_path / "out.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"takes_many": False}, "a backbone in an ONNX file that takes one image at a time"),
+        ({}, "operations of version 11"),
+    ],
+)
+def test_a_backbone_that_cannot_be_joined_is_refused(on_a_file, tmp_path, monkeypatch, changes, message):
+    classifier = open_model(on_a_file.folder)
+    layer = next(layer for layer in leaves(classifier.frozen) if hasattr(layer, "network"))
+    layer.network = dataclasses.replace(layer.network, **changes)
+    monkeypatch.setattr(onnx_join, "NEWEST", 10)
+    with pytest.raises(ValueError, match=rf"--to onnx: expected layers that can be converted, got: .*{message}"):
+        export.run("onnx", classifier, *on_a_file.data, tmp_path / "out.onnx")
 
 
 @pytest.mark.parametrize("where", ["model", "pretrained/vgg16"])

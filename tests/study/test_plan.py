@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 
-from stages.study.plan import as_name_part, document_choices, make_plan
+from stages.study.plan import document_choices, make_plan
 from stages.study.result_tables import fingerprint
 from stages.study.scale import Scale, read_scale, read_setting
 from stages.study.study_file import Study, read_study
 from stages.tracking import run as runs
-from stages.tracking.run import Run, as_override
+from stages.tracking.run import Run, as_name_part, as_override
 
 
 def scaled(**changes):
@@ -170,7 +170,7 @@ def test_with_folds_every_setting_is_trained_on_each_and_a_sweep_over_splits_is_
     plan = plan_of(film_genres, folds=5, seeds=2)
     cells = [cell for cell in plan.cells if cell.network == "vgg16" and cell.value == 0.2]
     assert [(cell.seed, cell.fold) for cell in cells] == [(seed, fold) for seed in (0, 1) for fold in range(5)]
-    fourth = plan.runs["film_genres-vgg16-dropout-0.2-f3-s0"]
+    fourth = plan.runs["film_genres-5folds-vgg16-dropout-0.2-f3-s0"]
     assert (fourth.changes["split.ratios"], fourth.changes["split.fold"]) == ("kfold/5", 3)
     splits = [cell for cell in plan.cells if (cell.network, cell.sweep) == ("vgg16", "split")]
     assert [(cell.value, cell.fold) for cell in splits if not cell.seed] == [
@@ -178,7 +178,7 @@ def test_with_folds_every_setting_is_trained_on_each_and_a_sweep_over_splits_is_
     ]  # fmt: skip
     # A run that two sweeps share is still one, on each fold.
     finals = [cell.run for cell in plan.cells if (cell.network, cell.sweep) == ("vgg16", "final")]
-    assert finals[0] == "film_genres-vgg16-augmentation-rotation-f0-s0"
+    assert finals[0] == "film_genres-5folds-vgg16-augmentation-rotation-f0-s0"
     assert len({*finals}) == 10
 
 

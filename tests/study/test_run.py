@@ -202,6 +202,8 @@ def person_at_work(repository):
 def test_a_killed_study_goes_on_and_one_failure_does_not_stop_the_others(repository, tmp_path):
     repro = subprocess.Popen(["dvc", "repro", "collect"], cwd=repository, env=warm_environment())
     kill_in_second_training(repository)
+    kept = read_table(repository / "metrics" / "studies" / "tiny" / "runs.csv").set_index("run")
+    assert (kept.loc[FIRST, "status"].iloc[0], kept.loc[FAILING, "status"]) == ("done", "not run")
     assert repro.wait(30) == 0  # both at once
     run(repository, "git", "add", "--all")
     run(repository, "git", "commit", "--quiet", "--message", "collected")

@@ -1,10 +1,12 @@
 """Tables over several studies, from the files that git keeps."""
 
+import shutil
+
 import pandas as pd
 import pytest
 
 from stages.study.plan import Cell, Plan
-from stages.study.result_tables import Results, gather, read_current, read_records, write_results
+from stages.study.result_tables import Results, gather, read_current, read_records, stamp, withdraw, write_results
 from stages.study.tables import count_runs, read_studies, tabulate_epochs, tabulate_finals, tabulate_values
 from stages.tracking.records import ANSWER, Record
 from stages.tracking.run import Run
@@ -70,13 +72,24 @@ def test_no_study_gives_tables_without_rows():
     assert {"study", "sweep", "value"} <= set(tabulate_values({}))
 
 
-def test_a_run_of_the_tables_counts_as_done_while_it_would_see_the_same_params(project, tmp_path):
+def test_a_run_of_the_tables_counts_as_done_while_it_would_see_the_same(project, root, tmp_path):
+    shutil.copy(root / "dvc.yaml", tmp_path)
+    (tmp_path / "data").mkdir()
     run = Run("a0", "vgg", {"train.vgg.dropout": 0.1, "split.fold": 2}, "")
     plan = Plan({"a0": run}, [Cell("vgg", "rate", 0.1, 0, "a0", fold=2)])
-    write_results(gather(plan, {"a0": record(4)}, {}), tmp_path)
+    records = {"a0": record(4)}
+    stamp(plan, records)
+    write_results(gather(plan, records, {}), tmp_path)
     found = read_current(tmp_path, plan)["a0"]
     assert found.numbers["val_accuracy"] == 0.4
     assert found.answers["right"].tolist() == [1] * 4 + [0] * 6
+    (tmp_path / "data" / "review.csv").write_text("a decision")
+    assert read_current(tmp_path, plan) == {}
+    (tmp_path / "data" / "review.csv").unlink()
+    project("collect.fetch.user_agent", "another")  # which no step's result depends on
+    assert list(read_current(tmp_path, plan)) == ["a0"]
+    project("pretrained.seed", 7)  # neither does a network that learns from pixels
+    assert list(read_current(tmp_path, plan)) == ["a0"]
     project("clean.min_side", 77)
     assert read_current(tmp_path, plan) == {}
     # Tables that are written anew still say what their runs saw.
@@ -92,3 +105,33 @@ def test_tables_of_before_are_read_and_do_not_count_as_done(project, tmp_path):
     write_results(Results(results.runs.drop(columns=["fold", "seen"]), results.curves, results.answers), tmp_path)
     assert list(read_records(tmp_path, plan)) == ["a0"]
     assert read_current(tmp_path, plan) == {}
+
+
+def test_what_is_made_anew_no_longer_counts_as_done(project, root, tmp_path):
+    shutil.copy(root / "dvc.yaml", tmp_path)
+    runs = {name: Run(name, "vgg", {"train.vgg.dropout": value}, "") for name, value in (("a0", 0.1), ("b0", 0.2))}
+    plan = Plan(runs, [Cell("vgg", "rate", value, 0, name) for name, value in (("a0", 0.1), ("b0", 0.2))])
+    records = {"a0": record(4), "b0": record(6)}
+    stamp(plan, records)
+    withdraw(tmp_path, {"a0"})  # where there are no tables yet
+    write_results(gather(plan, records, {}), tmp_path)
+    withdraw(tmp_path, {"a0"})
+    assert list(read_records(tmp_path, plan)) == list(read_current(tmp_path, plan)) == ["b0"]
+
+
+def test_a_run_that_is_final_now_is_read_only_with_its_test_answers(project, tmp_path):
+    run = Run("a0", "vgg", {"train.vgg.dropout": 0.1}, "")
+    swept = Cell("vgg", "rate", 0.1, 0, "a0")
+    write_results(gather(Plan({"a0": run}, [swept]), {"a0": record(4)}, {}), tmp_path)
+    assert list(read_records(tmp_path, Plan({"a0": run}, [swept]))) == ["a0"]
+    assert read_records(tmp_path, Plan({"a0": run}, [swept, Cell("vgg", "final", None, 0, "a0")])) == {}
+
+
+def test_copies_that_were_kept_are_images_of_their_own(project):
+    twice = record(4)
+    twice = Record(twice.numbers, twice.curve, pd.concat([twice.answers, twice.answers], ignore_index=True))
+    runs = {name: Run(name, "vgg", {"split.fold": fold}, "") for fold, name in enumerate("ab")}
+    plan = Plan(runs, [Cell("vgg", "rate", 0.1, 0, name, fold) for fold, name in enumerate("ab")])
+    other = Record(twice.numbers, twice.curve, twice.answers.assign(image="x" + twice.answers["image"]))
+    answers = gather(plan, {"a": twice, "b": other}, {}).answers
+    assert answers["a"].count() == answers["b"].count() == 20

@@ -38,7 +38,8 @@ def planted(accuracies, split="val", sweep="rate", n=N, network="vgg", seeds=1, 
             run, is_done = f"{network}-{value}-{seed}", value not in failed
             rows.append({
                 "network": network, "sweep": sweep, "value": str(value), "seed": seed, "run": run,
-                "status": "done" if is_done else "failed", "largest_class": "large", "train_accuracy": 0.9,
+                "status": "done" if is_done else "failed", "reason": "" if is_done else DIVERGED,
+                "largest_class": "large", "train_accuracy": 0.9,
             })  # fmt: skip
             if is_done:
                 images[run] = (random.permutation(n) < round(accuracy * n)).astype(int)
@@ -49,6 +50,7 @@ def planted(accuracies, split="val", sweep="rate", n=N, network="vgg", seeds=1, 
 
 
 LARGEST = 0.4
+DIVERGED = "params.yaml train.vgg.learning_rate: expected one with which the loss stays finite, got nan."
 
 
 def verdict(finding, evidence):
@@ -84,6 +86,18 @@ def test_a_loss_that_is_not_finite_is_no_learning():
     finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
     result = verdict_on(finding, planted({1.0: 0.5, 0.1: 0.7}, failed=[1.0]))
     assert (result.verdict, result.measured) == (CONFIRMED, "1.0: no finite loss")
+
+
+@pytest.mark.parametrize(("fold", "reason"), [(0, "no room on the disk"), (1, DIVERGED)])
+def test_a_fold_that_failed_does_not_show_that_a_rate_does_not_learn(fold, reason):
+    _, evidence = in_folds({1.0: 0.9}, 3)
+    runs = evidence.results.runs
+    runs.loc[fold, ["status", "reason"]] = "failed", reason
+    finding = DoesNotLearn(**SWEPT, check="does_not_learn", values=[1.0])
+    result = verdict_on(finding, evidence)
+    assert (result.verdict, result.measured) == (OPEN, "a run of it failed")
+    runs["status"], runs["reason"] = "failed", reason
+    assert verdict(finding, evidence) == (CONFIRMED if reason == DIVERGED else OPEN)
 
 
 @pytest.mark.parametrize(
@@ -316,6 +330,26 @@ def test_the_folds_of_a_seed_count_as_one_answer_to_all_images():
         assert (one.to_numpy() == other.to_numpy()).all()
         assert one.index.equals(other.index)
     assert len(folded.done(Setting(network="vgg", sweep="rate", value=1))) == 10
+
+
+def test_folds_of_two_divisions_are_not_put_together():
+    _, evidence = in_folds({1: 0.7}, 5)
+    answers = evidence.results.answers
+    answers["vgg-1-0-0"] = answers["vgg-1-0-1"]
+    with pytest.raises(ValueError, match=r"^vgg-1-0-0: expected folds of one division of the images, got some of"):
+        evidence.right(Setting(network="vgg", sweep="rate", value=1))
+
+
+def test_naming_the_largest_class_is_what_the_training_images_of_each_fold_say():
+    _, evidence = in_folds({1: 0.7}, 5)
+    runs = evidence.results.runs
+    runs.loc[2, "largest_class"] = "small"
+    right = evidence.largest(Setting(network="vgg", sweep="rate", value=1))
+    classes = right.index.get_level_values("class")
+    is_third = right.index.get_level_values("image").astype(int) % 5 == 2
+    np.testing.assert_array_equal(
+        right["largest class"] == 1, np.where(is_third, classes == "small", classes == "large")
+    )
 
 
 def test_a_seed_that_lacks_a_fold_does_not_count():

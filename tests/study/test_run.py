@@ -217,9 +217,9 @@ def test_a_killed_study_goes_on_and_one_failure_does_not_stop_the_others(reposit
     assert output.count("done in") == len(OTHERS)
     assert f"failed: {FAILING}: params.yaml train.convnet.learning_rate: expected one with which the loss" in output
     assert not (repository / ".dvc" / "tmp" / "studies" / "clone").exists()
-    assert run(repository, "git", "status", "--porcelain").splitlines() == [
-        " M CHANGELOG.md", " M README.md", "?? metrics/studies/",
-    ]  # fmt: skip
+    changed = run(repository, "git", "status", "--porcelain").splitlines()
+    others = [line for line in changed if not line[3:].startswith("metrics/studies/tiny/")]
+    assert (others, len(changed) > 2) == ([" M CHANGELOG.md", " M README.md"], True)
 
     folder = repository / "metrics" / "studies" / "tiny"
     runs = read_table(folder / "runs.csv").set_index(["network", "sweep", "value"])

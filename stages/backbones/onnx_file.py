@@ -8,18 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+from onnx.inliner import inline_local_functions
 
-from stages.backbones.onnx_tensors import keep_needed, tensors_in
+from stages.backbones.onnx_checks import COLOURS, TYPES, Unfit, check_input, check_plain, choose_output
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
-COLOURS = 3
-TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 CLOSE = 1e-3  # how near features must be to those of the image alone, relative to the largest
-
-
-class Unfit(ValueError):
-    """The reason why a file is not taken, in a line of ours."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +90,8 @@ def open_network(content: bytes, options: dict[str, Any], image_shape: Shape, th
         ValueError: The file is no network from such images to features, or its weights are in other files.
     """
     try:
-        proto = choose_output(onnx.load_from_string(content), options.get("output", ""))
-        check_whole(proto)
+        proto = choose_output(inline_local_functions(onnx.load_from_string(content)), options.get("output", ""))
+        check_plain(proto)
         session = start(proto, threads)
         check_input(session)
         order = options.get("channels")
@@ -110,50 +105,6 @@ def open_network(content: bytes, options: dict[str, Any], image_shape: Shape, th
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{where}: expected an ONNX file that takes images of {size} pixels, got: {reason}") from error
     return network
-
-
-def choose_output(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """Return the network up to the tensor of this name, its only output.
-
-    Raises:
-        Unfit: There is no such tensor, or there are several outputs and no name.
-    """
-    outputs = [output.name for output in proto.graph.output]
-    if not outputs:
-        raise Unfit("expected an ONNX file with an output, got none.")
-    if not name and len(outputs) > 1:
-        raise Unfit(f"expected options.output to name one of the outputs, {', '.join(outputs)}, got none.")
-    if name and name not in {made for node in proto.graph.node for made in node.output}:
-        raise Unfit(f"expected options.output to name a tensor of the file, such as {outputs[0]}, got {name}.")
-    if name:
-        del proto.graph.output[:]
-        proto.graph.output.append(onnx.ValueInfoProto(name=name))
-    keep_needed(proto)
-    return proto
-
-
-def check_whole(proto: onnx.ModelProto) -> None:
-    """Check that all weights are in the file.
-
-    Raises:
-        Unfit: Some are in other files, of which it could name any.
-    """
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data for tensor in tensors_in(proto)):
-        raise Unfit("expected all weights in the file, got some in others.")
-
-
-def check_input(session: onnxruntime.InferenceSession) -> None:
-    """Check that there is one input, of images in colour, of one or any number at once.
-
-    Raises:
-        Unfit: There is another.
-    """
-    inputs = session.get_inputs()
-    shape = inputs[0].shape if len(inputs) == 1 and inputs[0].type in TYPES else []
-    are_images = len(shape) == 4 and COLOURS in (shape[1], shape[3])
-    if not are_images or (isinstance(shape[0], int) and shape[0] != 1):
-        found = ", ".join(f"{each.name}: {each.type} {each.shape}" for each in inputs)
-        raise Unfit(f"expected one input of images, one or any number, with 3 channels first or last, got {found}.")
 
 
 def are_channels_first(session: onnxruntime.InferenceSession) -> bool:
@@ -179,13 +130,14 @@ def takes_many(session: onnxruntime.InferenceSession, image_shape: Shape) -> boo
     """Return whether the network says the same of two images at once as of each alone; some files fix the number."""
     if session.get_inputs()[0].shape[0] == 1:
         return False
-    images = np.random.default_rng(0).uniform(0, 1, (2, *image_shape)).astype(np.float32)
+    most = 255 if TYPES[session.get_inputs()[0].type] is np.uint8 else 1
+    images = np.random.default_rng(0).uniform(0, most, (2, *image_shape)).astype(np.float32)
     alone = run(session, images, 1)
     try:
         both = run(session, images, 2)
     except Exception:  # Of ONNX Runtime's errors Exception is the only common base.
         return False
-    return both.shape == alone.shape and bool(np.abs(both - alone).max() <= CLOSE * max(1.0, np.abs(alone).max()))
+    return both.shape == alone.shape and bool(np.abs(both - alone).max() <= CLOSE * np.abs(alone).max())
 
 
 def start(proto: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:

@@ -9,9 +9,9 @@ from keras import ops
 from onnx import compose
 
 from stages.backbones.onnx_file import OnnxNetwork
+from stages.backbones.onnx_tensors import OWN, keep_needed
 
-OWN = ("", "ai.onnx")  # the names of ONNX's own operations in a file
-NEWEST = 18  # the version of them up to which tf2onnx writes
+OLDEST, NEWEST = 9, 18  # the versions of ONNX's operations in which tf2onnx writes what heads need
 
 Converter = Callable[[keras.Model, int], onnx.ModelProto]  # from a network and the version of ONNX's operations
 
@@ -26,13 +26,13 @@ def join(scaling: keras.layers.Layer, network: OnnxNetwork, head: keras.Model, c
         convert: What makes an ONNX graph of Keras's layers.
 
     Raises:
-        ValueError: The backbone's file takes one image at a time, or has newer operations than the converter knows.
+        ValueError: The backbone's file takes one image at a time, or has operations that the converter does not know.
     """
     if not network.takes_many:
         raise ValueError("a backbone in an ONNX file that takes one image at a time")
     version = next(each.version for each in network.proto.opset_import if each.domain in OWN)
-    if version > NEWEST:
-        raise ValueError(f"a backbone in an ONNX file with operations of version {version}, above {NEWEST}")
+    if not OLDEST <= version <= NEWEST:
+        raise ValueError(f"a backbone in an ONNX file with operations of version {version}, not {OLDEST} to {NEWEST}")
     below, above = convert(arranged(scaling, network), version), convert(unarranged(head, network), version)
     (given,), (made,) = network.session.get_inputs(), network.session.get_outputs()
     parts = [
@@ -41,6 +41,7 @@ def join(scaling: keras.layers.Layer, network: OnnxNetwork, head: keras.Model, c
         compose.add_prefix(above, "head/", rename_outputs=False),
     ]
     for part in parts:
+        keep_needed(part)
         part.ir_version = max(each.ir_version for each in parts)
     joined = compose.merge_models(*parts[:2], [(parts[0].graph.output[0].name, f"backbone/{given.name}")])
     return compose.merge_models(joined, parts[2], [(f"backbone/{made.name}", parts[2].graph.input[0].name)])

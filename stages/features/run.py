@@ -31,6 +31,7 @@ def run(job: Job, target: Path) -> None:
     check_augmentation(job.settings, job.amounts)
     load_parts.cache_clear()  # What lies at the paths may have changed since an earlier job.
     parts, boundary = load_parts(job), job.boundary
+    parameters, multiply_adds, kernel = measure(parts)
     with replacing_folder(target, "features") as folder:
         save_rows(folder / FEATURES, parts, job)
         if job.settings.views:
@@ -39,7 +40,6 @@ def run(job: Job, target: Path) -> None:
             save_weights(parts.tail, folder / TAIL_WEIGHTS)
         if network := find_network(parts.backbone):
             (folder / ONNX_FILE).write_bytes(network.content)  # for who builds the frozen part
-        parameters, multiply_adds, kernel = measure(parts)
         facts = {
             "network": job.network,
             "image_shape": list(parts.inputs.shape),

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def find_onnx(mirror: str, sha256: str) -> tuple[bytes, str]:
             if hash_of(content) == sha256:
                 return content, mirror
             found.append(f"{name} with {hash_of(content)}")
-    except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{mirror}: expected a file, got {' '.join(str(error).split())[:200]}.") from error
     raise ValueError(f"{mirror}: expected an ONNX file with SHA-256 {sha256}, got {', '.join(found) or 'none'}.")
 

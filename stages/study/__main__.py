@@ -6,10 +6,10 @@ from pathlib import Path
 
 from stages.core import params
 from stages.core.terminal import command
-from stages.study.run import TARGET, Judging, command_lines, describe_study, redraw_report, run
+from stages.study.run import TARGET, Judging, command_lines, redraw_report, run
 from stages.study.scale import find_source, read_scale
 from stages.study.starter import write_starter
-from stages.study.study_file import read_study, study_names
+from stages.study.study_file import describe_study, read_study, study_names
 from stages.tracking import places
 
 

@@ -1,6 +1,7 @@
 """A study's results: its runs, curves and answers, as three small tables that git keeps."""
 
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from stages.tracking.dvc_lock import fingerprint_inputs
 from stages.tracking.records import ANSWER, CURVE, TEST, Record, as_text
 from stages.tracking.run import Run
 
+NAMES = ("largest_class", "wanted_class")  # which may be written like numbers
 DONE, FAILED, NOT_RUN = "done", "failed", "not run"
 CELL = ["network", "sweep", "value", "seed", "fold", "run", "params", "seen", "status", "reason"]
 
@@ -88,13 +90,17 @@ def write_results(results: Results, folder: Path) -> None:
             write_table(getattr(results, name), unfinished)
 
 
-def withdraw(folder: Path, names: set[str]) -> None:
-    """Write into the folder's table that these runs, which are to be made anew, are not run."""
+def withdraw(folder: Path, runs_anew: Iterable[Run]) -> None:
+    """Write into the folder's table that these runs, which are to be made anew, are not run.
+
+    Rows of the same names that were made with other params stay; they do not count as done.
+    """
     path = folder / "runs.csv"
     if not path.is_file():
         return
+    prints = {run.name: fingerprint(run) for run in runs_anew}
     runs = read_table(path)
-    runs.loc[runs["run"].isin(names), "status"] = NOT_RUN
+    runs.loc[runs["params"] == runs["run"].map(prints), "status"] = NOT_RUN
     with replacing(path) as unfinished:
         write_table(runs, unfinished)
 
@@ -117,17 +123,23 @@ def read_records(folder: Path, plan: Plan) -> dict[str, Record]:
         if prints.get(name) != row["params"] or (name in records and row["sweep"] != FINAL) or name not in answers:
             continue
         own = answers.loc[answers[name] != "", [*ANSWER, name]].rename(columns={name: "right"})
-        if name in finals and "test" not in own["split"].to_numpy():
+        if name in finals and not is_tested(own):
             continue
         curve = epochs[name][CURVE].apply(pd.to_numeric).reset_index(drop=True)
-        numbers = {str(key): as_number(value) for key, value in row.items() if key not in CELL}
+        numbers = {
+            str(key): value if key in NAMES else as_number(value) for key, value in row.items() if key not in CELL
+        }
         records[name] = Record({**numbers, "seen": row.get("seen", "")}, curve, own.astype({"right": int}))
     return records
 
 
-def read_current(folder: Path, plan: Plan) -> dict[str, Record]:
-    """Read those of the records whose runs would see the same params and images today; the code may be another."""
-    records = {name: each for name, each in read_records(folder, plan).items() if each.numbers["seen"]}
+def read_current(folder: Path, plan: Plan, known: Collection[str] = ()) -> dict[str, Record]:
+    """Read those of the records whose runs would see the same params and images today; the code may be another.
+
+    Runs that are known are left out.
+    """
+    found = read_records(folder, plan).items()
+    records = {name: each for name, each in found if name not in known and each.numbers["seen"]}
     seen = fingerprint_inputs(plan.runs[name] for name in records)
     return {name: each for name, each in records.items() if each.numbers["seen"] == seen[name]}
 
@@ -137,6 +149,17 @@ def stamp(plan: Plan, records: dict[str, Record]) -> None:
     fresh = [name for name in plan.runs if name in records and "seen" not in records[name].numbers]
     for name, seen in fingerprint_inputs(plan.runs[name] for name in fresh).items():
         records[name].numbers["seen"] = seen
+
+
+def is_tested(answers: pd.DataFrame) -> bool:
+    """Return whether a run's answers have those to test images."""
+    return bool((answers["split"] == "test").any())
+
+
+def untested(plan: Plan, records: dict[str, Record]) -> set[str]:
+    """Return the names of the plan's final runs whose records lack test answers."""
+    finals = {cell.run for cell in plan.cells if cell.sweep == FINAL}
+    return {name for name in finals if name in records and not is_tested(records[name].answers)}
 
 
 def read_failures(folder: Path, plan: Plan) -> dict[str, str]:

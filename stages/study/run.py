@@ -19,6 +19,7 @@ from stages.study.result_tables import (
     read_failures,
     read_records,
     stamp,
+    untested,
     withdraw,
     write_results,
 )  # fmt: skip
@@ -62,23 +63,26 @@ def run(
     with place_of_runs(scale.data, where) as place:
         failed: set[str] = set()  # in earlier calls; runs that are asked for now are tried again
         while True:
-            settled = {*records, *failures, *failed}
+            settled, before = {*records, *failures, *failed}, failed
             plan = make_plan(name, study, scale, choose(study, scale, name, records, settled))
             part = plan.only(sweep, network)
             failed = {*read_failures(results, plan)} - {*part.runs}
             place.take_up(planned for planned in plan.runs.values() if planned.name not in records)
-            if found := adopt_all(plan, results, records):
-                print("".join(f"done already: {done.name}\n" for done in found), end="", flush=True)
-                stamp(plan, records)
-                place.push(found)
+            found = adopt_all(plan, results, records)
+            stamp(plan, records)
+            print("".join(f"done already: {each.name}\n" for each in found), end="", flush=True)
+            place.push(found)
+            if found or failed != before:
                 continue  # With them the plan may go further.
-            waiting = [planned for planned in part.runs.values() if planned.name not in (*records, *failures)]
+            done = {*records} - untested(plan, records)
+            waiting = [planned for planned in part.runs.values() if planned.name not in (*done, *failures)]
             if not waiting:
                 break
             titles = [f"run {number + 1} of {len(waiting)}" for number in range(len(waiting))]
-            withdraw(results, {each.name for each in waiting})
+            withdraw(results, waiting)
             keep = partial(save, name, study, scale, plan, records, failures, results)
             place.make(dict(zip(titles, waiting, strict=True)), records, failures, keep)
+        plan = extend(name, study, scale, records, failures, results)
     if not part.runs:
         raise ValueError(f"--sweep {sweep}: expected the sweeps before it to be done, as --carry measured needs them.")
     publish(name, study, scale, plan, records, failures, judging, folder)
@@ -92,10 +96,25 @@ def adopt_all(plan: Plan, folder: Path, records: dict[str, Record]) -> list[Run]
     Without an experiment of its name a run is done if the folder's tables hold it, as in a clone.
     """
     found = adopt(plan.runs.values(), records)
-    named = references()
-    of_tables = {key: each for key, each in read_current(folder, plan).items() if key not in (*records, *named)}
+    of_tables = read_current(folder, plan, {*records, *references()})
     records.update(of_tables)
-    return [*found, *(plan.runs[key] for key in of_tables)]
+    found += [plan.runs[key] for key in of_tables]
+    return found
+
+
+def extend(
+    name: str, study: Study, scale: Scale, records: dict[str, Record], failures: dict[str, str], folder: Path
+) -> Plan:
+    """Return the plan up to the last sweep that the records, and the folder's tables beside them, let begin."""
+    known, failed = dict(records), {*failures}
+    while True:
+        plan = make_plan(name, study, scale, choose(study, scale, name, known, {*known, *failed}))
+        new = {key: each for key, each in read_records(folder, plan).items() if key not in (*known, *failed)}
+        newly_failed = {*read_failures(folder, plan)} - {*known, *failed, *new}
+        if not new and not newly_failed:
+            return plan
+        known |= new
+        failed |= newly_failed
 
 
 def save(
@@ -120,7 +139,8 @@ def write_whole(
     """
     stamp(plan, records)
     former = {key: each for key, each in read_records(folder, plan).items() if key not in failures}
-    records = former | records
+    lacking = untested(plan, records)
+    records = former | {key: each for key, each in records.items() if key not in lacking}
     old = {key: reason for key, reason in read_failures(folder, plan).items() if key not in records}
     results = gather(plan, records, old | failures)
     write_results(results, folder)
@@ -154,28 +174,7 @@ def redraw_report(folder: Path, judging: Judging) -> None:
     values = read_json(folder / "scale.json")
     name = values.pop("study")
     study, scale = read_study(name), Scale.model_validate(values)
-    records: dict[str, Record] = {}
-    failures: dict[str, str] = {}
-    while True:
-        plan = make_plan(name, study, scale, choose(study, scale, name, records, {*records, *failures}))
-        found = read_records(folder, plan), read_failures(folder, plan)
-        if {*found[0], *found[1]} == {*records, *failures}:
-            break
-        records, failures = found
-    publish(name, study, scale, plan, records, failures, judging, folder)
-
-
-def describe_study(name: str, study: Study) -> str:
-    """Return the study in words: its question, document, images, substitutes and findings."""
-    texts = [
-        f"{name}: {study.question}", f"After {study.document}.", "", f"Images: {study.images.origin}.",
-        study.images.how,
-    ]  # fmt: skip
-    parts = [("Not as stated", [f"{part.stated}. Instead: {part.run}, for {part.why}." for part in study.instead])]
-    parts += [("Reported, to check", [f"{finding.claim}." for finding in study.findings])]
-    for title, lines in parts:
-        texts += ["", f"{title}:", *(f"- {text}" for text in lines)] if lines else []
-    return "\n".join(texts)
+    publish(name, study, scale, extend(name, study, scale, {}, {}, folder), {}, {}, judging, folder)
 
 
 def command_lines(name: str, scale: Scale, sweep: str | None, network: str | None) -> str:

@@ -100,6 +100,19 @@ def read_study(name: str) -> Study:
     return study
 
 
+def describe_study(name: str, study: Study) -> str:
+    """Return the study in words: its question, document, images, substitutes and findings."""
+    texts = [
+        f"{name}: {study.question}", f"After {study.document}.", "", f"Images: {study.images.origin}.",
+        study.images.how,
+    ]  # fmt: skip
+    parts = [("Not as stated", [f"{part.stated}. Instead: {part.run}, for {part.why}." for part in study.instead])]
+    parts += [("Reported, to check", [f"{finding.claim}." for finding in study.findings])]
+    for title, lines in parts:
+        texts += ["", f"{title}:", *(f"- {text}" for text in lines)] if lines else []
+    return "\n".join(texts)
+
+
 def check_params(study: Study, document: dict[str, Any], path: Path) -> None:
     """Check that params.yaml has every key that the study sets, and a table for each of its networks.
 

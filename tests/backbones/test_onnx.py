@@ -8,6 +8,7 @@ import hashlib
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import ValidationError
@@ -165,6 +166,47 @@ def test_kernels_in_bytes_or_behind_other_nodes_are_counted():
     np.testing.assert_array_equal(first_kernels(network), kernel.transpose(2, 3, 1, 0) * np.float32(0.5))
 
 
+def test_products_are_counted_on_whichever_side_the_weights_are():
+    left = numpy_helper.from_array(np.ones((1, 3, 5, 32), np.float32), "left")
+    right = numpy_helper.from_array(np.ones((48, 7), np.float32), "right")
+    nodes = [
+        helper.make_node("MatMul", ["left", "images"], ["a"]),
+        helper.make_node("MatMul", ["a", "right"], ["made"]),
+    ]
+    network = network_of(file_of(nodes, weights=[left, right]))
+    assert count_multiply_adds(network) == 3 * 5 * 48 * 32 + 3 * 5 * 7 * 48
+
+
+def test_weights_among_the_inputs_and_omitted_inputs_change_nothing():
+    """As files before version 4 of the format have them."""
+    kernel, shift = (numpy_helper.from_array(np.ones(shape, np.float32), name)
+                     for name, shape in (("kernel", (4, 3, 1, 1)), ("shift", (1, 4, 1, 1))))  # fmt: skip
+    most = numpy_helper.from_array(np.float32(9), "most")
+    nodes = [
+        helper.make_node("Conv", ["images", "kernel"], ["a"]),
+        helper.make_node("Clip", ["a", "", "most"], ["b"]),
+        helper.make_node("Dropout", ["b"], ["c", ""]),
+        helper.make_node("Add", ["c", "shift"], ["made"]),
+    ]
+    proto = onnx.load_from_string(file_of(nodes, weights=[kernel, shift, most]))
+    proto.graph.input.extend(
+        helper.make_tensor_value_info(each.name, each.data_type, each.dims) for each in (kernel, shift)
+    )
+    proto.ir_version = 3
+    network = network_of(proto.SerializeToString(), "b")
+    assert network.features(images_of()).shape == (3, 32, 48, 4)
+    assert [each.name for each in network.proto.graph.input] == ["images"]
+    assert count_parameters(network) == 12 + 1
+    assert [node.op_type for node in network.proto.graph.node] == ["Conv", "Clip"]
+
+
+def test_a_network_that_mixes_images_gets_one_after_the_other():
+    mean = helper.make_node("ReduceMean", ["floats"], ["mean"], axes=[0], keepdims=1)
+    nodes = [cast("floats"), mean, helper.make_node("Sub", ["floats", "mean"], ["made"])]
+    assert not network_of(file_of(nodes, TensorProto.UINT8)).takes_many
+    assert network_of(file_of(nodes[:1], TensorProto.UINT8, made=("floats",))).takes_many
+
+
 def test_a_product_of_two_tensors_from_the_image_is_no_layer():
     nodes = [helper.make_node("MatMul", ["images", "turned"], ["made"])]
     nodes.insert(0, helper.make_node("Transpose", ["images"], ["turned"], perm=[0, 1, 3, 2]))
@@ -183,14 +225,9 @@ def external():
     return file_of([helper.make_node("Add", ["images", "shift"], ["made"])], weights=[tensor])
 
 
-def hidden_external():
-    """Weights in another file, in a branch."""
-    tensor = numpy_helper.from_array(np.zeros(1, np.float32), "shift")
-    tensor.ClearField("raw_data")
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="/etc/passwd")
+def branching():
     made = [helper.make_tensor_value_info("inner", TensorProto.FLOAT, None)]
-    branch = helper.make_graph([helper.make_node("Add", ["images", "shift"], ["inner"])], "b", [], made, [tensor])
+    branch = helper.make_graph([helper.make_node("Identity", ["images"], ["inner"])], "b", [], made)
     always = numpy_helper.from_array(np.array(True), "always")
     chosen = helper.make_node("If", ["always"], ["made"], then_branch=branch, else_branch=branch)
     return file_of([chosen], weights=[always])
@@ -218,7 +255,7 @@ THREE = numpy_helper.from_array(np.array([0, 3, -1]), "shape")
         (file_of([cast()], kind=TensorProto.INT64), "", "expected one input of images, one or any number, with 3"),
         (file_of([cast()], shape=("n", 3, 32, 32)), "", "expected an ONNX file that takes images of 32x48 pixels"),
         (file_of([helper.make_node("Evil", ["images"], ["made"], domain="x")]), "", "takes images of 32x48 pixels"),
-        (hidden_external(), "", r"expected all weights in the file, got some in others\."),
+        (branching(), "", r"expected layers one after the other with whole weights, got branches or loops\."),
         (external(), "", r"expected all weights in the file, got some in others\."),
     ],
 )

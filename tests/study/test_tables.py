@@ -113,10 +113,21 @@ def test_what_is_made_anew_no_longer_counts_as_done(project, root, tmp_path):
     plan = Plan(runs, [Cell("vgg", "rate", value, 0, name) for name, value in (("a0", 0.1), ("b0", 0.2))])
     records = {"a0": record(4), "b0": record(6)}
     stamp(plan, records)
-    withdraw(tmp_path, {"a0"})  # where there are no tables yet
+    withdraw(tmp_path, [runs["a0"]])  # where there are no tables yet
     write_results(gather(plan, records, {}), tmp_path)
-    withdraw(tmp_path, {"a0"})
+    withdraw(tmp_path, [Run("b0", "vgg", {"train.vgg.dropout": 0.9}, "")])  # of other params than the row
+    assert list(read_records(tmp_path, plan)) == ["a0", "b0"]
+    withdraw(tmp_path, [runs["a0"]])
     assert list(read_records(tmp_path, plan)) == list(read_current(tmp_path, plan)) == ["b0"]
+
+
+def test_a_class_that_is_written_like_a_number_stays_as_it_is(project, tmp_path):
+    plan = Plan({"a0": Run("a0", "vgg", {}, "")}, [Cell("vgg", "rate", 0.1, 0, "a0")])
+    made = record(4)
+    write_results(
+        gather(plan, {"a0": Record({**made.numbers, "largest_class": "007"}, made.curve, made.answers)}, {}), tmp_path
+    )
+    assert read_records(tmp_path, plan)["a0"].numbers["largest_class"] == "007"
 
 
 def test_a_run_that_is_final_now_is_read_only_with_its_test_answers(project, tmp_path):

@@ -51,9 +51,9 @@ def draw_accuracies(evidence: Evidence, settings: list[Setting], chosen: str, ax
     rows = pd.concat([evidence.done(setting) for setting in settings])
     if len(rows) > len(settings):
         accuracy = pd.to_numeric(rows["val_accuracy"])
-        sns.stripplot(
-            x=rows["value"].astype(str), y=accuracy, color="white", edgecolor=DARK, linewidth=1, jitter=False, ax=axes
-        )
+        look = {"color": "white", "edgecolor": DARK, "linewidth": 1}
+        sns.stripplot(x=rows["value"].astype(str), y=accuracy, jitter=False, ax=axes, **look)
+        axes.plot([], [], "o", markerfacecolor="white", markeredgecolor=DARK, markersize=5, label="single trainings")
     guess = accuracy_of(pd.concat([evidence.largest(setting) for setting in settings]))
     axes.axhline(guess, color=ACCENT, linestyle="--", label="largest class")
     axes.set_xticks(range(len(settings)), [str(setting.value) for setting in settings])

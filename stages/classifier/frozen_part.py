@@ -70,8 +70,9 @@ def open_checked(facts: Facts, architecture: Architecture, sha256: str, path: Pa
         with open_file(path) as stream:
             content = stream.read(MOST_BYTES)
         pinned = params.read(Pin, f"pretrained.networks.{facts.network}").sha256
+        found = hashlib.sha256(content).hexdigest()
         for expected in (sha256, pinned):
-            if (found := hashlib.sha256(content).hexdigest()) != expected:
+            if found != expected:
                 raise ValueError(f"{path}: expected a file with SHA-256 {expected}, got {found}.")
         return open_onnx(facts.network, architecture, shape, content, str(path))
     whole = make_backbone(facts.network, architecture, shape)

@@ -137,7 +137,6 @@ def write_whole(
 
     What it holds of runs that have failed now is of other code, params or images, and is dropped.
     """
-    stamp(plan, records)
     former = {key: each for key, each in read_records(folder, plan).items() if key not in failures}
     lacking = untested(plan, records)
     records = former | {key: each for key, each in records.items() if key not in lacking}

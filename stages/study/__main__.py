@@ -7,7 +7,7 @@ from pathlib import Path
 from stages.core import params
 from stages.core.terminal import command
 from stages.study.run import TARGET, Judging, command_lines, redraw_report, run
-from stages.study.scale import find_source, read_scale
+from stages.study.scale import find_source, name_images, read_scale
 from stages.study.starter import write_starter
 from stages.study.study_file import describe_study, read_study, study_names
 from stages.tracking import places
@@ -64,7 +64,7 @@ def main() -> None:
         is_shown = arguments.command == "show" or arguments.dry
         data = find_source(arguments.data, read_study(arguments.study), must_exist=not is_shown)
         limits = {key: getattr(arguments, key) for key in ("epochs", "width", "size", "folds", "seeds", "carry")}
-        scale = read_scale({"data": data, **limits}, arguments.set_param)
+        scale = read_scale({"data": data, "images": name_images(arguments.data), **limits}, arguments.set_param)
         part = (arguments.study, scale, arguments.sweep, arguments.network)
         if arguments.command == "show":
             print(f"{describe_study(arguments.study, read_study(arguments.study))}\n")

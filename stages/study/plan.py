@@ -73,9 +73,9 @@ def folds_of(scale: Scale, swept: str) -> Sequence[int | None]:
 
 
 def label(name: str, scale: Scale) -> str:
-    """Return the study's name, with the number of folds if there are any, and with `-measured` if it carries these."""
-    folds = f"-{scale.folds}folds" if scale.folds else ""
-    return f"{name}{folds}{'' if scale.carry == 'document' else f'-{scale.carry}'}"
+    """Return the study's name, with the images' and the number of folds if any, and `-measured` if it carries these."""
+    parts = [name, scale.images, f"{scale.folds}folds" if scale.folds else ""]
+    return "-".join(filter(None, [*parts, "" if scale.carry == "document" else scale.carry]))
 
 
 def unfold(

@@ -10,7 +10,7 @@ from ruamel.yaml.error import YAMLError
 from stages.core.params import ABSENT, Section, load, lookup
 from stages.core.validation import first_problem
 from stages.study.study_file import Study, read_study, study_names
-from stages.tracking.run import Value
+from stages.tracking.run import Value, as_name_part
 
 RATIOS, FOLD = "split.ratios", "split.fold"
 LEAST_FOLDS = 3  # one to test, one to choose the epoch, and one to learn from
@@ -20,10 +20,12 @@ class Scale(Section):
     """The images, size, folds and number of seeds of a study's runs; None leaves the study's own value.
 
     With `folds` each setting is trained once for each fold, so that every image validates and tests it once. `params`
-    are set in every run and override all else except the swept key and the fold.
+    are set in every run and override all else except the swept key and the fold. `images` is part of the results' name,
+    so that results on images of one's own stand beside the others; empty for the images of a study.
     """
 
     data: str
+    images: str = ""
     epochs: int | None = Field(ge=1)
     width: float | None = Field(gt=0)
     size: int | None = Field(ge=1)
@@ -62,6 +64,14 @@ def read_setting(text: str) -> tuple[str, Value]:
         return key, YAML(typ="safe").load(value)
     except YAMLError as error:
         raise ValueError(f"--set-param {key}: expected a value as params.yaml has it, got {value}.") from error
+
+
+def name_images(data: str | None) -> str:
+    """Return the images' part of the results' name: the end of the path `--data` without its suffix.
+
+    It is empty for the images of a study, given by its name or not at all.
+    """
+    return "" if data is None or data in study_names() else as_name_part(Path(data).resolve().stem)
 
 
 def find_source(data: str | None, study: Study, must_exist: bool) -> str:

@@ -148,11 +148,13 @@ def judge_final(finding: Reaches, evidence: Evidence) -> Verdict:
 def judge_precision(finding: Precise, evidence: Evidence) -> Verdict:
     """Judge whether the test precision at the threshold chosen on validation is at least the wanted precision.
 
-    With several seeds or folds, the interval spans those of all of them: each has a threshold of its own.
+    With several seeds or folds, the interval spans those of all of them: each has a threshold of its own. Of other
+    images it says nothing.
     """
     rows = evidence.done(finding.settings()[0])
     if "wanted_precision" not in rows or (rows["wanted_precision"].astype(str) == "").any():
-        return Verdict(OPEN, "no threshold on validation gives the wanted precision, or none was asked for")
+        without = "no threshold on validation gives the wanted precision, or none was asked for"
+        return Verdict(OPEN if evidence.on_own_images else OTHER_DATA, without)
     columns = [list(rows[f"wanted_{each}"].astype(float)) for each in ("precision", "low", "high", "recall")]
     measured = [
         f"{precision:.3f} ({low:.3f} to {high:.3f}) at recall {recall:.3f}"

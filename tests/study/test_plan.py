@@ -6,7 +6,7 @@ import pytest
 
 from stages.study.plan import document_choices, make_plan
 from stages.study.result_tables import fingerprint
-from stages.study.scale import Scale, read_scale, read_setting
+from stages.study.scale import Scale, name_images, read_scale, read_setting
 from stages.study.study_file import Study, read_study
 from stages.tracking import run as runs
 from stages.tracking.run import Run, as_name_part, as_override
@@ -154,6 +154,13 @@ def test_params_of_the_studys_own_images_are_not_set_for_others(project):
     for data, is_own in (("data/own", True), ("data/other", False)):
         run = next(iter(make_plan("birds", small([0.1]), scaled(data=data), {}).runs.values()))
         assert ("preprocess.crop" in run.changes) == is_own
+
+
+def test_results_on_images_of_no_study_have_a_name_of_their_own(film_genres):
+    names = [name_images(data) for data in (None, "clipart", "film_genres", "data/dog_cat", "../my photos.zip")]
+    assert names == ["", "", "", "dog_cat", "my-photos"]
+    plan = plan_of(film_genres, images="dog_cat", folds=5)
+    assert next(iter(plan.runs)) == "film_genres-dog_cat-5folds-vgg16-learning_rate-0.01-f0-s0"
 
 
 def test_scale_reaches_every_run_and_leaves_heads_their_width(film_genres):

@@ -154,7 +154,11 @@ def test_an_accuracy_or_precision_of_other_images_is_not_judged():
     reaches = verdict_on(Reaches(**WORDS, check="reaches", network="vgg", accuracy=0.9), found)
     assert reaches.verdict == OTHER_DATA
     assert reaches.measured.startswith("0.700 (0.6")
-    assert verdict(Precise(**WORDS, check="precise", network="vgg", precision=0.95), found) == OTHER_DATA
+    precise = Precise(**WORDS, check="precise", network="vgg", precision=0.95)
+    assert verdict(precise, found) == OTHER_DATA
+    assert verdict(precise, planted({"": 0.7}, split="test", sweep="final")) == OPEN
+    without = Evidence(planted({"": 0.7}, split="test", sweep="final").results, 0.05, on_own_images=False)
+    assert verdict(precise, without) == OTHER_DATA
 
 
 @pytest.mark.parametrize(

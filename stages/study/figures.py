@@ -15,7 +15,7 @@ from stages.study.statistics import Evidence, accuracy_of
 
 # A legend's place below the axes, where it hides no line.
 BELOW: dict[str, Any] = {
-    "frameon": False, "fontsize": "small", "ncols": 4, "loc": "upper center", "bbox_to_anchor": (0.5, -0.16),
+    "frameon": False, "fontsize": "small", "ncols": 2, "loc": "upper center", "bbox_to_anchor": (0.5, -0.16),
 }  # fmt: skip
 
 
@@ -78,4 +78,4 @@ def draw_losses(evidence: Evidence, settings: list[Setting], sweep: str, axes: A
     axes.set_title("Loss by epoch, first training")
     entries = zip(*axes.get_legend_handles_labels(), strict=True)
     handles, labels = zip(*(entry for entry in entries if entry[1] not in (part, value)), strict=True)
-    axes.legend(handles, labels, **BELOW)
+    axes.legend(handles, labels, **BELOW | {"ncols": 3})

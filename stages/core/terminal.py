@@ -1,6 +1,7 @@
 """The output of a step in the terminal: one line for an error or the counts, and a bar for the progress."""
 
 import errno
+import gc
 import os
 import sys
 from collections import Counter
@@ -20,12 +21,15 @@ def command(main: Callable[[], None]) -> None:
     """Run a step, and turn an error of its user into one line on standard error and exit status 1.
 
     An edit of the inputs of a stage that DVC runs is such an error, because DVC would record it as what the stage read.
-    If the environment has TRACEBACK=1, the traceback is shown instead.
+    If the environment has TRACEBACK=1, the traceback is shown instead. What the step has imported and made goes with
+    the process: Python need not search it for cycles, which takes a second and a half once Keras is imported.
     """
+    gc.freeze()
     try:
         stage_inputs.remember()
         main()
         stage_inputs.check_unchanged()
+        gc.freeze()
     except KeyboardInterrupt:
         sys.exit("interrupted: nothing half-written is left; the same command goes on with this step.")
     except (ValueError, TypeError, OSError) as error:

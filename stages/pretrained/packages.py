@@ -15,20 +15,15 @@ def unpack(address: str, endings: tuple[str, ...], folder: Path) -> Iterator[Pat
     """Download the wheel of a package, and yield its files that end so, each written into the folder.
 
     Raises:
-        ValueError: A file is too large.
+        ValueError: pip does not get it, or a file is too large.
     """
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-        str(folder),
-    ]
-    subprocess.run([*pip, address], check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command = [*pip, "--only-binary=:all:", "--dest", str(folder), address]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.splitlines() or ["no message"]
+        raise ValueError(said[-1].removeprefix("ERROR: ")) from None
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         for member in (member for member in archive.infolist() if member.filename.endswith(endings)):

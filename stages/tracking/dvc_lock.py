@@ -13,6 +13,7 @@ from stages.core.params import PARAMS, lookup
 from stages.core.stage_inputs import PIPELINE, fill, find_stage, parse_stages
 from stages.tracking.run import Run, params_seen_by
 
+ONLY_FOR = {"inputs": Path("data/3_inputs")}  # params that change one output of their stage, and none else
 Lock = dict[str, Any]  # the stages
 
 
@@ -100,7 +101,8 @@ def hash_folder(path: Path) -> str:
 def fingerprint_inputs(runs: Iterable[Run]) -> dict[str, str]:
     """Return for each run, by its name, eight digits that identify the commands, params and images of all its steps.
 
-    Code is left out, so that what hours of computing have made stays valid when a word in a comment changes.
+    Code is left out, so that what hours of computing have made stays valid when a word in a comment changes; so are
+    params of outputs that no step of the run reads.
     """
     hashes: dict[Path, str] = {}
     found = {}
@@ -108,10 +110,12 @@ def fingerprint_inputs(runs: Iterable[Run]) -> dict[str, str]:
         table = plan_stages(params_seen_by(run))
         stages = upstream(table, run.target)
         made = made_by(table, stages)
-        given = {Path(dep["path"]) for stage in stages for dep in table[stage]["deps"]}
-        images = [path for path in given if path.parts[0] != "stages" and not any(overlap(path, out) for out in made)]
+        needed = {Path(dep["path"]) for stage in stages for dep in table[stage]["deps"]}
+        images = [path for path in needed if path.parts[0] != "stages" and not any(overlap(path, out) for out in made)]
         hashes |= {path: hash_content(path) for path in images if path not in hashes}
-        seen = {stage: [table[stage]["cmd"], table[stage]["params"]] for stage in stages}
+        unread = {key for key, out in ONLY_FOR.items() if not any(overlap(out, path) for path in needed)}
+        read = {stage: {k: v for k, v in table[stage]["params"].items() if k not in unread} for stage in stages}
+        seen = {stage: [table[stage]["cmd"], read[stage]] for stage in stages}
         text = json.dumps([seen, {str(path): hashes[path] for path in images}], sort_keys=True, default=str)
         found[run.name] = hashlib.sha256(text.encode()).hexdigest()[:8]
     return found

@@ -101,6 +101,22 @@ def test_a_clone_that_has_the_tables_runs_nothing_again(studied):
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_pixels_that_no_run_is_fed_make_no_run_anew(studied, project):
+    studied()
+    project("inputs.small", 48)
+    assert studied()[0] == []
+    project("preprocess.size", 48)
+    assert len(studied()[0]) == 6
+
+
+def test_pixels_that_a_run_is_fed_make_it_anew(studied, project, tmp_path):
+    study_file = tmp_path / "studies" / "two.yaml"
+    study_file.write_text(TWO_SWEEPS.replace("data/3_pixels", "data/3_inputs/small"))
+    studied()
+    project("inputs.small", 48)
+    assert len(studied()[0]) == 6
+
+
 def test_a_run_made_anew_that_fails_is_not_done_by_its_former_row(studied, project):
     studied({"alexnet-dropout-0.3": 9})
     project("clean.min_side", 77)

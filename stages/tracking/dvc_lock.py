@@ -13,7 +13,7 @@ from stages.core.params import PARAMS, lookup
 from stages.core.stage_inputs import PIPELINE, fill, find_stage, parse_stages
 from stages.tracking.run import Run, params_seen_by
 
-ONLY_FOR = {"inputs": Path("data/3_inputs")}  # params that change one output of their stage, and none else
+SIZES, SIZES_FOLDER = "inputs", Path("data/3_inputs")  # the param of further sizes, each with a folder of its own
 Lock = dict[str, Any]  # the stages
 
 
@@ -25,8 +25,9 @@ def parse_lock(text: str) -> Lock:
 def is_current(lock: Lock, target: str, document: dict[str, Any]) -> bool:
     """Return whether running the target again with these params would leave all that the lock records as it is."""
     stages = upstream(lock, target)
+    needed = needed_by(lock, stages)
     return bool(stages) and all(
-        has_params(lock[stage], document)
+        has_params(lock[stage], document, needed)
         and has_command(lock[stage], stage, document)
         and has_files(lock[stage], made_by(lock, stages))
         for stage in stages
@@ -60,10 +61,23 @@ def overlap(one: Path, other: Path) -> bool:
     return one == other or one in other.parents or other in one.parents
 
 
-def has_params(stage: dict[str, Any], document: dict[str, Any]) -> bool:
-    """Return whether the stage ran with these params."""
+def needed_by(lock: Lock, stages: list[str]) -> set[Path]:
+    """Return all paths that the stages read."""
+    return {Path(dep["path"]) for stage in stages for dep in lock[stage].get("deps", [])}
+
+
+def read_params(params: dict[str, Any], needed: set[Path]) -> dict[str, Any]:
+    """Return the params without the further sizes of images of which no path is needed."""
+    sizes = params.get(SIZES) or {}
+    read = {name: size for name, size in sizes.items() if any(overlap(SIZES_FOLDER / name, path) for path in needed)}
+    return {key: value for key, value in params.items() if key != SIZES} | ({SIZES: read} if read else {})
+
+
+def has_params(stage: dict[str, Any], document: dict[str, Any], needed: set[Path]) -> bool:
+    """Return whether the stage ran with these params, as far as they change one of the paths that are needed."""
     recorded: dict[str, Any] = stage.get("params", {}).get(str(PARAMS), {})
-    return all(lookup(document, key) == value for key, value in recorded.items())
+    asked = {key: lookup(document, key) for key in recorded}
+    return read_params(asked, needed) == read_params(recorded, needed)
 
 
 def has_command(recorded: dict[str, Any], stage: str, document: dict[str, Any]) -> bool:
@@ -102,7 +116,7 @@ def fingerprint_inputs(runs: Iterable[Run]) -> dict[str, str]:
     """Return for each run, by its name, eight digits that identify the commands, params and images of all its steps.
 
     Code is left out, so that what hours of computing have made stays valid when a word in a comment changes; so are
-    params of outputs that no step of the run reads.
+    sizes of images that no step of the run reads.
     """
     hashes: dict[Path, str] = {}
     found = {}
@@ -110,12 +124,10 @@ def fingerprint_inputs(runs: Iterable[Run]) -> dict[str, str]:
         table = plan_stages(params_seen_by(run))
         stages = upstream(table, run.target)
         made = made_by(table, stages)
-        needed = {Path(dep["path"]) for stage in stages for dep in table[stage]["deps"]}
+        needed = needed_by(table, stages)
         images = [path for path in needed if path.parts[0] != "stages" and not any(overlap(path, out) for out in made)]
         hashes |= {path: hash_content(path) for path in images if path not in hashes}
-        unread = {key for key, out in ONLY_FOR.items() if not any(overlap(out, path) for path in needed)}
-        read = {stage: {k: v for k, v in table[stage]["params"].items() if k not in unread} for stage in stages}
-        seen = {stage: [table[stage]["cmd"], read[stage]] for stage in stages}
+        seen = {stage: [table[stage]["cmd"], read_params(table[stage]["params"], needed)] for stage in stages}
         text = json.dumps([seen, {str(path): hashes[path] for path in images}], sort_keys=True, default=str)
         found[run.name] = hashlib.sha256(text.encode()).hexdigest()[:8]
     return found

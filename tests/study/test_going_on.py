@@ -113,6 +113,8 @@ def test_pixels_that_a_run_is_fed_make_it_anew(studied, project, tmp_path):
     study_file = tmp_path / "studies" / "two.yaml"
     study_file.write_text(TWO_SWEEPS.replace("data/3_pixels", "data/3_inputs/small"))
     studied()
+    project("inputs.large", 256)
+    assert studied()[0] == []
     project("inputs.small", 48)
     assert len(studied()[0]) == 6
 

@@ -96,6 +96,17 @@ def test_another_module_or_input_makes_it_stale(lock, project, key, value):
     assert not is_current(lock, "evaluate@vgg", document())
 
 
+def test_another_size_of_images_makes_it_stale_only_if_a_stage_reads_it(lock, project):
+    lock["collect"]["outs"].append({"path": "data/3_inputs"})
+    lock["collect"]["params"]["params.yaml"]["inputs"] = {"small": 48, "large": 192}
+    project("inputs", {"small": 64, "large": 192})
+    assert is_current(lock, "evaluate@vgg", document())
+    lock["train@vgg"]["deps"].append({"path": "data/3_inputs/small", "md5": "3"})
+    assert not is_current(lock, "evaluate@vgg", document())
+    project("inputs", {"small": 48, "large": 256})
+    assert is_current(lock, "evaluate@vgg", document())
+
+
 @pytest.mark.parametrize("file", ["train.py", "sources/folder.py"])
 def test_other_code_or_another_source_makes_it_stale(lock, file):
     Path(file).write_text("something else")

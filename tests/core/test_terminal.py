@@ -1,4 +1,5 @@
 import errno
+import gc
 import json
 import subprocess
 from pathlib import Path
@@ -119,6 +120,20 @@ def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
     monkeypatch.delenv("TRACEBACK", raising=False)
     with pytest.raises(KeyError):
         command(fail(KeyError("a")))
+
+
+def test_what_was_imported_and_what_a_step_made_is_not_searched_for_cycles_when_the_process_ends():
+    gc.unfreeze()
+    made, left_alone = [], []
+
+    def step():
+        left_alone.append(gc.get_freeze_count())
+        made.extend([] for _ in range(1000))
+
+    command(step)
+    left_alone.append(gc.get_freeze_count())
+    assert left_alone[0] > 1000
+    assert left_alone[1] >= left_alone[0] + 1000
 
 
 def test_the_bar_passes_the_items_on_and_is_silent_in_a_pipe(capsys):

@@ -48,8 +48,8 @@ def make_colour(random: np.random.Generator) -> Image.Image:
 
 
 def make_text(random: np.random.Generator) -> Image.Image:
-    """Return a page of random words from the README."""
-    words = Path("README.md").read_text(encoding="utf-8").split()
+    """Return a page of random words from the licence, which never changes."""
+    words = Path("LICENSE").read_text(encoding="utf-8").split()
     page = Image.new("RGB", (SIDE, SIDE), "white")
     font = ImageFont.load_default(LETTERS)
     for line in range(0, SIDE, LETTERS + 6):
